@@ -1,0 +1,1 @@
+//! HTML by spans: which octets are a tag, an attribute, a text.

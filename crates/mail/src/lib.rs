@@ -1,0 +1,8 @@
+//! What the RFCs say about mail. Octets come in, values go out; nothing here
+//! opens a socket or a file, and nothing reads a clock or randomness.
+
+pub mod address;
+pub mod html;
+pub mod message;
+pub mod smtp;
+pub mod text;

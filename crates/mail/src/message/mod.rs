@@ -1,0 +1,1 @@
+//! Messages by octet ranges: header fields, parts, transfer encodings, edits.

@@ -1,0 +1,1 @@
+//! Plain text: where a reader sees a URL.

@@ -1,0 +1,2 @@
+//! The `mailwake` command.
+fn main() {}

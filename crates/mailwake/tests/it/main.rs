@@ -1,0 +1,1 @@
+//! Every integration test of mailwake, in one binary.

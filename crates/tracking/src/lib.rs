@@ -1,0 +1,10 @@
+//! What mailwake says about mail: ids, tokens, events and the tracked copy of a
+//! message. Values come in, values go out: `now` and `nonce` are parameters, and
+//! nothing here does IO, reads a clock or draws random numbers.
+
+pub mod decision;
+pub mod event;
+pub mod ids;
+pub mod link;
+pub mod rewrite;
+pub mod token;

@@ -1,0 +1,1 @@
+//! Tracked links: a tracking URL and what a token in it says.

@@ -1,0 +1,1 @@
+//! The tracked copy of a message.
