@@ -1,1 +1,167 @@
-//! Events.
+//! Events: what happened to a message. The vocabulary has this one definition; its
+//! type names are those of SparkPost's events. `encode` and `decode` are the stored
+//! form, which carries a version and has golden files in `testdata/events`.
+
+use crate::ids::{EventId, MessageId, Timestamp, TransmissionId};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// One thing that happened to one message for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The same however often the event is sent on.
+    pub event_id: EventId,
+    /// When it happened, in milliseconds since the Unix epoch.
+    pub timestamp: Timestamp,
+    /// The message it happened to.
+    pub message_id: MessageId,
+    /// What happened.
+    #[serde(flatten)]
+    pub occurrence: Occurrence,
+}
+
+/// What can happen to a message, with what is known about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Occurrence {
+    /// The gateway has a copy ready for upstream. On disk before the copy's final dot
+    /// goes out, so that no mail is under way of which the log knows nothing.
+    Reception(Box<Reception>),
+    /// Upstream took the copy over: the message is outbound.
+    Injection(UpstreamReply),
+    /// Upstream refused the copy for now; the sender was told, or will be.
+    Delay(UpstreamReply),
+    /// Upstream refused the copy for good, and the sender got no such reply because
+    /// other recipients of the message were accepted: a DSN tells it.
+    Bounce(UpstreamReply),
+    /// Upstream refused the copy for good, and the sender got that reply.
+    PolicyRejection(UpstreamReply),
+    /// The pixel at the end of the message was fetched.
+    Open(Visit),
+    /// The pixel at the top of the message was fetched.
+    InitialOpen(Visit),
+    /// A link was followed.
+    Click(Click),
+}
+
+/// The facts of a message, as the gateway received it for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reception {
+    /// Shared by the copies of one DATA.
+    pub transmission_id: TransmissionId,
+    /// The recipient, as RCPT TO gave it.
+    pub rcpt_to: String,
+    /// The reverse-path, as MAIL FROM gave it; empty for the null reverse-path.
+    pub msg_from: String,
+    /// The Subject field, decoded; empty where there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
+    /// The From field as it stands.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub friendly_from: String,
+    /// The campaign that the message belongs to; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub campaign_id: String,
+    /// Octets of the copy that went upstream.
+    pub msg_size: u64,
+    /// Whether a pixel at the end was put in.
+    pub open_tracking: bool,
+    /// Whether a pixel at the top was put in.
+    pub initial_pixel: bool,
+    /// Whether links were wrapped.
+    pub click_tracking: bool,
+    /// How many links were wrapped.
+    pub links: u32,
+    /// Why parts were left as they were: stable names of reasons, without repetition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untouched: Vec<String>,
+}
+
+/// What upstream answered to the end of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamReply {
+    /// The reply code (RFC 5321 §4.2).
+    pub error_code: u16,
+    /// The text of the reply, with its enhanced status code; lines joined by a space.
+    pub raw_reason: String,
+    /// The queue id that upstream told in its reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_id: Option<String>,
+}
+
+/// Who fetched a pixel or a link, as far as HTTP tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The client's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<IpAddr>,
+    /// The User-Agent field.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user_agent: String,
+}
+
+/// A link that was followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Click {
+    /// Who followed it.
+    #[serde(flatten)]
+    pub visit: Visit,
+    /// The link's place among the links of the message, from 0.
+    pub link_index: u32,
+    /// Where it led.
+    pub target_link_url: String,
+}
+
+impl Occurrence {
+    /// The type's name, as it stands in the stored form and in every report.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Reception(_) => "reception",
+            Self::Injection(_) => "injection",
+            Self::Delay(_) => "delay",
+            Self::Bounce(_) => "bounce",
+            Self::PolicyRejection(_) => "policy_rejection",
+            Self::Open(_) => "open",
+            Self::InitialOpen(_) => "initial_open",
+            Self::Click(_) => "click",
+        }
+    }
+}
+
+/// The version of the stored form that `encode` writes.
+const STORED_VERSION: u8 = 1;
+
+/// Why octets are no stored event.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Not even a version.
+    #[error("an empty record is no event")]
+    Empty,
+    /// Written by a later mailwake, or no event at all.
+    #[error("event of stored version {0}, this mailwake knows version {STORED_VERSION}")]
+    Version(u8),
+    /// The version is known, the rest is not what it should be.
+    #[error("event of stored version {STORED_VERSION} cannot be read: {0}")]
+    Body(#[from] serde_json::Error),
+}
+
+/// The stored form of an event: one octet of version, then JSON.
+pub fn encode(event: &Event) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(320);
+    octets.push(STORED_VERSION);
+    serde_json::to_writer(&mut octets, event)
+        .expect("an event has no map with other keys than strings, and a Vec takes every write");
+    octets
+}
+
+/// Reads what `encode` wrote. Fields that a later mailwake added are passed over.
+pub fn decode(octets: &[u8]) -> Result<Event, DecodeError> {
+    match octets.split_first() {
+        None => Err(DecodeError::Empty),
+        Some((&STORED_VERSION, body)) => Ok(serde_json::from_slice(body)?),
+        Some((&version, _)) => Err(DecodeError::Version(version)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

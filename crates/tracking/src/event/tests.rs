@@ -1,0 +1,97 @@
+use super::*;
+use std::{fs, path::Path};
+
+fn reply(error_code: u16, raw_reason: &str) -> UpstreamReply {
+    UpstreamReply { error_code, raw_reason: raw_reason.into(), queue_id: None }
+}
+
+fn visit() -> Visit {
+    Visit {
+        ip_address: Some([192, 0, 2, 7].into()),
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64)".into(),
+    }
+}
+
+/// One event of each type, everything in it filled in.
+fn every_type() -> Vec<Event> {
+    let now = Timestamp(1_795_233_600_123);
+    let reception = Reception {
+        transmission_id: TransmissionId::new(now, [1, 2, 3]),
+        rcpt_to: "Ann@example.com".into(),
+        msg_from: "news@shop.example".into(),
+        subject: "Grüße \"und\" mehr".into(),
+        friendly_from: "Shop <news@shop.example>".into(),
+        campaign_id: "november".into(),
+        msg_size: 20_481,
+        open_tracking: true,
+        initial_pixel: false,
+        click_tracking: true,
+        links: 12,
+        untouched: vec!["attachment".into()],
+    };
+    let queued =
+        UpstreamReply { queue_id: Some("4XyZ".into()), ..reply(250, "2.0.0 Ok: queued as 4XyZ") };
+    let click = Click {
+        visit: visit(),
+        link_index: 3,
+        target_link_url: "https://shop.example/?a=1&b=2".into(),
+    };
+    [
+        Occurrence::Reception(Box::new(reception)),
+        Occurrence::Injection(queued),
+        Occurrence::Delay(reply(451, "4.3.2 try again later")),
+        Occurrence::Bounce(reply(550, "5.1.1 no such user")),
+        Occurrence::PolicyRejection(reply(554, "5.7.1 refused")),
+        Occurrence::Open(visit()),
+        Occurrence::InitialOpen(Visit::default()),
+        Occurrence::Click(click),
+    ]
+    .map(|occurrence| Event {
+        event_id: EventId::new(now, [9; 10]),
+        timestamp: now,
+        message_id: MessageId::new(now, [1, 2, 3, 4, 5]),
+        occurrence,
+    })
+    .into()
+}
+
+#[test]
+fn stored_form_of_every_type_is_the_golden_one() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/events/v1");
+    for event in every_type() {
+        let stored = encode(&event);
+        let golden = folder.join(format!("{}.json", event.occurrence.type_name()));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, &stored[1..]).expect("write golden file");
+        }
+        let wanted = fs::read(&golden).expect("golden file");
+        assert_eq!(stored[0], 1);
+        assert_eq!(String::from_utf8_lossy(&stored[1..]), String::from_utf8_lossy(&wanted));
+        assert_eq!(decode(&stored).expect("own form"), event);
+    }
+}
+
+#[test]
+fn type_name_is_the_one_in_the_stored_form() {
+    for event in every_type() {
+        let stored: serde_json::Value = serde_json::from_slice(&encode(&event)[1..]).expect("JSON");
+        assert_eq!(stored["type"], event.occurrence.type_name());
+    }
+}
+
+#[test]
+fn fields_of_a_later_version_are_passed_over() {
+    let stored = encode(&every_type()[5]);
+    let text = String::from_utf8(stored[1..].to_vec()).expect("JSON is UTF-8");
+    let later =
+        [b"\x01".as_slice(), text.replacen('{', "{\"weather\":\"fair\",", 1).as_bytes()].concat();
+    assert_eq!(decode(&later).expect("read"), every_type()[5]);
+}
+
+#[test]
+fn malformed_records_are_refused_with_the_reason() {
+    assert!(matches!(decode(b""), Err(DecodeError::Empty)));
+    assert!(matches!(decode(b"\x02{}"), Err(DecodeError::Version(2))));
+    assert!(matches!(decode(b"\x01{"), Err(DecodeError::Body(_))));
+    assert!(matches!(decode(b"\x01{\"type\":\"dance\"}"), Err(DecodeError::Body(_))));
+}
