@@ -1,0 +1,1 @@
+//! The main job in one process, for a first look.

@@ -1,0 +1,1 @@
+//! Consumers of the event log: each reads with a cursor of its own and brings events somewhere.

@@ -1,0 +1,1 @@
+//! The gateway: an SMTP proxy that makes one tracked copy for each recipient.

@@ -1,0 +1,1 @@
+//! `mailwake linktool`: tracked links made and read by hand.

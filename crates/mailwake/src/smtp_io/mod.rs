@@ -1,0 +1,1 @@
+//! SMTP over sockets: lines in, replies out, and the connection to upstream.

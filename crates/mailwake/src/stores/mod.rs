@@ -1,0 +1,1 @@
+//! Read models of the event log, and the questions they answer.

@@ -1,0 +1,1 @@
+//! The tracker: an HTTP server of pixels and redirects.
