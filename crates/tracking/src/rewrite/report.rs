@@ -1,0 +1,245 @@
+//! What a rewrite did, for the log, the counters and the person who asks why a
+//! link was not tracked.
+
+use std::{fmt, sync::Arc};
+
+/// What was done to make a copy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// Why no part of the message was looked at, if none was.
+    pub untouched: Option<Reason>,
+    /// Each part that holds no other parts, in the order of the message.
+    pub parts: Vec<PartReport>,
+    /// Each http or https link of the parts that were looked at, in order.
+    pub links: Vec<LinkReport>,
+    /// What became of the field with the message id.
+    pub id_field: IdOutcome,
+    /// What became of a DKIM signature.
+    pub signature: Signature,
+    /// The copy could not be undone to the original, so the original goes out.
+    pub safety_net: bool,
+}
+
+impl Report {
+    /// How many links are tracked in the copy.
+    pub fn links_tracked(&self) -> usize {
+        self.links.iter().filter(|link| link.outcome == LinkOutcome::Tracked).count()
+    }
+
+    /// How many pixels the copy holds.
+    pub fn pixels(&self) -> u32 {
+        let pixels = |part: &PartReport| match part.outcome {
+            PartOutcome::Rewritten { pixels, .. } => pixels,
+            PartOutcome::Untouched(_) => 0,
+        };
+        self.parts.iter().map(pixels).sum()
+    }
+
+    /// Every reason why something was left as it was, for counting.
+    pub fn reasons(&self) -> impl Iterator<Item = Reason> {
+        let parts = self.parts.iter().filter_map(|part| match part.outcome {
+            PartOutcome::Untouched(reason) => Some(reason),
+            PartOutcome::Rewritten { .. } => None,
+        });
+        let links = self.links.iter().filter_map(|link| match link.outcome {
+            LinkOutcome::LeftAlone(reason) => Some(reason),
+            LinkOutcome::Tracked => None,
+        });
+        self.untouched.into_iter().chain(parts).chain(links)
+    }
+}
+
+/// What was done with one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartReport {
+    /// Where it stands: `1` is the message, `1.2` its second part.
+    pub path: Arc<str>,
+    /// Its media type in lower case, such as `text/html`.
+    pub content_type: Arc<str>,
+    /// What was done.
+    pub outcome: PartOutcome,
+}
+
+/// What was done with a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartOutcome {
+    /// Its octets changed.
+    Rewritten {
+        /// How many of its links are tracked.
+        links: u32,
+        /// How many pixels were set.
+        pixels: u32,
+    },
+    /// Its octets are as they came.
+    Untouched(Reason),
+}
+
+/// What was done with one link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkReport {
+    /// Its place among the links of the message, from 0; also that of a link left alone.
+    pub index: u32,
+    /// Where it leads, decoded.
+    pub target: Arc<str>,
+    /// What was done.
+    pub outcome: LinkOutcome,
+}
+
+/// What was done with a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkOutcome {
+    /// It leads over the tracker.
+    Tracked,
+    /// It is as it came.
+    LeftAlone(Reason),
+}
+
+/// What became of the field with the message id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IdOutcome {
+    /// None was asked for.
+    #[default]
+    NotWanted,
+    /// It was put on top.
+    Added,
+    /// It was put on top, and others of its name were taken out.
+    Replaced,
+    /// The message had it already.
+    Kept,
+    /// It could not be put in without harm to the message.
+    Refused,
+}
+
+/// What became of a DKIM signature (RFC 6376).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signature {
+    /// There was none.
+    #[default]
+    Absent,
+    /// It was left, and the body it covers is unchanged.
+    Kept,
+    /// It was left, and the body it covers changed.
+    Broken,
+    /// It was taken out.
+    Stripped,
+}
+
+/// Why a message, a part or a link was left as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The decision does not ask for it.
+    NotTracked,
+    /// A part that is neither text/html nor text/plain.
+    ContentType,
+    /// A part to be saved, not shown (RFC 2183 §2.8).
+    Attachment,
+    /// Inside multipart/signed (RFC 1847), S/MIME (RFC 8551) or clear-signed PGP.
+    Signed,
+    /// Encrypted content.
+    Encrypted,
+    /// DKIM-signed mail, which the decision leaves untouched.
+    DkimSigned,
+    /// A part whose digest stands in its header (RFC 1864).
+    ContentMd5,
+    /// A Content-Transfer-Encoding that is not known (RFC 2045 §6.4).
+    UnknownEncoding,
+    /// Content that does not decode by its Content-Transfer-Encoding.
+    BrokenEncoding,
+    /// A charset in which ASCII octets do not stand for themselves, or an unknown one.
+    Charset,
+    /// A part header that can be read in two ways.
+    AmbiguousHeader,
+    /// A multipart whose parts cannot be told apart.
+    Boundary,
+    /// More levels of multiparts than are followed.
+    TooDeep,
+    /// More parts than are followed.
+    TooManyParts,
+    /// Not the topmost part of its type, when only that is covered.
+    NotTop,
+    /// Nothing but white space.
+    Empty,
+    /// No link and no place for a pixel.
+    NothingToTrack,
+    /// The link says that it must not be tracked.
+    OptedOut,
+    /// The link is a tracked one already.
+    OwnUrl,
+    /// The target's octets are not text in the charset of the part.
+    Undecodable,
+    /// A URL without a host, or one that only a browser's repair makes one.
+    MalformedUrl,
+    /// A URL that a soft line break of format=flowed cuts in two (RFC 3676 §4.1).
+    SoftBreak,
+    /// The line would pass 998 octets (RFC 5322 §2.1.1).
+    LongLine,
+    /// No link could be made for this target.
+    NotSigned,
+    /// The rewrite could not be undone to the original.
+    SafetyNet,
+}
+
+impl Reason {
+    /// A stable name in snake_case, fit for a metric label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotTracked => "not_tracked",
+            Self::ContentType => "content_type",
+            Self::Attachment => "attachment",
+            Self::Signed => "signed",
+            Self::Encrypted => "encrypted",
+            Self::DkimSigned => "dkim_signed",
+            Self::ContentMd5 => "content_md5",
+            Self::UnknownEncoding => "unknown_encoding",
+            Self::BrokenEncoding => "broken_encoding",
+            Self::Charset => "charset",
+            Self::AmbiguousHeader => "ambiguous_header",
+            Self::Boundary => "boundary",
+            Self::TooDeep => "too_deep",
+            Self::TooManyParts => "too_many_parts",
+            Self::NotTop => "not_top",
+            Self::Empty => "empty",
+            Self::NothingToTrack => "nothing_to_track",
+            Self::OptedOut => "opted_out",
+            Self::OwnUrl => "own_url",
+            Self::Undecodable => "undecodable",
+            Self::MalformedUrl => "malformed_url",
+            Self::SoftBreak => "soft_break",
+            Self::LongLine => "long_line",
+            Self::NotSigned => "not_signed",
+            Self::SafetyNet => "safety_net",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotTracked => "the decision does not ask for it",
+            Self::ContentType => "neither text/html nor text/plain",
+            Self::Attachment => "an attachment",
+            Self::Signed => "signed by S/MIME or PGP",
+            Self::Encrypted => "encrypted",
+            Self::DkimSigned => "signed by DKIM",
+            Self::ContentMd5 => "its header holds a digest of it",
+            Self::UnknownEncoding => "unknown Content-Transfer-Encoding",
+            Self::BrokenEncoding => "does not decode by its Content-Transfer-Encoding",
+            Self::Charset => "charset unknown or not compatible with ASCII",
+            Self::AmbiguousHeader => "its header can be read in two ways",
+            Self::Boundary => "multipart without usable boundary",
+            Self::TooDeep => "too many levels of multiparts",
+            Self::TooManyParts => "too many parts",
+            Self::NotTop => "not the topmost part of its type",
+            Self::Empty => "empty",
+            Self::NothingToTrack => "no link and no place for a pixel",
+            Self::OptedOut => "the link opted out",
+            Self::OwnUrl => "a tracking URL already",
+            Self::Undecodable => "the target is not text in the charset of the part",
+            Self::MalformedUrl => "malformed URL",
+            Self::SoftBreak => "the URL is cut by a soft line break",
+            Self::LongLine => "the line would pass 998 octets",
+            Self::NotSigned => "no tracked link could be made",
+            Self::SafetyNet => "the rewrite could not be undone",
+        })
+    }
+}
