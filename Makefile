@@ -1,0 +1,68 @@
+# Thin names over cargo; CONTRIBUTING.md says when to use which.
+
+CARGO ?= cargo
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+DIST := mailwake-$(VERSION)-$(shell uname -m)-linux
+
+.PHONY: check format lint deny layering doc test e2e bench dist test-tools bench-tools
+
+# All that a tool can hold.
+check: format lint deny layering doc
+
+format:
+	$(CARGO) fmt --all -- --check
+
+lint:
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# Licences, banned crates and sources. The advisory database needs a network of its own
+# and is asked for by name: cargo deny check advisories.
+deny:
+	@command -v cargo-deny >/dev/null || { \
+	  echo "make deny: cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
+	$(CARGO) deny --locked --log-level error check --hide-inclusion-graph bans licenses sources
+
+# The arrows between the parts, file lengths, and docs/rfc.md.
+layering:
+	$(CARGO) test -p mailwake --locked --test it layering
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+# Every test, with a real Postfix. That one needs root and the packages below;
+# MAILWAKE_SKIP_E2E=1 leaves it out and says so.
+test: test-tools
+	$(CARGO) test --workspace --locked
+
+# Only the tests with a real Postfix and a running mailwake.
+e2e: test-tools
+	$(CARGO) test -p mailwake --locked --test it e2e -- --nocapture
+
+bench: bench-tools
+	$(CARGO) bench --workspace --locked
+
+# A tarball with the stripped binary, its configuration, documentation and licences.
+dist:
+	CARGO_PROFILE_RELEASE_STRIP=symbols $(CARGO) build --release --locked -p mailwake
+	rm -rf target/dist/$(DIST)
+	mkdir -p target/dist/$(DIST)/bin
+	cp target/release/mailwake target/dist/$(DIST)/bin/
+	cp -R etc docs README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE NOTICE target/dist/$(DIST)/
+	ci/third_party_licences.py > target/dist/$(DIST)/THIRD-PARTY-LICENCES.txt
+	tar -C target/dist --sort=name --owner=0 --group=0 --numeric-owner \
+	  --mtime=@$$(git log -1 --format=%ct) -czf target/dist/$(DIST).tar.gz $(DIST)
+	@echo target/dist/$(DIST).tar.gz
+
+# $(call need,PROGRAM,PACKAGE): an error that names the package, where the program is missing.
+need = PATH="$$PATH:/usr/sbin:/sbin"; command -v $(1) >/dev/null || { \
+	echo "make: $(1) is missing: apt-get install $(2)" >&2; exit 1; }
+
+test-tools:
+	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,postfix,postfix); }
+	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,smtp-sink,postfix); }
+	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,swaks,swaks); }
+
+bench-tools:
+	@$(call need,smtp-source,postfix)
+	@$(call need,nginx,nginx-light)
+	@$(call need,wrk,wrk)
