@@ -24,7 +24,7 @@ deny:
 
 # The arrows between the parts, file lengths, and docs/rfc.md.
 layering:
-	$(CARGO) test -p mailwake --locked --test it layering
+	$(CARGO) test -p mailwake --locked --test it -- layering:: docs::
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked

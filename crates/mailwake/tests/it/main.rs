@@ -1,1 +1,4 @@
 //! Every integration test of mailwake, in one binary.
+
+mod docs;
+mod layering;

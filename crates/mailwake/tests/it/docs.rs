@@ -1,0 +1,48 @@
+//! What the documentation claims and a test can hold.
+
+use crate::layering::{crates, read, rust_files};
+use std::collections::BTreeSet;
+
+#[test]
+fn every_rfc_cited_in_the_source_has_a_line() {
+    let table = read(&crates().join("../docs/rfc.md"));
+    let known = rows(&table);
+    let missing: Vec<_> = ["mail", "tracking", "mailwake"]
+        .iter()
+        .flat_map(|name| rust_files(&crates().join(name).join("src")))
+        .flat_map(|file| {
+            let unknown: Vec<_> = cited(&read(&file)).difference(&known).copied().collect();
+            unknown.into_iter().map(move |rfc| format!("RFC {rfc}, cited in {}", file.display()))
+        })
+        .collect();
+    assert!(missing.is_empty(), "docs/rfc.md has no line for:\n{}\n", missing.join("\n"));
+}
+
+#[test]
+fn every_place_in_the_table_of_rfcs_exists() {
+    let table = read(&crates().join("../docs/rfc.md"));
+    for place in table.split('`').filter(|text| text.starts_with("crates/")) {
+        assert!(crates().join("..").join(place).exists(), "docs/rfc.md names {place}: not there");
+    }
+}
+
+#[test]
+fn citations_are_found_however_they_are_written() {
+    assert_eq!(cited("// RFC 5321 §4.5.2 and (RFC 2045), RFC2047"), [2045, 2047, 5321].into());
+    assert_eq!(cited("// RFC the number of which is missing"), [].into());
+}
+
+/// Numbers of the RFCs that a text cites.
+fn cited(text: &str) -> BTreeSet<u32> {
+    text.split("RFC").skip(1).filter_map(|after| number(after.trim_start())).collect()
+}
+
+/// Numbers in the first column of the table.
+fn rows(table: &str) -> BTreeSet<u32> {
+    table.lines().filter_map(|line| number(line.strip_prefix("| ")?)).collect()
+}
+
+fn number(text: &str) -> Option<u32> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..digits].parse().ok()
+}
