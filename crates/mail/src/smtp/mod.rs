@@ -1,1 +1,9 @@
-//! SMTP (RFC 5321) without a socket: commands, replies, message content, the session.
+//! SMTP (RFC 5321) without a socket. Octets of a command, a reply or a message come
+//! in, values go out; the session says what a command means and what is to be done,
+//! and whoever owns the sockets does it.
+
+pub mod command;
+pub mod data;
+pub mod extensions;
+pub mod reply;
+pub mod session;

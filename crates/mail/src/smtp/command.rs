@@ -1,0 +1,80 @@
+//! Commands as a client writes them (RFC 5321 §4.1.1). A line comes in, without its
+//! CRLF; the verb and what a proxy needs of the arguments go out. The upstream judges
+//! the syntax of the rest: nothing is refused here that it might accept.
+
+use crate::address;
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command<'l> {
+    /// HELO (RFC 5321 §4.1.1.1).
+    Helo,
+    /// EHLO (RFC 5321 §4.1.1.1).
+    Ehlo,
+    /// MAIL (RFC 5321 §4.1.1.2).
+    Mail(Envelope<'l>),
+    /// RCPT (RFC 5321 §4.1.1.3).
+    Rcpt(Envelope<'l>),
+    /// DATA (RFC 5321 §4.1.1.4).
+    Data,
+    /// RSET (RFC 5321 §4.1.1.5).
+    Rset,
+    /// QUIT (RFC 5321 §4.1.1.10).
+    Quit,
+    /// Any other verb, in upper case.
+    Other(String),
+}
+
+/// A path of the envelope and the parameters behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope<'l> {
+    /// The mailbox, without angle brackets; empty for the null reverse-path.
+    pub path: &'l str,
+    parameters: &'l str,
+}
+
+impl<'l> Envelope<'l> {
+    /// The value of an ESMTP parameter (RFC 5321 §4.1.2), its keyword in any case.
+    pub fn parameter(&self, keyword: &str) -> Option<&'l str> {
+        self.parameters.split_ascii_whitespace().find_map(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            name.eq_ignore_ascii_case(keyword).then_some(value)
+        })
+    }
+}
+
+impl<'l> Command<'l> {
+    /// Reads a command line. A line that is no UTF-8 (RFC 6531 §3.3 allows nothing
+    /// else) gives `Other` with what can be read of its verb.
+    pub fn parse(line: &'l [u8]) -> Self {
+        let Ok(line) = std::str::from_utf8(line) else {
+            return Self::Other(verb_of(&String::from_utf8_lossy(line)));
+        };
+        match verb_of(line).as_str() {
+            "HELO" => Self::Helo,
+            "EHLO" => Self::Ehlo,
+            "MAIL" => Self::Mail(envelope(line)),
+            "RCPT" => Self::Rcpt(envelope(line)),
+            "DATA" => Self::Data,
+            "RSET" => Self::Rset,
+            "QUIT" => Self::Quit,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+fn verb_of(line: &str) -> String {
+    let end = line.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(line.len());
+    line[..end].to_ascii_uppercase()
+}
+
+/// The path and parameters of `MAIL FROM:<…> …` or `RCPT TO:<…> …`. Clients put
+/// spaces behind the colon and forget brackets, and many servers take that.
+fn envelope(line: &str) -> Envelope<'_> {
+    let argument = line.split_once(':').map_or("", |(_, argument)| argument).trim_start();
+    let path_end = address::path_end(argument);
+    Envelope { path: address::mailbox(&argument[..path_end]), parameters: &argument[path_end..] }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Message content as DATA carries it (RFC 5321 §4.5.2): the end is found, dots are
+//! undone, size and line ends are checked. Octets in, octets out; it owns no socket.
+
+use memchr::memchr2;
+
+/// Why message content was refused. Every variant has the reply its sender gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DataError {
+    /// A LF without a CR before it. Passing one on would let a sender smuggle a
+    /// second message past an MTA that takes it for a line end (RFC 5321 §2.3.8).
+    #[error("bare LF in message")]
+    BareLineFeed,
+    /// A CR without a LF behind it.
+    #[error("bare CR in message")]
+    BareCarriageReturn,
+    /// More octets than the limit.
+    #[error("message too large")]
+    TooLarge,
+}
+
+/// Takes content in pieces, as they come, up to the final dot.
+#[derive(Debug)]
+pub struct DataReader {
+    octets: Vec<u8>,
+    octets_max: usize,
+    place: Place,
+    error: Option<DataError>,
+}
+
+/// Where the next octet stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    LineStart,
+    InLine,
+    /// Behind a CR.
+    Cr,
+    /// Behind a dot at the start of a line, which was not kept yet.
+    Dot,
+    /// Behind such a dot and a CR.
+    DotCr,
+    Done,
+}
+
+impl DataReader {
+    /// A reader of content of at most `octets_max` octets, dots undone.
+    pub fn new(octets_max: usize) -> Self {
+        Self { octets: Vec::new(), octets_max, place: Place::LineStart, error: None }
+    }
+
+    /// Takes octets of the client. Gives how many of them belong to the content, the
+    /// final `CRLF . CRLF` included; what follows is the next command. Refused content
+    /// is still read to its end, so that the session goes on in step.
+    pub fn take(&mut self, input: &[u8]) -> usize {
+        let mut at = 0;
+        while at < input.len() && self.place != Place::Done {
+            at += match self.place {
+                Place::InLine => self.take_line(&input[at..]),
+                _ => self.take_octet(input[at]),
+            };
+        }
+        at
+    }
+
+    /// Was the final dot seen?
+    pub fn is_done(&self) -> bool {
+        self.place == Place::Done
+    }
+
+    /// The content, dots undone, or the first thing that is wrong with it.
+    pub fn finish(self) -> Result<Vec<u8>, DataError> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self.octets),
+        }
+    }
+
+    /// Takes everything up to the next CR or LF at once.
+    fn take_line(&mut self, input: &[u8]) -> usize {
+        match memchr2(b'\r', b'\n', input) {
+            Some(0) => self.take_octet(input[0]),
+            found => {
+                let end = found.unwrap_or(input.len());
+                self.keep(&input[..end]);
+                end
+            }
+        }
+    }
+
+    fn take_octet(&mut self, octet: u8) -> usize {
+        self.place = match (self.place, octet) {
+            (Place::LineStart, b'.') => Place::Dot,
+            (Place::Dot, b'\r') => Place::DotCr,
+            (Place::DotCr, b'\n') => Place::Done,
+            (Place::DotCr, octet) => {
+                // The line was ". CR" and more: the dot was stuffing, the CR is bare.
+                self.keep(b"\r");
+                self.after_cr(octet)
+            }
+            (Place::Cr, octet) => self.after_cr(octet),
+            (_, octet) => self.in_line(octet),
+        };
+        1
+    }
+
+    fn after_cr(&mut self, octet: u8) -> Place {
+        if octet == b'\n' {
+            self.keep(b"\n");
+            return Place::LineStart;
+        }
+        self.fail(DataError::BareCarriageReturn);
+        self.in_line(octet)
+    }
+
+    fn in_line(&mut self, octet: u8) -> Place {
+        self.keep(&[octet]);
+        match octet {
+            b'\r' => Place::Cr,
+            b'\n' => {
+                self.fail(DataError::BareLineFeed);
+                Place::InLine
+            }
+            _ => Place::InLine,
+        }
+    }
+
+    fn keep(&mut self, octets: &[u8]) {
+        if self.error.is_some() {
+            return;
+        }
+        if self.octets.len() + octets.len() > self.octets_max {
+            return self.fail(DataError::TooLarge);
+        }
+        // Doubling a large buffer would take twice the memory of the message.
+        let missing = (self.octets.len() + octets.len()).saturating_sub(self.octets.capacity());
+        if missing > 0 {
+            let step = (self.octets.len() / 4).clamp(4_096, 4 << 20);
+            self.octets.reserve_exact(octets.len().max(step));
+        }
+        self.octets.extend_from_slice(octets);
+    }
+
+    fn fail(&mut self, error: DataError) {
+        self.error.get_or_insert(error);
+        self.octets = Vec::new();
+    }
+}
+
+/// Content as it goes over the wire: dots doubled at line starts, the final dot
+/// behind it. Content that does not end in CRLF gets one (RFC 5321 §4.1.1.4).
+pub fn stuff(content: &[u8], out: &mut Vec<u8>) {
+    out.reserve(content.len() + content.len() / 64 + 5);
+    let mut kept = 0;
+    for at in dots_at_line_start(content) {
+        out.extend_from_slice(&content[kept..at]);
+        out.push(b'.');
+        kept = at;
+    }
+    out.extend_from_slice(&content[kept..]);
+    if !content.is_empty() && !content.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b".\r\n");
+}
+
+fn dots_at_line_start(content: &[u8]) -> impl Iterator<Item = usize> {
+    let first = content.starts_with(b".").then_some(0);
+    first.into_iter().chain(memchr::memmem::find_iter(content, b"\n.").map(|at| at + 1))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! What EHLO offers (RFC 5321 §4.1.1.1). The reply of upstream comes in; what of it
+//! a client is told goes out: only extensions that survive the way through a gateway.
+//! `docs/smtp.md` has the table with the fate of each.
+
+use super::reply::Reply;
+
+/// Extensions whose parameters and replies go through as they are.
+const CARRIED: &[&str] =
+    &["8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES", "ETRN", "HELP", "VRFY"];
+
+/// The reply to EHLO as the client sees it. `message_octets_max` is our own limit of
+/// SIZE (RFC 1870); 0 in upstream's offer means that it has none.
+pub fn offer(upstream: &Reply, message_octets_max: usize) -> Reply {
+    let mut lines = upstream.lines();
+    let mut offered = vec![lines.next().unwrap_or_default()];
+    // We read commands one by one, so pipelining (RFC 2920) is ours to offer.
+    offered.push("PIPELINING".into());
+    for line in lines {
+        let mut words = line.split_ascii_whitespace();
+        let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+        if CARRIED.contains(&keyword.as_str()) {
+            offered.push(line);
+        } else if keyword == "SIZE" {
+            let theirs = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0);
+            let size =
+                theirs.map_or(message_octets_max, |size: usize| size.min(message_octets_max));
+            offered.push(format!("SIZE {size}"));
+        }
+    }
+    Reply::of_lines(upstream.code(), offered.iter().map(String::as_str))
+}
+
+/// Does upstream offer this extension?
+pub fn is_offered(upstream: &Reply, keyword: &str) -> bool {
+    let is_it = |line: String| {
+        line.split_ascii_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+    };
+    upstream.lines().skip(1).any(is_it)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+use super::*;
+
+fn check(offered: &[&str], wanted: &[&str]) {
+    let upstream = Reply::of_lines(250, offered.iter().copied());
+    let lines: Vec<_> = offer(&upstream, 1_000).lines().collect();
+    assert_eq!(lines, wanted);
+}
+
+#[test]
+fn what_goes_through_is_offered() {
+    check(
+        &["mx.example at your service", "8BITMIME", "DSN", "SMTPUTF8", "ENHANCEDSTATUSCODES"],
+        &[
+            "mx.example at your service",
+            "PIPELINING",
+            "8BITMIME",
+            "DSN",
+            "SMTPUTF8",
+            "ENHANCEDSTATUSCODES",
+        ],
+    );
+}
+
+#[test]
+fn what_would_not_survive_is_hidden() {
+    check(
+        &[
+            "mx.example",
+            "STARTTLS",
+            "AUTH PLAIN LOGIN",
+            "CHUNKING",
+            "BINARYMIME",
+            "XCLIENT NAME",
+            "X-NEW",
+        ],
+        &["mx.example", "PIPELINING"],
+    );
+}
+
+#[test]
+fn pipelining_is_offered_once() {
+    check(&["mx.example", "PIPELINING"], &["mx.example", "PIPELINING"]);
+}
+
+#[test]
+fn size_is_the_smaller_limit() {
+    check(&["mx.example", "SIZE 500"], &["mx.example", "PIPELINING", "SIZE 500"]);
+    check(&["mx.example", "SIZE 5000"], &["mx.example", "PIPELINING", "SIZE 1000"]);
+    check(&["mx.example", "size 0"], &["mx.example", "PIPELINING", "SIZE 1000"]);
+    check(&["mx.example", "SIZE"], &["mx.example", "PIPELINING", "SIZE 1000"]);
+}
+
+#[test]
+fn greeting_line_is_no_extension() {
+    let upstream = Reply::of_lines(250, ["PIPELINING is my name", "8bitmime"]);
+    assert!(!is_offered(&upstream, "PIPELINING") && is_offered(&upstream, "8BITMIME"));
+}

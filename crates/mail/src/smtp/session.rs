@@ -1,0 +1,222 @@
+//! A session of a proxy as a state machine (RFC 5321 §4.1.4). Command lines of the
+//! client and replies of upstream come in; what is to be done goes out. Upstream
+//! judges commands; the session answers itself what must not reach upstream, and
+//! knows after each reply who sends to whom. It owns no socket.
+
+use super::{command::Command, extensions, reply::Reply};
+
+/// Commands that would change the meaning of the connection under our feet, and are
+/// not handled. They are not offered, and refused when they come all the same.
+const REFUSED: &[&str] = &[
+    "STARTTLS", "AUTH", "BDAT", "XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML",
+    "SAML",
+];
+
+/// What a session may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest message that is taken, in octets.
+    pub message_octets_max: usize,
+    /// Most recipients of one message.
+    pub recipients_max: usize,
+    /// Commands in a row that were refused, after which the session ends.
+    pub errors_max: usize,
+}
+
+/// What is to be done with a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The line goes upstream; upstream's reply goes to `upstream_replied`.
+    Pass,
+    /// The client gets this reply, upstream nothing.
+    Answer(Reply),
+    /// The client gets this reply and sends the content of a message.
+    TakeContent(Reply),
+    /// The client gets this reply, and the session ends.
+    End(Reply),
+    /// The line goes upstream, its reply to the client, and the session ends.
+    PassAndEnd,
+}
+
+/// A line of the envelope as the client wrote it, and the mailbox in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvelopeLine {
+    /// The whole line without its CRLF, with all parameters.
+    pub line: Vec<u8>,
+    /// The mailbox without angle brackets.
+    pub mailbox: String,
+}
+
+/// What upstream has accepted of a transaction so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// MAIL.
+    pub reverse_path: EnvelopeLine,
+    /// Each RCPT that upstream accepted, in order, with upstream's reply code.
+    pub recipients: Vec<EnvelopeLine>,
+}
+
+/// What upstream's next reply is about.
+#[derive(Debug)]
+enum Pending {
+    Greeting { is_extended: bool },
+    Mail(EnvelopeLine),
+    Recipient(EnvelopeLine),
+    Reset,
+    Other,
+}
+
+/// The state of one session.
+#[derive(Debug)]
+pub struct Session {
+    limits: Limits,
+    is_greeted: bool,
+    is_one_at_a_time: bool,
+    transaction: Option<Transaction>,
+    pending: Option<Pending>,
+    errors: usize,
+}
+
+impl Session {
+    /// A session whose client was not greeted yet. With `is_one_at_a_time` it takes
+    /// one recipient in a transaction and has the client come again for the others.
+    pub fn new(limits: Limits, is_one_at_a_time: bool) -> Self {
+        Self {
+            limits,
+            is_greeted: false,
+            is_one_at_a_time,
+            transaction: None,
+            pending: None,
+            errors: 0,
+        }
+    }
+
+    /// Takes a command line, without its CRLF.
+    pub fn command(&mut self, line: &[u8]) -> Step {
+        let step = self.decide(line);
+        if let Step::Answer(reply) = &step
+            && !reply.is_positive()
+        {
+            return self.refused(step);
+        }
+        step
+    }
+
+    /// Takes a line that is no command: too long, or with a bare CR or LF.
+    pub fn malformed(&mut self, text: &str) -> Step {
+        self.refused(Step::Answer(Reply::new(500, "5.5.2", text)))
+    }
+
+    /// Takes upstream's reply to the line that was passed. Gives the reply for the
+    /// client, which is the same but for EHLO.
+    pub fn upstream_replied(&mut self, reply: Reply) -> Reply {
+        if reply.is_positive() {
+            self.errors = 0;
+        }
+        match self.pending.take() {
+            Some(Pending::Greeting { is_extended }) if reply.is_positive() => {
+                self.is_greeted = true;
+                self.transaction = None;
+                if is_extended {
+                    return extensions::offer(&reply, self.limits.message_octets_max);
+                }
+            }
+            Some(Pending::Mail(reverse_path)) if reply.is_positive() => {
+                self.transaction = Some(Transaction { reverse_path, recipients: Vec::new() });
+            }
+            Some(Pending::Recipient(recipient)) if reply.is_positive() => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.recipients.push(recipient);
+                }
+            }
+            Some(Pending::Reset) => self.transaction = None,
+            _ => {}
+        }
+        reply
+    }
+
+    /// Takes the transaction whose content has come, or was refused.
+    pub fn end_transaction(&mut self) -> Option<Transaction> {
+        self.transaction.take()
+    }
+
+    /// Is the client between MAIL and the end of its message?
+    pub fn is_in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    fn decide(&mut self, line: &[u8]) -> Step {
+        match Command::parse(line) {
+            Command::Helo => self.pass(Pending::Greeting { is_extended: false }),
+            Command::Ehlo => self.pass(Pending::Greeting { is_extended: true }),
+            Command::Quit => {
+                self.pending = Some(Pending::Other);
+                Step::PassAndEnd
+            }
+            Command::Mail(envelope) => {
+                match envelope.parameter("SIZE").and_then(|n| n.parse().ok()) {
+                    _ if !self.is_greeted => answer(503, "5.5.1", "say EHLO first"),
+                    // RFC 1870 §6.1: refused before the octets are sent.
+                    Some(size) if self.is_too_large(size) => {
+                        answer(552, "5.3.4", "message size exceeds the limit of this gateway")
+                    }
+                    _ => self.pass(Pending::Mail(envelope_line(line, envelope.path))),
+                }
+            }
+            Command::Rcpt(envelope) => match &self.transaction {
+                None => answer(503, "5.5.1", "need MAIL before RCPT"),
+                Some(transaction) if transaction.recipients.len() >= self.recipients_max() => {
+                    answer(452, "4.5.3", "too many recipients in one message")
+                }
+                Some(_) => self.pass(Pending::Recipient(envelope_line(line, envelope.path))),
+            },
+            Command::Data => match &self.transaction {
+                None => answer(503, "5.5.1", "need MAIL before DATA"),
+                Some(transaction) if transaction.recipients.is_empty() => {
+                    answer(554, "5.5.1", "no valid recipients")
+                }
+                Some(_) => {
+                    Step::TakeContent(Reply::of_lines(354, ["end data with <CR><LF>.<CR><LF>"]))
+                }
+            },
+            Command::Rset => self.pass(Pending::Reset),
+            Command::Other(verb) if REFUSED.contains(&verb.as_str()) => {
+                answer(502, "5.5.1", "command not implemented")
+            }
+            Command::Other(verb) if verb.is_empty() => answer(500, "5.5.2", "no command"),
+            Command::Other(_) => self.pass(Pending::Other),
+        }
+    }
+
+    fn pass(&mut self, pending: Pending) -> Step {
+        self.pending = Some(pending);
+        Step::Pass
+    }
+
+    fn recipients_max(&self) -> usize {
+        if self.is_one_at_a_time { 1 } else { self.limits.recipients_max }
+    }
+
+    fn is_too_large(&self, size: u64) -> bool {
+        usize::try_from(size).map_or(true, |size| size > self.limits.message_octets_max)
+    }
+
+    fn refused(&mut self, step: Step) -> Step {
+        self.errors += 1;
+        if self.errors < self.limits.errors_max {
+            return step;
+        }
+        Step::End(Reply::new(421, "4.7.0", "too many errors, closing connection"))
+    }
+}
+
+fn answer(code: u16, enhanced_status: &str, text: &str) -> Step {
+    Step::Answer(Reply::new(code, enhanced_status, text))
+}
+
+fn envelope_line(line: &[u8], mailbox: &str) -> EnvelopeLine {
+    EnvelopeLine { line: line.to_vec(), mailbox: mailbox.into() }
+}
+
+#[cfg(test)]
+mod tests;

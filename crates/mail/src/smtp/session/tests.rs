@@ -1,0 +1,209 @@
+use super::*;
+
+const LIMITS: Limits = Limits { message_octets_max: 1_000, recipients_max: 2, errors_max: 3 };
+
+/// Plays lines of `C:` (client), `U:` (upstream) and `S:` (what the client is told);
+/// `C:` lines that upstream must get end in `->`.
+fn play(session: &mut Session, dialog: &str) {
+    let mut told = None;
+    for line in dialog.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (who, text) = line.split_once(": ").expect("who: text");
+        match who {
+            "C" => {
+                let (command, is_passed) = match text.strip_suffix(" ->") {
+                    Some(command) => (command, true),
+                    None => (text, false),
+                };
+                told = match session.command(command.as_bytes()) {
+                    Step::Pass | Step::PassAndEnd => {
+                        assert!(is_passed, "{line} went upstream");
+                        None
+                    }
+                    Step::Answer(reply) | Step::TakeContent(reply) | Step::End(reply) => {
+                        assert!(!is_passed, "{line} did not go upstream");
+                        Some(reply)
+                    }
+                };
+            }
+            "U" => {
+                let (code, text) = text.split_once(' ').expect("a reply");
+                let reply = Reply::of_lines(code.parse().expect("a code"), text.split('|'));
+                told = Some(session.upstream_replied(reply));
+            }
+            "S" => {
+                let reply = told.take().expect("a reply");
+                assert_eq!(String::from_utf8_lossy(reply.octets()).trim_end(), text);
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+fn check(dialog: &str) -> Session {
+    let mut session = Session::new(LIMITS, false);
+    play(&mut session, dialog);
+    session
+}
+
+const GREETED: &str = "C: EHLO a.example ->\nU: 250 mx.example\n";
+
+fn check_greeted(dialog: &str) -> Session {
+    check(&[GREETED, dialog].concat())
+}
+
+#[test]
+fn helo_goes_upstream_once_and_its_reply_comes_back() {
+    check("C: HELO a.example ->\nU: 250 mx.example\nS: 250 mx.example");
+}
+
+#[test]
+fn mail_before_ehlo_is_answered_here() {
+    check("C: MAIL FROM:<a@a.example>\nS: 503 5.5.1 say EHLO first");
+}
+
+#[test]
+fn refused_greeting_greets_nobody() {
+    check(
+        "C: EHLO a.example ->\nU: 550 no\nS: 550 no\nC: MAIL FROM:<a@a.example>\nS: 503 5.5.1 say EHLO first",
+    );
+}
+
+#[test]
+fn recipients_that_upstream_accepted_are_kept() {
+    let mut session = check_greeted(
+        "C: MAIL FROM:<a@a.example> SIZE=10 ->
+         U: 250 ok
+         C: RCPT TO:<b@b.example> ->
+         U: 250 ok
+         C: RCPT TO:<c@b.example> ->
+         U: 550 unknown
+         S: 550 unknown
+         C: RCPT TO:<d@b.example> NOTIFY=NEVER ->
+         U: 250 ok
+         C: DATA
+         S: 354 end data with <CR><LF>.<CR><LF>",
+    );
+    let transaction = session.end_transaction().expect("a transaction");
+    assert_eq!(transaction.reverse_path.line, b"MAIL FROM:<a@a.example> SIZE=10");
+    let recipients: Vec<_> = transaction.recipients.iter().map(|r| r.mailbox.as_str()).collect();
+    assert_eq!(recipients, ["b@b.example", "d@b.example"]);
+    assert_eq!(transaction.recipients[1].line, b"RCPT TO:<d@b.example> NOTIFY=NEVER");
+}
+
+#[test]
+fn data_without_recipients_never_reaches_upstream() {
+    check_greeted("C: DATA\nS: 503 5.5.1 need MAIL before DATA");
+    check_greeted("C: MAIL FROM:<> ->\nU: 250 ok\nC: DATA\nS: 554 5.5.1 no valid recipients");
+}
+
+#[test]
+fn rcpt_without_mail_is_answered_here() {
+    check_greeted("C: RCPT TO:<b@b.example>\nS: 503 5.5.1 need MAIL before RCPT");
+    check_greeted(
+        "C: MAIL FROM:<x> ->\nU: 550 no\nC: RCPT TO:<b@b.example>\nS: 503 5.5.1 need MAIL before RCPT",
+    );
+}
+
+#[test]
+fn rset_and_ehlo_end_the_transaction() {
+    for command in ["RSET", "EHLO a.example", "HELO a.example"] {
+        let session =
+            check_greeted(&format!("C: MAIL FROM:<> ->\nU: 250 ok\nC: {command} ->\nU: 250 ok"));
+        assert!(!session.is_in_transaction(), "{command}");
+    }
+}
+
+#[test]
+fn nested_mail_that_upstream_refuses_changes_nothing() {
+    let mut session = check_greeted(
+        "C: MAIL FROM:<a@a.example> ->\nU: 250 ok\nC: MAIL FROM:<b@a.example> ->\nU: 503 nested",
+    );
+    assert_eq!(session.end_transaction().expect("one").reverse_path.mailbox, "a@a.example");
+}
+
+#[test]
+fn surplus_recipients_come_again_later() {
+    check_greeted(
+        "C: MAIL FROM:<> ->
+         U: 250 ok
+         C: RCPT TO:<a@b.example> ->
+         U: 250 ok
+         C: RCPT TO:<b@b.example> ->
+         U: 250 ok
+         C: RCPT TO:<c@b.example>
+         S: 452 4.5.3 too many recipients in one message",
+    );
+}
+
+#[test]
+fn one_at_a_time_takes_one_recipient() {
+    let mut session = Session::new(LIMITS, true);
+    play(&mut session, GREETED);
+    play(
+        &mut session,
+        "C: MAIL FROM:<> ->
+         U: 250 ok
+         C: RCPT TO:<no@b.example> ->
+         U: 550 no
+         C: RCPT TO:<a@b.example> ->
+         U: 250 ok
+         C: RCPT TO:<b@b.example>
+         S: 452 4.5.3 too many recipients in one message",
+    );
+}
+
+#[test]
+fn declared_size_over_the_limit_is_refused_before_the_octets() {
+    check_greeted("C: MAIL FROM:<> SIZE=1000 ->\nU: 250 ok");
+    for size in ["1001", "18446744073709551615"] {
+        check_greeted(&format!(
+            "C: MAIL FROM:<> SIZE={size}\nS: 552 5.3.4 message size exceeds the limit of this gateway"
+        ));
+    }
+}
+
+#[test]
+fn commands_that_are_not_handled_never_reach_upstream() {
+    for command in
+        ["STARTTLS", "AUTH PLAIN", "BDAT 10 LAST", "XCLIENT ADDR=192.0.2.1", "xforward NAME=x"]
+    {
+        check_greeted(&format!("C: {command}\nS: 502 5.5.1 command not implemented"));
+    }
+}
+
+#[test]
+fn unknown_commands_are_upstreams_to_judge() {
+    check_greeted("C: WHAT is this ->\nU: 500 5.5.2 unrecognized\nS: 500 5.5.2 unrecognized");
+    check_greeted(
+        "C: NOOP ->\nU: 250 ok\nC: VRFY ann ->\nU: 252 maybe\nC: HELP ->\nU: 214 see the RFC",
+    );
+}
+
+#[test]
+fn too_many_errors_in_a_row_end_the_session() {
+    check(
+        "C: STARTTLS\nC: STARTTLS\nC: STARTTLS\nS: 421 4.7.0 too many errors, closing connection",
+    );
+    check(
+        "C: STARTTLS\nC: STARTTLS\nC: NOOP ->\nU: 250 ok\nC: STARTTLS\nS: 502 5.5.1 command not implemented",
+    );
+}
+
+#[test]
+fn lines_that_are_no_commands_count_as_errors() {
+    let mut session = Session::new(LIMITS, false);
+    for _ in 0..2 {
+        assert!(
+            matches!(session.malformed("line too long"), Step::Answer(reply) if reply.code() == 500)
+        );
+    }
+    assert!(matches!(session.malformed("line too long"), Step::End(_)));
+}
+
+#[test]
+fn quit_goes_upstream_and_ends_the_session() {
+    let mut session = check_greeted("");
+    assert_eq!(session.command(b"QUIT"), Step::PassAndEnd);
+    let reply = Reply::of_lines(221, ["bye"]);
+    assert_eq!(session.upstream_replied(reply.clone()), reply);
+}
