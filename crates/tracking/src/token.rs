@@ -22,7 +22,7 @@ pub mod legacy;
 use crate::ids::{MessageId, Timestamp};
 use aws_lc_rs::aead::{Aad, Nonce};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use compression::{Deflater, Inflater};
+use compression::Inflater;
 use key::KeyRing;
 use std::sync::Arc;
 
@@ -140,14 +140,13 @@ pub enum OpenError {
 /// Makes tokens with the active key of a key ring.
 pub struct Sealer {
     keys: Arc<KeyRing>,
-    deflater: Deflater,
     plaintext: Vec<u8>,
 }
 
 impl Sealer {
-    /// A sealer with these keys. It keeps buffers, so one serves many links.
+    /// A sealer with these keys. It keeps a buffer, so one serves many links.
     pub fn new(keys: Arc<KeyRing>) -> Self {
-        Self { keys, deflater: Deflater::new(), plaintext: Vec::new() }
+        Self { keys, plaintext: Vec::new() }
     }
 
     /// The token of a link; with `host`, it is valid on that host alone.
@@ -158,7 +157,7 @@ impl Sealer {
         let sealed = &mut self.plaintext;
         sealed.clear();
         sealed.push(head);
-        write_link(sealed, link, &mut self.deflater)?;
+        write_link(sealed, link)?;
         let tag = key
             .aead()
             .seal_in_place_separate_tag(nonce(), aad(head, host), &mut sealed[1..])
@@ -229,7 +228,7 @@ fn target_of(engagement: &Engagement) -> &str {
     }
 }
 
-fn write_link(out: &mut Vec<u8>, link: &Link, deflater: &mut Deflater) -> Result<(), SealError> {
+fn write_link(out: &mut Vec<u8>, link: &Link) -> Result<(), SealError> {
     let target = target_of(&link.engagement);
     if target.len() > TARGET_OCTETS_MAX {
         return Err(SealError::TooLong { octets: target.len() });
@@ -254,11 +253,9 @@ fn write_link(out: &mut Vec<u8>, link: &Link, deflater: &mut Deflater) -> Result
         write_text(out, &context.campaign_id);
         write_text(out, &context.metadata);
     }
-    let target_at = out.len();
-    if deflater.append(target.as_bytes(), out) {
+    if compression::deflate(target.as_bytes(), out) {
         flags |= TARGET_DEFLATED;
     } else {
-        out.truncate(target_at);
         out.extend_from_slice(target.as_bytes());
     }
     out[flags_at] = flags;
