@@ -54,11 +54,21 @@ impl LogDirectory {
         Ok(segment::list(&self.config.directory)?.iter().map(|segment| segment.bytes).sum())
     }
 
-    fn take_or_make(&mut self) -> io::Result<File> {
-        match self.ahead.take() {
-            Some(ahead) => ahead.finish(),
-            None => segment::make_spare(&self.config.directory, self.config.segment_bytes),
+    /// Gives the segment that was made ahead its place in the log. Where that failed,
+    /// perhaps long ago, one is made now.
+    fn take_or_make(&mut self, base: u64) -> io::Result<File> {
+        let directory = &self.config.directory;
+        let taken = self.ahead.take().map(|ahead| {
+            let file = ahead.finish()?;
+            segment::take_spare(directory, base)?;
+            Ok::<_, io::Error>(file)
+        });
+        if let Some(Ok(file)) = taken {
+            return Ok(file);
         }
+        let file = segment::make_spare(directory, self.config.segment_bytes)?;
+        segment::take_spare(directory, base)?;
+        Ok(file)
     }
 }
 
@@ -71,8 +81,7 @@ impl Disk for LogDirectory {
         if self.occupied()? + self.config.segment_bytes > disk_quota_bytes {
             return Err(AppendError::QuotaExceeded { disk_quota_bytes });
         }
-        let file = self.take_or_make()?;
-        segment::take_spare(&self.config.directory, base)?;
+        let file = self.take_or_make(base)?;
         if let Err(error) = self.make_ahead() {
             tracing::warn!(%error, "event log segment is not made ahead");
         }

@@ -102,3 +102,83 @@ fn appends_after_closing_are_refused_and_those_before_are_kept() {
     }
     assert_eq!(events(&directory), numbered(0..50));
 }
+
+#[test]
+fn the_quota_refuses_loudly_and_intake_goes_on_when_consumers_have_read() {
+    let directory = directory();
+    let config = LogConfig { disk_quota_bytes: 3 * 4096, ..config(&directory) };
+    let (log, _) = EventLog::open(&config).expect("log");
+    let mut cursor = cursor::Cursor::open(directory.path(), "store").expect("cursor");
+    let mut written = Vec::new();
+    let refused = loop {
+        let number = written.len() as u64;
+        match wait(log.writer().append(&[event(number)])) {
+            Ok(end) => written.push(end),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, AppendError::QuotaExceeded { disk_quota_bytes: 12_288 }));
+    assert!(refused.is_temporary());
+    assert_eq!(events(&directory), numbered(0..written.len() as u64));
+    cursor.advance(*written.last().expect("some were written")).expect("moved");
+    append(&log, [1000]);
+    assert_eq!(events(&directory).last(), Some(&event(1000)));
+}
+
+#[test]
+fn without_cursors_nothing_is_removed() {
+    let directory = directory();
+    let config = LogConfig { disk_quota_bytes: 3 * 4096, ..config(&directory) };
+    let (log, _) = EventLog::open(&config).expect("log");
+    let mut count = 0;
+    while wait(log.writer().append(&[event(count)])).is_ok() {
+        count += 1;
+    }
+    assert!(wait(log.writer().append(&[event(count)])).is_err());
+    assert_eq!(events(&directory), numbered(0..count));
+}
+
+#[test]
+fn a_quota_below_two_segments_is_refused() {
+    let directory = directory();
+    let config = LogConfig { disk_quota_bytes: 4096, ..config(&directory) };
+    assert!(matches!(EventLog::open(&config), Err(OpenError::QuotaTooSmall { .. })));
+}
+
+#[test]
+fn a_directory_that_vanishes_refuses_and_a_directory_that_is_back_takes_events() {
+    let parent = directory();
+    let at = parent.path().join("log");
+    let config = LogConfig { segment_bytes: 4096, ..LogConfig::new(&at) };
+    let (log, _) = EventLog::open(&config).expect("log");
+    append(&log, 0..3);
+    fs::remove_dir_all(&at).expect("remove");
+    let is_refused = |number| wait(log.writer().append(&[event(number)])).is_err();
+    assert!((3..200).any(is_refused), "a segment has room for less");
+    fs::create_dir(&at).expect("make");
+    append(&log, [200]);
+}
+
+#[test]
+fn many_producers_lose_and_mix_nothing() {
+    let directory = directory();
+    let config = LogConfig { segment_bytes: 64 << 10, ..config(&directory) };
+    let (log, _) = EventLog::open(&config).expect("log");
+    thread::scope(|scope| {
+        for producer in 0..8 {
+            let writer = log.writer();
+            scope.spawn(move || {
+                for number in 0..50 {
+                    let number = producer * 1000 + number;
+                    wait(writer.append(&[event(number), event(number)])).expect("appended");
+                }
+            });
+        }
+    });
+    let read = events(&directory);
+    assert!(read.chunks(2).all(|pair| pair[0] == pair[1]), "events of an append stay together");
+    let mut ids: Vec<_> = read.iter().map(|event| event.message_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((read.len(), ids.len()), (800, 400));
+}

@@ -1,0 +1,65 @@
+use super::super::tests::{event, wait};
+use super::*;
+use tracking::event::{Occurrence, UpstreamReply};
+
+fn writer(events_max: usize) -> (Writer, mpsc::UnboundedReceiver<Command>) {
+    let (sender, commands) = mpsc::unbounded_channel();
+    (Writer::new(sender, Arc::new(Queue::new(events_max)), 4096), commands)
+}
+
+fn large(octets: usize) -> Event {
+    let reply = UpstreamReply { error_code: 550, raw_reason: "x".repeat(octets), queue_id: None };
+    Event { occurrence: Occurrence::Bounce(reply), ..event(1) }
+}
+
+#[test]
+fn a_full_queue_refuses_at_once_and_for_now() {
+    let (writer, _commands) = writer(2);
+    let _queued = writer.append(&[event(1), event(2)]);
+    let refused = wait(writer.append(&[event(3)])).expect_err("the queue is full");
+    assert!(matches!(refused, AppendError::QueueFull { events_max: 2 }));
+    assert!(refused.is_temporary());
+}
+
+#[test]
+fn refused_events_take_no_place_in_the_queue() {
+    let (writer, mut commands) = writer(2);
+    drop(writer.append(&[event(1), event(2), event(3)]));
+    drop(writer.append(&[event(1), event(2)]));
+    assert!(matches!(commands.try_recv(), Ok(Command::Append(Request { events: 2, .. }))));
+    assert!(commands.try_recv().is_err());
+}
+
+#[test]
+fn dropping_the_future_does_not_withdraw_the_events() {
+    let (writer, mut commands) = writer(2);
+    drop(writer.append(&[event(1)]));
+    assert!(commands.try_recv().is_ok());
+}
+
+#[test]
+fn an_event_that_no_record_or_segment_holds_is_refused_for_good() {
+    let (writer, _commands) = writer(100);
+    for event in [large(5000), large(2 << 20)] {
+        let refused = wait(writer.append(&[event])).expect_err("too large");
+        assert!(matches!(refused, AppendError::TooLarge { .. }));
+        assert!(!refused.is_temporary());
+    }
+}
+
+#[test]
+fn a_log_without_its_thread_is_closed() {
+    let (writer, commands) = writer(2);
+    let queued = writer.append(&[event(1)]);
+    drop(commands);
+    assert!(matches!(wait(queued), Err(AppendError::Closed)));
+    assert!(matches!(wait(writer.append(&[event(1)])), Err(AppendError::Closed)));
+}
+
+#[test]
+fn errors_of_a_full_file_system_are_told_apart() {
+    let full = io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error());
+    assert!(matches!(AppendError::from(full), AppendError::DiskFull(_)));
+    let failed = io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error());
+    assert!(matches!(AppendError::from(failed), AppendError::Io(_)));
+}
