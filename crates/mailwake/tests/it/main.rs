@@ -1,4 +1,6 @@
 //! Every integration test of mailwake, in one binary.
 
 mod docs;
+mod e2e;
 mod layering;
+mod support;

@@ -1,0 +1,7 @@
+//! The whole way, with programs that are none of ours: a Postfix of the test's own,
+//! smtp-sink and swaks. They run as root (Postfix wants it); see CONTRIBUTING.md.
+
+mod crash;
+mod delivery;
+mod reload;
+mod sessions;

@@ -1,0 +1,125 @@
+//! mailwake itself, as an operator runs it: a configuration file, a key ring, `serve`,
+//! and the commands that read what was recorded.
+
+use super::{free_port, process::Server, process::run};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::{fs, path::PathBuf, process::Command, process::ExitStatus};
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_mailwake");
+
+/// An installation: its configuration, keys and data, whether it runs or not.
+#[derive(Debug)]
+pub(crate) struct Installation {
+    directory: TempDir,
+    /// Where the gateway takes mail.
+    pub(crate) gateway_port: u16,
+    /// What every link and pixel starts with.
+    pub(crate) tracking_url: String,
+    tracker_port: u16,
+}
+
+impl Installation {
+    /// Writes a configuration for an upstream on loopback, with a new key ring.
+    pub(crate) fn new(upstream_port: u16) -> Self {
+        let directory = tempfile::Builder::new().prefix("mailwake-").tempdir().expect("directory");
+        let (gateway_port, tracker_port) = (free_port(), free_port());
+        let tracking_url = format!("http://127.0.0.1:{tracker_port}");
+        let path = directory.path().display();
+        let configuration = format!(
+            "data_directory = \"{path}/data\"\n\
+             [keys]\n\
+             file = \"{path}/keys.toml\"\n\
+             [gateway]\n\
+             listen = \"127.0.0.1:{gateway_port}\"\n\
+             upstream = \"127.0.0.1:{upstream_port}\"\n\
+             [engagement]\n\
+             tracking_url = \"{tracking_url}\"\n\
+             open_tracking = true\n\
+             initial_open_tracking = false\n\
+             click_tracking = true\n\
+             [tracker]\n\
+             listen = \"127.0.0.1:{tracker_port}\"\n"
+        );
+        fs::create_dir(directory.path().join("data")).expect("data directory");
+        fs::write(directory.path().join("mailwake.toml"), configuration).expect("write file");
+        let keys = run(BINARY, "mailwake", ["keys", "generate"]);
+        fs::write(directory.path().join("keys.toml"), keys).expect("write file");
+        Self { directory, gateway_port, tracking_url, tracker_port }
+    }
+
+    /// Puts another line in the place of one in the configuration. A running mailwake
+    /// sees it when it reloads.
+    pub(crate) fn set(&self, line: &str, other: &str) {
+        let text = fs::read_to_string(self.configuration()).expect("read file");
+        assert!(text.contains(line), "no line {line} in {text}");
+        fs::write(self.configuration(), text.replace(line, other)).expect("write file");
+    }
+
+    /// Starts `mailwake serve` and waits until it takes mail and requests.
+    pub(crate) fn serve(&self) -> Serving {
+        let mut command = Command::new(BINARY);
+        command.arg("serve").arg("--config").arg(self.configuration());
+        let log = self.directory.path().join("serve.log");
+        let mut server = Server::start("mailwake", "mailwake", &mut command, log);
+        server.wait_until_listening(&[self.gateway_port, self.tracker_port]);
+        Serving { server }
+    }
+
+    /// Runs a command that takes `--config`, such as `["report", "--json"]`, and gives what
+    /// it printed. Panics, with stderr, when it fails.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let configuration = self.configuration().display().to_string();
+        run(BINARY, "mailwake", [arguments, &["--config", &configuration]].concat())
+    }
+
+    /// What `mailwake report --json` prints.
+    pub(crate) fn report(&self) -> Value {
+        let printed = self.run(&["report", "--json"]);
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error} in {printed}"))
+    }
+
+    /// What `mailwake events --json` prints, with further arguments: one event a line.
+    pub(crate) fn events(&self, arguments: &[&str]) -> Vec<Value> {
+        let printed = self.run(&[&["events", "--json"], arguments].concat());
+        let event = |line| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in line {line}"))
+        };
+        printed.lines().map(event).collect()
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.directory.path().join("mailwake.toml")
+    }
+}
+
+/// A running `mailwake serve`.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    server: Server,
+}
+
+impl Serving {
+    /// Ends it as an operator does (SIGTERM), and gives its exit status.
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.server.signal(Signal::TERM);
+        self.server.wait()
+    }
+
+    /// Asks it to read its configuration and keys again (SIGHUP).
+    pub(crate) fn reload(&self) {
+        self.server.signal(Signal::HUP);
+    }
+
+    /// Ends it as a crash does (SIGKILL).
+    pub(crate) fn kill(self) {
+        self.server.signal(Signal::KILL);
+        self.server.wait();
+    }
+
+    /// All that it has written to stderr, from its first start on.
+    pub(crate) fn log(&self) -> String {
+        self.server.log()
+    }
+}
