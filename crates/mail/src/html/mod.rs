@@ -1,1 +1,6 @@
-//! HTML by spans: which octets are a tag, an attribute, a text.
+//! HTML as mail carries it, read as ranges of octets after the HTML standard
+//! (<https://html.spec.whatwg.org/>), which the section numbers are of.
+
+pub mod attribute;
+mod entities;
+pub mod tokenizer;

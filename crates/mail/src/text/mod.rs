@@ -1,1 +1,4 @@
-//! Plain text: where a reader sees a URL.
+//! Plain text: its charset and the URLs that readers find in it.
+
+pub mod charset;
+pub mod link;

@@ -1,0 +1,243 @@
+//! Splits HTML into tags, text and comments as the HTML standard's tokenizer does
+//! (13.2.5), by spans: a token is a range of the octets, and nothing is copied. Any
+//! charset goes in which ASCII octets stand for themselves. It builds no tree; of the
+//! tree it knows only what changes how octets are read: which elements hold raw text,
+//! and what is SVG or MathML. A mail client runs no script, so noscript is live markup.
+
+use memchr::{memchr, memchr_iter};
+use std::ops::Range;
+
+mod foreign;
+mod raw_text;
+mod tag;
+#[cfg(test)]
+mod tests;
+
+use foreign::Foreign;
+pub use foreign::Namespace;
+use raw_text::RawText;
+pub use tag::{Attribute, Quote, Tag};
+
+/// A stretch of HTML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// Characters, also those of raw text such as a script's.
+    Text(Range<usize>),
+    /// A start tag. [`Tokenizer::attributes`] has its attributes.
+    StartTag(Tag),
+    /// An end tag. What it has of attributes does not count.
+    EndTag(Tag),
+    /// A comment, also a bogus one: `<!...>`, `<?...>`, `</...>`.
+    Comment(Range<usize>),
+    /// A document type declaration.
+    Doctype(Range<usize>),
+}
+
+/// What the end of the octets cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// A tag, or what may become one: `<a href="...`, `</`.
+    Tag,
+    /// A comment, a declaration or a CDATA section.
+    Comment,
+    /// An element whose content is raw text, such as script; also plaintext, which
+    /// nothing ever ends.
+    RawText,
+}
+
+/// Gives the tokens of HTML, one after the other and without a gap up to the end or to
+/// what the end cut off. The cost is linear in the octets, whatever they are.
+#[derive(Debug, Clone)]
+pub struct Tokenizer<'a> {
+    html: &'a [u8],
+    position: usize,
+    attributes: Vec<Attribute>,
+    foreign: Foreign,
+    raw_text: Option<RawText>,
+    unfinished: Option<(usize, Unfinished)>,
+}
+
+impl<'a> Tokenizer<'a> {
+    /// Reads HTML from its start.
+    pub fn new(html: &'a [u8]) -> Self {
+        Self {
+            html,
+            position: 0,
+            attributes: Vec::new(),
+            foreign: Foreign::default(),
+            raw_text: None,
+            unfinished: None,
+        }
+    }
+
+    /// The attributes of the tag that was last given, in order, with any duplicates.
+    pub fn attributes(&self) -> &[Attribute] {
+        &self.attributes
+    }
+
+    /// What the end of the octets cut off, and where that starts. Of raw text it is the
+    /// start tag. It is known when there are no more tokens.
+    pub fn unfinished(&self) -> Option<(usize, Unfinished)> {
+        self.unfinished
+    }
+
+    /// Where the outermost SVG or MathML element that is still open starts.
+    pub fn open_foreign(&self) -> Option<usize> {
+        self.foreign.outermost()
+    }
+
+    /// Ends with what starts at `start` cut off.
+    fn cut_off(&mut self, start: usize, what: Unfinished) -> Option<Token> {
+        self.position = self.html.len();
+        self.unfinished.get_or_insert((start, what));
+        None
+    }
+
+    /// Text up to the next markup: what 13.2.5.1 to 13.2.5.7 tell apart. A `<` that
+    /// begins no markup is text.
+    fn text_or_markup(&mut self) -> Option<Token> {
+        let start = self.position;
+        let mut from = start;
+        while let Some(found) = memchr(b'<', &self.html[from..]) {
+            let less_than = from + found;
+            let begins_markup = match self.html.get(less_than + 1) {
+                Some(octet) => octet.is_ascii_alphabetic() || matches!(octet, b'!' | b'/' | b'?'),
+                // At the end it may become the start of a tag.
+                None => true,
+            };
+            if begins_markup && less_than == start {
+                return self.markup();
+            }
+            if begins_markup {
+                self.position = less_than;
+                return Some(Token::Text(start..less_than));
+            }
+            from = less_than + 1;
+        }
+        self.position = self.html.len();
+        (start < self.position).then_some(Token::Text(start..self.position))
+    }
+
+    /// Markup at the position, which is a `<`.
+    fn markup(&mut self) -> Option<Token> {
+        let start = self.position;
+        match self.html.get(start + 1..) {
+            Some([b'/', first, ..]) if first.is_ascii_alphabetic() => self.end_tag(),
+            Some([b'/']) | Some([]) | None => self.cut_off(start, Unfinished::Tag),
+            Some([b'!', rest @ ..]) => self.declaration(rest),
+            Some([b'/' | b'?', ..]) => self.bogus_comment(),
+            Some(_) => self.start_tag(),
+        }
+    }
+
+    /// 13.2.5.42: `<!` and what follows it.
+    fn declaration(&mut self, rest: &'a [u8]) -> Option<Token> {
+        if rest.starts_with(b"--") {
+            return self.comment();
+        }
+        if rest.len() >= 7 && rest[..7].eq_ignore_ascii_case(b"doctype") {
+            return self.until_greater_than(Token::Doctype);
+        }
+        // 13.2.5.42: CDATA is a comment in HTML and text elsewhere.
+        if rest.starts_with(b"[CDATA[") && self.foreign.namespace() != Namespace::Html {
+            return self.cdata();
+        }
+        self.bogus_comment()
+    }
+
+    /// 13.2.5.43-52: a comment ends at `-->` or `--!>`; `<!-->` and `<!--->` are whole.
+    fn comment(&mut self) -> Option<Token> {
+        let start = self.position;
+        let text = start + 4;
+        for found in memchr_iter(b'>', &self.html[text..]) {
+            let content = &self.html[text..text + found];
+            let is_end = matches!(content, b"" | b"-")
+                || content.ends_with(b"--")
+                || content.ends_with(b"--!");
+            if is_end {
+                self.position = text + found + 1;
+                return Some(Token::Comment(start..self.position));
+            }
+        }
+        self.cut_off(start, Unfinished::Comment)
+    }
+
+    /// 13.2.5.41.
+    fn bogus_comment(&mut self) -> Option<Token> {
+        self.until_greater_than(Token::Comment)
+    }
+
+    fn until_greater_than(&mut self, token: fn(Range<usize>) -> Token) -> Option<Token> {
+        let start = self.position;
+        match memchr(b'>', &self.html[start..]) {
+            Some(found) => {
+                self.position = start + found + 1;
+                Some(token(start..self.position))
+            }
+            None => self.cut_off(start, Unfinished::Comment),
+        }
+    }
+
+    /// 13.2.5.69.
+    fn cdata(&mut self) -> Option<Token> {
+        let start = self.position;
+        for found in memchr_iter(b'>', &self.html[start..]) {
+            if self.html[start..start + found].ends_with(b"]]") && found >= 11 {
+                self.position = start + found + 1;
+                return Some(Token::Text(start..self.position));
+            }
+        }
+        self.cut_off(start, Unfinished::Comment)
+    }
+
+    fn start_tag(&mut self) -> Option<Token> {
+        let start = self.position;
+        let Some(tag) = tag::read(self.html, start, &mut self.attributes) else {
+            return self.cut_off(start, Unfinished::Tag);
+        };
+        self.position = tag.range.end;
+        let namespace = self.foreign.enter(self.html, &tag, &self.attributes);
+        if namespace == Namespace::Html {
+            self.raw_text = RawText::of(&self.html[tag.name.clone()], start);
+        }
+        Some(Token::StartTag(Tag { namespace, ..tag }))
+    }
+
+    fn end_tag(&mut self) -> Option<Token> {
+        let start = self.position;
+        let Some(tag) = tag::read(self.html, start, &mut self.attributes) else {
+            return self.cut_off(start, Unfinished::Tag);
+        };
+        self.position = tag.range.end;
+        let namespace = self.foreign.leave(&self.html[tag.name.clone()]);
+        Some(Token::EndTag(Tag { namespace, ..tag }))
+    }
+
+    /// Raw text up to the end tag of its element.
+    fn raw_text(&mut self, raw_text: RawText) -> Option<Token> {
+        let start = self.position;
+        let content_len = raw_text.len(&self.html[start..]);
+        let end = content_len.map_or(self.html.len(), |len| start + len);
+        // An end tag that is itself cut off ends nothing.
+        let is_ended =
+            content_len.is_some() && tag::read(self.html, end, &mut self.attributes).is_some();
+        if !is_ended {
+            self.cut_off(raw_text.start, Unfinished::RawText);
+            return (start < self.html.len()).then_some(Token::Text(start..self.html.len()));
+        }
+        self.position = end;
+        if start == end { self.text_or_markup() } else { Some(Token::Text(start..end)) }
+    }
+}
+
+impl Iterator for Tokenizer<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        match self.raw_text.take() {
+            Some(raw_text) => self.raw_text(raw_text),
+            None if self.position < self.html.len() => self.text_or_markup(),
+            None => None,
+        }
+    }
+}

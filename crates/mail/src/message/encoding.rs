@@ -1,0 +1,100 @@
+//! Content transfer encodings (RFC 2045 §6). A body comes in and goes out decoded;
+//! edits of the decoded octets come in and go out as edits of the body. Lines of the
+//! body that no edit touches keep their octets.
+
+use super::{content_type::TransferEncoding, edit::EditList};
+use memchr::memchr;
+use std::borrow::Cow;
+use thiserror::Error;
+
+mod base64;
+mod line_limit;
+mod quoted_printable;
+#[cfg(test)]
+mod tests;
+
+pub use line_limit::LineLimit;
+
+/// The longest line of an encoded body, without its line end (RFC 2045 §6.7, §6.8).
+pub const ENCODED_LINE_MAX: usize = 76;
+
+/// Why a body does not decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum DecodeError {
+    /// The encoding is not known, so nothing can be said of the content (RFC 2045 §6.4).
+    #[error("unknown content transfer encoding")]
+    UnknownEncoding,
+    /// An octet that is neither base64 nor white space, or base64 behind the padding.
+    #[error("octet that is no base64 at {offset}")]
+    NoBase64 {
+        /// Where it stands in the body.
+        offset: usize,
+    },
+    /// Base64 that is cut off or wrongly padded.
+    #[error("base64 cut off or wrongly padded")]
+    Padding,
+}
+
+/// How lines end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LineEnd {
+    /// What RFC 5322 §2.1 wants.
+    #[default]
+    CrLf,
+    /// What a message has that was stored by Unix programs.
+    Lf,
+}
+
+impl LineEnd {
+    /// How the first line of some octets ends, if one does.
+    pub fn of(octets: &[u8]) -> Option<Self> {
+        let newline = memchr(b'\n', octets)?;
+        Some(if octets[..newline].ends_with(b"\r") { Self::CrLf } else { Self::Lf })
+    }
+
+    /// The octets.
+    pub fn octets(self) -> &'static [u8] {
+        match self {
+            Self::CrLf => b"\r\n",
+            Self::Lf => b"\n",
+        }
+    }
+}
+
+/// Decodes a body. An identity encoding copies nothing. Quoted-printable always
+/// decodes: what is no escape is taken literally. Base64 may lack its padding.
+pub fn decode(body: &[u8], encoding: TransferEncoding) -> Result<Cow<'_, [u8]>, DecodeError> {
+    match encoding {
+        TransferEncoding::SevenBit | TransferEncoding::EightBit | TransferEncoding::Binary => {
+            Ok(Cow::Borrowed(body))
+        }
+        TransferEncoding::QuotedPrintable => Ok(Cow::Owned(quoted_printable::decode(body))),
+        TransferEncoding::Base64 => base64::decode(body).map(Cow::Owned),
+        TransferEncoding::Unknown => Err(DecodeError::UnknownEncoding),
+    }
+}
+
+/// Turns edits of decoded octets into edits of the body they were decoded from. New
+/// lines end as the body's do, or as `line_end` says if it has none.
+///
+/// With an identity encoding the edits stay as they are, so their octets must be fit
+/// for the body; [`LineLimit`] tells if their lines are.
+pub fn encode_edits(
+    body: &[u8],
+    decoded: &[u8],
+    encoding: TransferEncoding,
+    edits: EditList,
+    line_end: LineEnd,
+) -> EditList {
+    if edits.is_empty() {
+        return EditList::new(body.len());
+    }
+    let line_end = LineEnd::of(body).unwrap_or(line_end);
+    match encoding {
+        TransferEncoding::QuotedPrintable => {
+            quoted_printable::encode_edits(body, decoded, &edits, line_end)
+        }
+        TransferEncoding::Base64 => base64::encode_edits(body, decoded, &edits, line_end),
+        _ => edits,
+    }
+}

@@ -1,0 +1,143 @@
+use super::*;
+use proptest::prelude::*;
+
+fn check_decode(body: &str, expected: &str) {
+    assert_eq!(String::from_utf8_lossy(&decode(body.as_bytes())), expected);
+}
+
+/// Replaces the first `@` of the decoded content, and checks the body that results.
+fn check_edit(body: &str, replacement: &str, expected: &str) {
+    let decoded = decode(body.as_bytes());
+    let at = decoded.iter().position(|octet| *octet == b'@').expect("the case has a mark");
+    let edit = Edit { range: at..at + 1, replacement: replacement.into() };
+    assert_eq!(edited(body, &[edit]), expected);
+}
+
+fn edited(body: &str, edits: &[Edit]) -> String {
+    let decoded = decode(body.as_bytes());
+    let mut list = EditList::new(decoded.len());
+    edits.iter().for_each(|edit| list.push(edit.clone()).expect("the edits of a test fit"));
+    let line_end = LineEnd::of(body.as_bytes()).unwrap_or_default();
+    let encoded = encode_edits(body.as_bytes(), &decoded, &list, line_end);
+    let result = encoded.apply(body.as_bytes());
+    assert_eq!(decode(&result), list.apply(&decoded), "{}", String::from_utf8_lossy(&result));
+    String::from_utf8(result).expect("an encoded body of a test is ASCII")
+}
+
+#[test]
+fn escape_in_either_case_is_an_octet() {
+    check_decode("a=3D=3db", "a==b");
+}
+
+#[test]
+fn soft_line_break_joins_lines() {
+    check_decode("a=\r\nb= \t\r\nc=\nd\r\n", "abcd\r\n");
+}
+
+#[test]
+fn white_space_before_a_line_end_is_not_content() {
+    check_decode("a \t\r\nb=20\r\n c ", "a\r\nb \r\n c");
+}
+
+#[test]
+fn no_escape_is_literal() {
+    check_decode("=ZZ =4 =\r\n==", "=ZZ =4 =");
+}
+
+#[test]
+fn edited_line_is_encoded_and_others_keep_their_octets() {
+    check_edit("=e4 \r\na=3d@ \r\n=e4\r\n", "=x", "=e4 \r\na=3D=3Dx\r\n=e4\r\n");
+}
+
+#[test]
+fn long_line_gets_soft_breaks() {
+    let long = "x".repeat(100);
+    let expected = format!("a{}=\r\n{}\r\n", "x".repeat(74), "x".repeat(26));
+    check_edit("a@\r\n", &long, &expected);
+}
+
+#[test]
+fn escape_is_not_torn_apart() {
+    let long = format!("{}é", "x".repeat(72));
+    check_edit("@\r\n", &long, &format!("{}=C3=\r\n=A9\r\n", "x".repeat(72)));
+}
+
+#[test]
+fn line_before_a_soft_break_keeps_it() {
+    check_edit("a@=\r\nb\r\n", "x", "ax=\r\nb\r\n");
+}
+
+#[test]
+fn soft_breaks_follow_the_line_ends_of_the_body() {
+    let expected = format!("{}=\n{}\n", "x".repeat(75), "x".repeat(25));
+    check_edit("@\n", &"x".repeat(100), &expected);
+}
+
+#[test]
+fn white_space_left_at_a_line_end_is_encoded() {
+    check_edit("a b=20@\r\n", "", "a b=20\r\n");
+    check_edit("a b=09@\n", "", "a b=09\n");
+}
+
+#[test]
+fn space_encoded_at_the_last_column_moves_to_the_next_line() {
+    let filled = "x".repeat(74);
+    check_edit(&format!("{filled}=20@\r\n"), "", &format!("{filled}=\r\n=20\r\n"));
+}
+
+#[test]
+fn line_break_that_is_data_stays_data() {
+    check_edit("a=0D=0A@\r\n", "\n", "a=0D=0A=0A\r\n");
+}
+
+#[test]
+fn octet_that_should_have_been_encoded_is() {
+    check_edit("ä@\u{1}\r\n", "", "=C3=A4=01\r\n");
+}
+
+#[test]
+fn edit_over_a_line_break_joins_the_lines() {
+    let edit = Edit { range: 2..5, replacement: b"+".to_vec() };
+    assert_eq!(edited("=61b\r\n=63\r\nd", &[edit]), "ab+\r\nd");
+}
+
+#[test]
+fn insertion_at_the_end_follows_the_last_line_end() {
+    assert_eq!(edited("a\r\n", &[Edit::insert(3, "x=")]), "a\r\nx=3D");
+}
+
+#[test]
+fn insertion_at_the_end_of_an_unended_line_belongs_to_it() {
+    assert_eq!(edited("a =", &[Edit::insert(2, "x")]), "a x=");
+    assert_eq!(edited("a", &[Edit::insert(1, "x")]), "ax");
+    assert_eq!(edited("", &[Edit::insert(0, "x")]), "x");
+}
+
+#[test]
+fn removed_last_line_end_is_gone() {
+    assert_eq!(edited("a\r\n", &[Edit::delete(1..3)]), "a");
+    assert_eq!(edited("a\r\n", &[Edit::delete(1..2)]), "a=0A");
+}
+
+proptest! {
+    #[test]
+    fn edits_decode_to_edits(
+        body in "[a =\r\n\t@3DAfz\u{1}é]{0,200}",
+        edits in prop::collection::vec((0usize..200, 0usize..6, "[a =\r\n\té]{0,90}"), 0..6),
+    ) {
+        let decoded = decode(body.as_bytes());
+        let mut list = EditList::new(decoded.len());
+        for (start, len, replacement) in edits {
+            let replacement = replacement.into_bytes();
+            list.push(Edit { range: start..start + len, replacement }).ok();
+        }
+        let encoded = encode_edits(body.as_bytes(), &decoded, &list, LineEnd::CrLf);
+        let result = encoded.apply(body.as_bytes());
+        prop_assert_eq!(decode(&result), list.apply(&decoded));
+        for edit in encoded.as_slice() {
+            for line in edit.replacement.split(|octet| *octet == b'\n') {
+                prop_assert!(line.len() <= ENCODED_LINE_MAX + 1);
+            }
+        }
+    }
+}

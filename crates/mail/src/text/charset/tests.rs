@@ -1,0 +1,59 @@
+use super::*;
+
+fn check(label: &str, is_known: bool) {
+    assert_eq!(Charset::of_label(label.as_bytes()).is_some(), is_known, "{label}");
+}
+
+#[test]
+fn ascii_compatible_charsets_are_known() {
+    for label in ["UTF-8", " 'utf-8' ", "us-ascii", "iso-8859-15", "Shift_JIS", "gb18030", "cp850"]
+    {
+        check(label, true);
+    }
+}
+
+#[test]
+fn charsets_that_shift_or_widen_are_not() {
+    for label in [
+        "utf-16",
+        "utf-16le",
+        "utf-7",
+        "utf-32",
+        "iso-2022-jp",
+        "iso-2022-kr",
+        "hz-gb-2312",
+        "cp037",
+        "x",
+        "",
+    ] {
+        check(label, false);
+    }
+}
+
+#[test]
+fn octets_that_are_no_text_do_not_decode() {
+    assert_eq!(Charset::UTF_8.decode(b"a\xFF"), None);
+    assert_eq!(Charset::UTF_8.decode("é".as_bytes()).as_deref(), Some("é"));
+    let cp850 = Charset::of_label(b"cp850").expect("it is known");
+    assert_eq!(cp850.decode(b"\x82"), None);
+    assert_eq!(cp850.decode(b"a").as_deref(), Some("a"));
+}
+
+#[test]
+fn characters_are_told_with_their_lengths() {
+    for (label, octets, expected) in [
+        ("utf-8", &b"\xC3\xA9x"[..], (Some('é'), 2)),
+        ("utf-8", b"\xC3x", (None, 1)),
+        ("windows-1252", b"\xE9x", (Some('é'), 1)),
+        ("shift_jis", b"\x83\x41x", (Some('ア'), 2)),
+        ("shift_jis", b"\xB1x", (Some('ｱ'), 1)),
+        ("gb18030", b"\x81\x30\x81\x30", (Some('\u{80}'), 4)),
+        ("euc-jp", b"\xA4\xA2", (Some('あ'), 2)),
+        ("big5", b"\xA4", (None, 1)),
+        ("utf-8", b"a", (Some('a'), 1)),
+        ("utf-8", b"", (None, 1)),
+    ] {
+        let charset = Charset::of_label(label.as_bytes()).expect("it is known");
+        assert_eq!(charset.first_char(octets), expected, "{label} {octets:02x?}");
+    }
+}

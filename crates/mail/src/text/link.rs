@@ -1,0 +1,159 @@
+//! Finds the URLs in plain text that mail clients make links of: http and https only,
+//! with the ends that a reader expects (RFC 3986 appendix C). Ranges of the octets go
+//! out; nothing is decoded or judged.
+
+use super::charset::Charset;
+use memchr::memmem;
+use std::ops::Range;
+
+#[cfg(test)]
+mod tests;
+
+/// Gives the URLs of a text, in order. The cost is linear in the text.
+#[derive(Debug, Clone)]
+pub struct Urls<'a> {
+    text: &'a [u8],
+    charset: Charset,
+    position: usize,
+    /// Up to where it is known which octets begin a character.
+    char_start: usize,
+}
+
+impl<'a> Urls<'a> {
+    /// Looks for URLs in a text of this charset.
+    pub fn new(text: &'a [u8], charset: Charset) -> Self {
+        Self { text, charset, position: 0, char_start: 0 }
+    }
+
+    /// Where the scheme starts that ends before this `://`, if it is one of ours and
+    /// not the end of a longer word.
+    fn scheme_start(&mut self, colon: usize) -> Option<usize> {
+        let before = &self.text[self.position..colon];
+        let len = [5, 4].into_iter().find(|&len| {
+            before.len() >= len
+                && before[before.len() - len..].eq_ignore_ascii_case(&b"https"[..len])
+        })?;
+        let start = colon - len;
+        self.is_word_start(start).then_some(start)
+    }
+
+    /// Is the octet here a character of its own, and not in the middle of a word? In
+    /// some charsets an ASCII octet may be the second half of a character.
+    fn is_word_start(&mut self, start: usize) -> bool {
+        let mut is_word = start.checked_sub(1).is_some_and(|before| {
+            let octet = self.text[before];
+            octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'.' | b'-' | b'_')
+        });
+        if self.charset.has_ascii_trails() {
+            while self.char_start < start {
+                let len = self.charset.first_char(&self.text[self.char_start..]).1;
+                is_word &= len == 1;
+                self.char_start += len;
+            }
+        }
+        !is_word && (self.char_start == start || !self.charset.has_ascii_trails())
+    }
+}
+
+impl Iterator for Urls<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        loop {
+            let found = memmem::find(&self.text[self.position..], b"://")?;
+            let colon = self.position + found;
+            let url = self
+                .scheme_start(colon)
+                .map(|start| start..url_end(self.text, start, colon + 3, self.charset));
+            self.position = colon + 3;
+            if let Some(url) = url.filter(|url| url.end > colon + 3 && url.len() > 8) {
+                self.position = url.end;
+                return Some(url);
+            }
+        }
+    }
+}
+
+/// Where a URL ends that starts here. `rest` is behind its `://`.
+fn url_end(text: &[u8], start: usize, rest: usize, charset: Charset) -> usize {
+    let mut end = rest;
+    let mut punctuation = None;
+    while end < text.len() && !is_delimiter(text[end]) {
+        if text[end].is_ascii() {
+            end += 1;
+            continue;
+        }
+        let (character, len) = charset.first_char(&text[end..]);
+        // An IRI (RFC 3987) goes on over letters of any script, and ends at a mark.
+        if punctuation.is_none() && !character.is_some_and(is_letter_or_mark) {
+            punctuation = Some(end);
+            if !is_bracketed(text, start) {
+                break;
+            }
+        }
+        end += len;
+    }
+    if is_bracketed(text, start) && text.get(end) == Some(&b'>') {
+        return end;
+    }
+    rest + trimmed_len(&text[rest..punctuation.unwrap_or(end)])
+}
+
+/// Does `<` or `<URL:` stand before it? Then the URL goes up to the `>`.
+fn is_bracketed(text: &[u8], start: usize) -> bool {
+    let before = &text[..start];
+    let prefix = &before[before.len().saturating_sub(5)..];
+    before.ends_with(b"<") || prefix.eq_ignore_ascii_case(b"<URL:")
+}
+
+fn is_delimiter(octet: u8) -> bool {
+    octet <= b' ' || matches!(octet, b'<' | b'>' | b'"' | 0x7F)
+}
+
+/// What a word may be made of, also where it has accents of its own.
+fn is_letter_or_mark(character: char) -> bool {
+    character.is_alphanumeric() || is_combining(character)
+}
+
+/// The combining marks that are not alphabetic, in the blocks that hold most of them.
+fn is_combining(character: char) -> bool {
+    matches!(character,
+        '\u{0300}'..='\u{036F}' | '\u{0483}'..='\u{0489}' | '\u{0591}'..='\u{05BD}'
+        | '\u{064B}'..='\u{065F}' | '\u{093C}' | '\u{094D}' | '\u{09BC}' | '\u{09CD}'
+        | '\u{0A3C}' | '\u{0A4D}' | '\u{0ACD}' | '\u{0B4D}' | '\u{0BCD}' | '\u{0C4D}'
+        | '\u{0CCD}' | '\u{0D4D}' | '\u{0DCA}' | '\u{0E38}'..='\u{0E3A}'
+        | '\u{0E47}'..='\u{0E4E}' | '\u{0EC8}'..='\u{0ECD}' | '\u{1AB0}'..='\u{1AFF}'
+        | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20F0}' | '\u{3099}' | '\u{309A}'
+        | '\u{FE00}'..='\u{FE0F}' | '\u{FE20}'..='\u{FE2F}')
+}
+
+/// How much is left without the punctuation of the sentence around the URL, and without
+/// closing brackets that were not opened in it.
+fn trimmed_len(rest: &[u8]) -> usize {
+    let count = |wanted: u8| memchr::memchr_iter(wanted, rest).count();
+    let mut surplus: Option<[isize; 3]> = None;
+    let mut len = rest.len();
+    while let Some(last) = len.checked_sub(1) {
+        let bracket = match rest[last] {
+            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'"' | b'*' | b'_' | b'~' | b'`'
+            | b'|' | b'\\' | b'^' => {
+                len = last;
+                continue;
+            }
+            b')' => 0,
+            b']' => 1,
+            b'}' => 2,
+            _ => break,
+        };
+        let surplus = surplus.get_or_insert_with(|| {
+            [(b'(', b')'), (b'[', b']'), (b'{', b'}')]
+                .map(|(open, close)| count(close).cast_signed() - count(open).cast_signed())
+        });
+        if surplus[bracket] <= 0 {
+            break;
+        }
+        surplus[bracket] -= 1;
+        len = last;
+    }
+    len
+}

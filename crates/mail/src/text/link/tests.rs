@@ -1,0 +1,130 @@
+use super::*;
+use proptest::prelude::*;
+
+fn check_in(charset: &str, text: &[u8], expected: &[&str]) {
+    let charset = Charset::of_label(charset.as_bytes()).expect("the charset of a test is known");
+    let urls: Vec<_> = Urls::new(text, charset)
+        .map(|range| charset.decode(&text[range]).expect("it decodes").into_owned())
+        .collect();
+    assert_eq!(urls, expected);
+}
+
+fn check(text: &str, expected: &[&str]) {
+    check_in("utf-8", text.as_bytes(), expected);
+}
+
+#[test]
+fn url_ends_at_white_space() {
+    check(
+        "https://e.example/1\thttp://e.example/2\r\n",
+        &["https://e.example/1", "http://e.example/2"],
+    );
+}
+
+#[test]
+fn scheme_is_read_in_any_case() {
+    check("HTTPS://E.Example/X", &["HTTPS://E.Example/X"]);
+}
+
+#[test]
+fn other_schemes_are_no_links() {
+    check("ftp://e.example xhttp://e.example s-http://e.example https:x http:/x", &[]);
+}
+
+#[test]
+fn url_without_host_is_none() {
+    check("http:// https:// http://, https://.", &[]);
+}
+
+#[test]
+fn punctuation_of_the_sentence_is_not_the_urls() {
+    check(
+        "(see https://e.example/a?b=1.), 'https://e.example/c'!",
+        &["https://e.example/a?b=1", "https://e.example/c"],
+    );
+}
+
+#[test]
+fn bracket_that_was_opened_in_the_url_stays() {
+    check(
+        "(https://e.example/b_(c)) https://e.example/X_(y)",
+        &["https://e.example/b_(c)", "https://e.example/X_(y)"],
+    );
+}
+
+#[test]
+fn markdown_keeps_its_marks() {
+    check(
+        "[x](https://e.example/a) **https://e.example/b** `https://e.example/c`",
+        &["https://e.example/a", "https://e.example/b", "https://e.example/c"],
+    );
+}
+
+#[test]
+fn angle_brackets_hold_the_url_as_it_stands() {
+    check(
+        "<https://e.example/a.> <URL:https://e.example/b)>",
+        &["https://e.example/a.", "https://e.example/b)"],
+    );
+}
+
+#[test]
+fn angle_bracket_that_is_not_closed_holds_nothing() {
+    check("<https://e.example/a. b>", &["https://e.example/a"]);
+}
+
+#[test]
+fn non_ascii_punctuation_ends_a_url() {
+    check(
+        "見https://e.example/1。«https://e.example/2» https://e.example/3… x",
+        &["https://e.example/1", "https://e.example/2", "https://e.example/3"],
+    );
+}
+
+#[test]
+fn letters_of_any_script_go_on() {
+    check("https://e.example/wiki/出典_(曖昧さ) end", &["https://e.example/wiki/出典_(曖昧さ)"]);
+    check("https://bücher.example/u\u{308}x", &["https://bücher.example/u\u{308}x"]);
+}
+
+#[test]
+fn url_in_a_url_is_a_part_of_it() {
+    check("https://e.example/?u=https://x.example/", &["https://e.example/?u=https://x.example/"]);
+}
+
+#[test]
+fn trail_octet_is_not_a_letter_before_the_url() {
+    // 83 41 is one katakana; the second octet looks like an A.
+    check_in("shift_jis", b"\x83\x41https://e.example/\x81\x42", &["https://e.example/"]);
+}
+
+#[test]
+fn trail_octet_does_not_begin_a_url() {
+    check_in("shift_jis", b"\x83https://e.example/", &[]);
+}
+
+#[test]
+fn octets_that_are_no_text_end_a_url() {
+    check_in("utf-8", b"https://e.example/\xFFx", &["https://e.example/"]);
+}
+
+proptest! {
+    #[test]
+    fn urls_lie_within_the_text_in_order(
+        text in "(http|https|://|e|\\.|\\(|\\)|<|>|é|。| |\n|URL:|\\[|\\]){0,40}",
+        label in prop::sample::select(vec!["utf-8", "shift_jis", "windows-1252"]),
+    ) {
+        let charset = Charset::of_label(label.as_bytes()).expect("it is known");
+        let mut position = 0;
+        for url in Urls::new(text.as_bytes(), charset) {
+            prop_assert!(position <= url.start && url.len() > 8);
+            prop_assert!(text.as_bytes()[url.clone()][..4].eq_ignore_ascii_case(b"http"));
+            position = url.end;
+        }
+    }
+
+    #[test]
+    fn any_octets_are_read(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        Urls::new(&text, Charset::UTF_8).count();
+    }
+}
