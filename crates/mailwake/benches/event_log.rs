@@ -107,7 +107,7 @@ fn appended(runtime: &Runtime, writer: &Writer, producers: usize, batch: usize) 
 fn read(log: &EventLog) -> Measured {
     let mut reader = log.reader(Position::START);
     let (mut events, begun) = (0, Instant::now());
-    while let Some(entry) = reader.next().expect("read") {
+    while let Some(entry) = reader.read().expect("read") {
         black_box(entry);
         events += 1;
     }

@@ -78,7 +78,7 @@ impl<D: Disk> Committer<D> {
 
     /// Runs until the log is closed and the queue is empty, or nobody is left who could
     /// append.
-    pub(super) fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+    pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(COMMANDS_MAX);
         while commands.blocking_recv_many(&mut taken, COMMANDS_MAX) > 0 {
             for command in taken.drain(..) {

@@ -126,7 +126,8 @@ fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Ope
 pub struct EventLog {
     directory: PathBuf,
     writer: Writer,
-    commands: mpsc::UnboundedSender<Command>,
+    /// A place in the queue that nobody can take, so that closing never waits.
+    close: Option<mpsc::OwnedPermit<Command>>,
     published: watch::Receiver<Published>,
     thread: Option<thread::JoinHandle<()>>,
     /// Unlocked when it is dropped.
@@ -154,9 +155,10 @@ impl EventLog {
             Publisher::open(directory, now).map_err(at("publish event log", directory))?;
         let published = publisher.subscribe();
         let queue = Arc::new(Queue::new(config.queue_events_max));
-        let (commands, receiver) = mpsc::unbounded_channel();
+        let (commands, receiver) = mpsc::channel(config.queue_events_max.max(1) + 1);
+        let close = commands.clone().try_reserve_owned().ok();
         let append_bytes_max = usize::try_from(config.segment_bytes).unwrap_or(usize::MAX);
-        let writer = Writer::new(commands.clone(), queue.clone(), append_bytes_max);
+        let writer = Writer::new(commands, queue.clone(), append_bytes_max);
         let mut disk = LogDirectory::new(config.clone(), publisher);
         disk.remove_passed().map_err(at("clean event log", directory))?;
         disk.make_ahead().map_err(at("make segment in", directory))?;
@@ -167,8 +169,7 @@ impl EventLog {
             .spawn(move || committer.run(receiver))
             .map_err(at("start thread of event log", directory))?;
         let directory = config.directory;
-        let log =
-            Self { directory, writer, commands, published, thread: Some(thread), _lock: lock };
+        let log = Self { directory, writer, close, published, thread: Some(thread), _lock: lock };
         Ok((log, recovery))
     }
 
@@ -191,8 +192,9 @@ impl EventLog {
 
 impl Drop for EventLog {
     fn drop(&mut self) {
-        // The thread is gone already only if it panicked, and then the joining tells.
-        drop(self.commands.send(Command::Close));
+        if let Some(close) = self.close.take() {
+            close.send(Command::Close);
+        }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -174,7 +174,7 @@ impl Reader {
     }
 
     /// The next entry; none when all that is durable was read.
-    pub fn next(&mut self) -> Result<Option<Entry>, ReadError> {
+    pub fn read(&mut self) -> Result<Option<Entry>, ReadError> {
         if self.position >= self.known.durable {
             self.refresh()?;
         }
@@ -190,14 +190,14 @@ impl Reader {
         Ok(Some(entry))
     }
 
-    /// Resolves when there is more to read, or when looking for it fails, which `next`
+    /// Resolves when there is more to read, or when looking for it fails, which `read`
     /// then tells. Once the log of this process is closed and read, never.
     pub async fn wait(&mut self) {
         let position = self.position;
         match &mut self.source {
             Source::Memory(published) => {
                 if published.wait_for(|now| now.durable > position).await.is_err() {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             }
             Source::File => {

@@ -43,7 +43,7 @@ pub(super) fn append(log: &EventLog, numbers: impl IntoIterator<Item = u64>) -> 
 /// Everything that a reader gives from the start.
 pub(super) fn entries(directory: &TempDir) -> Vec<Entry> {
     let mut reader = Reader::open(directory.path(), Position::START).expect("reader");
-    std::iter::from_fn(|| reader.next().expect("entry")).collect()
+    std::iter::from_fn(|| reader.read().expect("entry")).collect()
 }
 
 /// The events among all entries.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::{io, mem};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 use tracking::event::{self, Event};
 
 /// Appends events to the log. Clones append to the same log.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
     queue: Arc<Queue>,
     append_bytes_max: usize,
 }
@@ -105,9 +106,13 @@ impl Queue {
         let waiting = self.events.fetch_add(events, Ordering::Relaxed);
         if waiting + events > self.events_max {
             self.leave(events);
-            return Err(AppendError::QueueFull { events_max: self.events_max });
+            return Err(self.full());
         }
         Ok(())
+    }
+
+    fn full(&self) -> AppendError {
+        AppendError::QueueFull { events_max: self.events_max }
     }
 
     /// Called for events that were written or refused.
@@ -118,7 +123,7 @@ impl Queue {
 
 impl Writer {
     pub(super) fn new(
-        commands: mpsc::UnboundedSender<Command>,
+        commands: mpsc::Sender<Command>,
         queue: Arc<Queue>,
         append_bytes_max: usize,
     ) -> Self {
@@ -153,9 +158,13 @@ impl Writer {
 
     fn send(&self, request: Request) -> Result<(), AppendError> {
         let events = request.events;
-        self.commands.send(Command::Append(request)).map_err(|_closed| {
+        self.commands.try_send(Command::Append(request)).map_err(|unsent| {
             self.queue.leave(events);
-            AppendError::Closed
+            match unsent {
+                // Each command has an event, but for those that only wait for others.
+                TrySendError::Full(_) => self.queue.full(),
+                TrySendError::Closed(_) => AppendError::Closed,
+            }
         })
     }
 }

@@ -48,7 +48,7 @@ impl SegmentFile for FakeSegment {
 struct Bench {
     disk: Shared,
     committer: Committer<Shared>,
-    commands: mpsc::UnboundedReceiver<Command>,
+    commands: mpsc::Receiver<Command>,
     writer: Writer,
 }
 
@@ -57,7 +57,7 @@ const SEGMENT_BYTES: u64 = 4096;
 fn bench() -> Bench {
     let disk = Shared::default();
     let queue = Arc::new(Queue::new(1000));
-    let (sender, commands) = mpsc::unbounded_channel();
+    let (sender, commands) = mpsc::channel(1000);
     let writer = Writer::new(sender, queue.clone(), 4096);
     let file = disk.clone().fresh(0).expect("told nothing else");
     let current = Some(Current { file, base: 0, bytes: SEGMENT_BYTES });

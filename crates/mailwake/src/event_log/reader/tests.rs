@@ -28,7 +28,7 @@ fn entries_join_without_gaps_and_reading_can_begin_at_each() {
         let Entry::Event { position, next, event } = entry else { panic!("{entry:?}") };
         assert_eq!(position, at);
         let mut from_here = Reader::open(directory.path(), at).expect("reader");
-        let first = from_here.next().expect("read").expect("there is one");
+        let first = from_here.read().expect("read").expect("there is one");
         assert_eq!(number(&first), Some(*event));
         at = next;
     }
@@ -43,9 +43,9 @@ fn a_reader_follows_over_segments_in_and_outside_of_the_process() {
     for round in 0..60 {
         append(&log, [round]);
         for reader in [&mut inside, &mut outside] {
-            let entry = reader.next().expect("read").expect("is durable");
+            let entry = reader.read().expect("read").expect("is durable");
             assert_eq!(number(&entry), Some(event(round)));
-            assert_eq!(reader.next().expect("read"), None);
+            assert_eq!(reader.read().expect("read"), None);
         }
     }
 }
@@ -74,7 +74,7 @@ fn waiting_ends_with_the_next_event() {
         reader.wait().await;
         appended.await.expect("appended");
     });
-    assert!(reader.next().expect("read").is_some());
+    assert!(reader.read().expect("read").is_some());
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn a_position_inside_a_record_leads_to_the_next_record() {
     append(&log, [1]);
     let mut reader = Reader::open(directory.path(), Position(9)).expect("reader");
     let expected = Damage { position: Position(9), next: second, kind: DamageKind::CorruptRecord };
-    assert_eq!(reader.next().expect("read"), Some(Entry::Damage(expected)));
-    assert_eq!(number(&reader.next().expect("read").expect("entry")), Some(event(1)));
+    assert_eq!(reader.read().expect("read"), Some(Entry::Damage(expected)));
+    assert_eq!(number(&reader.read().expect("read").expect("entry")), Some(event(1)));
 }
 
 #[test]

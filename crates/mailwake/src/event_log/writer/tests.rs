@@ -2,8 +2,8 @@ use super::super::tests::{event, wait};
 use super::*;
 use tracking::event::{Occurrence, UpstreamReply};
 
-fn writer(events_max: usize) -> (Writer, mpsc::UnboundedReceiver<Command>) {
-    let (sender, commands) = mpsc::unbounded_channel();
+fn writer(events_max: usize) -> (Writer, mpsc::Receiver<Command>) {
+    let (sender, commands) = mpsc::channel(1000);
     (Writer::new(sender, Arc::new(Queue::new(events_max)), 4096), commands)
 }
 
