@@ -4,14 +4,31 @@
 //! came (RFC 5322 and RFC 2045 say how they are found). What the links are made of
 //! is the caller's: here nothing is sealed, sent or stored.
 
+mod fill;
+mod head;
+mod html;
 mod report;
+mod safety_net;
+mod select;
+mod site;
+#[cfg(test)]
+mod tests;
+mod text;
 
 pub use report::{
     IdOutcome, LinkOutcome, LinkReport, PartOutcome, PartReport, Reason, Report, Signature,
 };
 
-use crate::decision::Decision;
-use std::borrow::Cow;
+use crate::decision::{Decision, SignedMail};
+use mail::message::{
+    edit::EditList,
+    encoding::{LineEnd, decode, encode_edits},
+    part::{PartTree, SplitError, split},
+};
+use safety_net::EditedPart;
+use select::{Kind, Selection};
+use site::{PlannedLink, Site};
+use std::{borrow::Cow, sync::Arc};
 
 /// What stands in the place of a link or pixel in one copy.
 pub trait Links {
@@ -29,7 +46,7 @@ pub trait Links {
 pub struct IdField<'a> {
     /// Its name, such as `X-Sp-Message-Id`.
     pub name: &'a str,
-    /// Its value. One with a control character is refused.
+    /// Its value. One that is not printable ASCII is refused.
     pub value: &'a str,
 }
 
@@ -47,19 +64,179 @@ pub struct TrackedCopy<'m> {
 #[derive(Debug)]
 pub struct Plan<'m> {
     message: &'m [u8],
+    line_end: LineEnd,
+    tree: Result<PartTree, SplitError>,
+    untouched: Option<Reason>,
+    parts: Vec<PlannedPart<'m>>,
+    links: Vec<PlannedLink>,
+    is_signed: bool,
+    strips_signatures: bool,
+}
+
+/// A part that holds no others, and what is to be done with it.
+#[derive(Debug)]
+struct PlannedPart<'m> {
+    index: usize,
+    path: Arc<str>,
+    content_type: Arc<str>,
+    work: Result<Work<'m>, Reason>,
+}
+
+/// The content of a part that is rewritten, and where.
+#[derive(Debug)]
+struct Work<'m> {
+    decoded: Cow<'m, [u8]>,
+    sites: Vec<Site>,
 }
 
 impl<'m> Plan<'m> {
     /// Plans the rewrite of a message. Takes any octets: what cannot be understood
     /// is left untouched, with a reason in the report.
-    pub fn new(message: &'m [u8], _decision: &Decision) -> Self {
-        Self { message }
+    pub fn new(message: &'m [u8], decision: &Decision) -> Self {
+        let mut plan = Self {
+            message,
+            line_end: LineEnd::of(message).unwrap_or_default(),
+            tree: split(message),
+            untouched: None,
+            parts: Vec::new(),
+            links: Vec::new(),
+            is_signed: false,
+            strips_signatures: decision.signed_mail == SignedMail::Strip,
+        };
+        match &plan.tree {
+            Ok(tree) => plan.is_signed = head::is_signed(message, tree.root()),
+            Err(SplitError::TooDeep) => plan.untouched = Some(Reason::TooDeep),
+            Err(SplitError::TooManyParts) => plan.untouched = Some(Reason::TooManyParts),
+        }
+        if !decision.is_tracked() {
+            plan.untouched = Some(Reason::NotTracked);
+        } else if plan.is_signed && decision.signed_mail == SignedMail::Bypass {
+            plan.untouched = Some(Reason::DkimSigned);
+        }
+        if let (Ok(tree), None) = (&plan.tree, plan.untouched) {
+            (plan.parts, plan.links) = planned_parts(message, tree, decision);
+        }
+        plan
     }
 
     /// Makes the copy for one recipient.
-    pub fn copy(&self, _id: Option<IdField<'_>>, _links: &mut dyn Links) -> TrackedCopy<'m> {
-        TrackedCopy { octets: Cow::Borrowed(self.message), report: Report::default() }
+    pub fn copy(&self, id: Option<IdField<'_>>, links: &mut dyn Links) -> TrackedCopy<'m> {
+        let mut report = self.report();
+        let Ok(tree) = &self.tree else {
+            report.id_field = id.map_or(IdOutcome::NotWanted, |_| IdOutcome::Refused);
+            return TrackedCopy { octets: Cow::Borrowed(self.message), report };
+        };
+        let edited = self.fill(links, &mut report);
+        let strips_signatures = self.strips_signatures && !edited.is_empty();
+        report.signature = match () {
+            () if !self.is_signed => Signature::Absent,
+            () if edited.is_empty() => Signature::Kept,
+            () if strips_signatures => Signature::Stripped,
+            () => Signature::Broken,
+        };
+        let (mut edits, id_field) = head::edits(self.message, tree.root(), id, strips_signatures);
+        report.id_field = id_field;
+        for part in &edited {
+            let node = &tree.parts()[part.index];
+            let body = &self.message[node.body.clone()];
+            let encoding = node.content.encoding;
+            let of_body =
+                encode_edits(body, part.decoded, encoding, part.edits.clone(), self.line_end);
+            edits.append(node.body.start, of_body).expect("parts are in order");
+        }
+        match self.applied(&edits, &edited) {
+            Some(octets) => TrackedCopy { octets, report },
+            None => self.caught(id, report),
+        }
     }
+
+    /// The message with these edits, if the safety net lets them pass.
+    fn applied(&self, edits: &EditList, parts: &[EditedPart<'_>]) -> Option<Cow<'m, [u8]>> {
+        if edits.is_empty() {
+            return Some(Cow::Borrowed(self.message));
+        }
+        let tree = self.tree.as_ref().ok()?;
+        let copy = edits.apply(self.message);
+        safety_net::holds(self.message, tree, &copy, edits, parts).then_some(Cow::Owned(copy))
+    }
+
+    /// What goes out when the safety net has caught a copy: the message as it came,
+    /// with its id if that does no harm.
+    fn caught(&self, id: Option<IdField<'_>>, mut report: Report) -> TrackedCopy<'m> {
+        report.fall_back(self.is_signed);
+        let head = self.tree.as_ref().ok().map(|tree| {
+            let (edits, id_field) = head::edits(self.message, tree.root(), id, false);
+            (self.applied(&edits, &[]), id_field)
+        });
+        let octets = match head {
+            Some((Some(octets), id_field)) => {
+                report.id_field = id_field;
+                octets
+            }
+            _ => {
+                report.id_field = id.map_or(IdOutcome::NotWanted, |_| IdOutcome::Refused);
+                Cow::Borrowed(self.message)
+            }
+        };
+        TrackedCopy { octets, report }
+    }
+
+    /// What is known of every copy before it is made.
+    fn report(&self) -> Report {
+        let parts = self.parts.iter().map(|part| PartReport {
+            path: Arc::clone(&part.path),
+            content_type: Arc::clone(&part.content_type),
+            outcome: PartOutcome::Untouched(match part.work {
+                Ok(_) => Reason::NothingToTrack,
+                Err(reason) => reason,
+            }),
+        });
+        let links = self.links.iter().zip(0..).map(|(link, index)| LinkReport {
+            index,
+            target: Arc::clone(&link.target),
+            outcome: LinkOutcome::LeftAlone(link.left_alone.unwrap_or(Reason::NotSigned)),
+        });
+        Report {
+            untouched: self.untouched,
+            parts: parts.collect(),
+            links: links.collect(),
+            ..Report::default()
+        }
+    }
+}
+
+/// Plans the parts of a message that hold no others, and finds the links in them.
+fn planned_parts<'m>(
+    message: &'m [u8],
+    tree: &PartTree,
+    decision: &Decision,
+) -> (Vec<PlannedPart<'m>>, Vec<PlannedLink>) {
+    let mut selection = Selection::new(tree, decision);
+    let mut links = Vec::new();
+    let mut parts = Vec::new();
+    for (index, part) in tree.parts().iter().enumerate().filter(|(_, part)| !part.is_split) {
+        let work = selection.pick(index).and_then(|(kind, charset)| {
+            let body = &message[part.body.clone()];
+            let decoded =
+                decode(body, part.content.encoding).map_err(|_| Reason::BrokenEncoding)?;
+            if decoded.trim_ascii().is_empty() {
+                return Err(Reason::Empty);
+            }
+            let media_type = &part.content.media_type;
+            let sites = match kind {
+                Kind::Html => html::sites(&decoded, charset, decision, &mut links),
+                Kind::Text => text::sites(&decoded, charset, media_type, decision, &mut links)?,
+            };
+            Ok(Work { decoded, sites })
+        });
+        parts.push(PlannedPart {
+            index,
+            path: tree.path(index).into(),
+            content_type: part.content.media_type.essence.as_str().into(),
+            work,
+        });
+    }
+    (parts, links)
 }
 
 /// Makes one tracked copy of a message: a plan that is used once.

@@ -35,6 +35,22 @@ impl Report {
         self.parts.iter().map(pixels).sum()
     }
 
+    /// Takes back what is said of a copy that the safety net has caught.
+    pub(super) fn fall_back(&mut self, is_signed: bool) {
+        self.safety_net = true;
+        self.signature = if is_signed { Signature::Kept } else { Signature::Absent };
+        for part in &mut self.parts {
+            if matches!(part.outcome, PartOutcome::Rewritten { .. }) {
+                part.outcome = PartOutcome::Untouched(Reason::SafetyNet);
+            }
+        }
+        for link in &mut self.links {
+            if link.outcome == LinkOutcome::Tracked {
+                link.outcome = LinkOutcome::LeftAlone(Reason::SafetyNet);
+            }
+        }
+    }
+
     /// Every reason why something was left as it was, for counting.
     pub fn reasons(&self) -> impl Iterator<Item = Reason> {
         let parts = self.parts.iter().filter_map(|part| match part.outcome {

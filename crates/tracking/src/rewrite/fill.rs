@@ -1,0 +1,88 @@
+//! Fills the sites of a plan with the links and pixels of one copy.
+
+use super::{
+    LinkOutcome, Links, PartOutcome, Plan, Reason, Report, Work,
+    safety_net::EditedPart,
+    site::{LinkForm, Site, SiteKind, is_url, pixels},
+};
+use mail::message::{
+    content_type::TransferEncoding,
+    edit::{Edit, EditList},
+    encoding::{LineEnd, LineLimit},
+};
+
+impl Plan<'_> {
+    /// Asks for the links and pixels of a copy, and gives the parts that they change.
+    pub(super) fn fill(&self, links: &mut dyn Links, report: &mut Report) -> Vec<EditedPart<'_>> {
+        let mut edited = Vec::new();
+        let Ok(tree) = &self.tree else { return edited };
+        for (at, part) in self.parts.iter().enumerate() {
+            let Ok(work) = &part.work else { continue };
+            let node = &tree.parts()[part.index];
+            let body = &self.message[node.body.clone()];
+            let line_end = LineEnd::of(body).unwrap_or(self.line_end);
+            let mut filling = Filling::new(work, node.content.encoding, line_end);
+            for site in &work.sites {
+                match site.kind {
+                    SiteKind::Link { index, form } => {
+                        let link = &mut report.links[index];
+                        let url = links.click(&link.target, link.index);
+                        link.outcome = filling.link(site, form, url);
+                    }
+                    SiteKind::Open => filling.pixel(site, links.open()),
+                    SiteKind::InitialOpen => filling.pixel(site, links.initial_open()),
+                }
+            }
+            if !filling.edits.is_empty() {
+                let Filling { edits, links, pixels, .. } = filling;
+                report.parts[at].outcome = PartOutcome::Rewritten { links, pixels };
+                edited.push(EditedPart { index: part.index, decoded: &work.decoded, edits });
+            }
+        }
+        edited
+    }
+}
+
+/// The edits of one part, as they are made.
+struct Filling<'a> {
+    edits: EditList,
+    /// Watches the lines of a part that is not encoded.
+    limit: Option<LineLimit<'a>>,
+    line_end: LineEnd,
+    links: u32,
+    pixels: u32,
+}
+
+impl<'a> Filling<'a> {
+    fn new(work: &'a Work<'_>, encoding: TransferEncoding, line_end: LineEnd) -> Self {
+        let limit = encoding.is_identity().then(|| LineLimit::new(&work.decoded));
+        Self { edits: EditList::new(work.decoded.len()), limit, line_end, links: 0, pixels: 0 }
+    }
+
+    fn link(&mut self, site: &Site, form: LinkForm, url: Option<String>) -> LinkOutcome {
+        let Some(url) = url.filter(|url| is_url(url)) else {
+            return LinkOutcome::LeftAlone(Reason::NotSigned);
+        };
+        let edit = Edit { range: site.range.clone(), replacement: form.write(&url) };
+        if !self.make(edit) {
+            return LinkOutcome::LeftAlone(Reason::LongLine);
+        }
+        self.links += 1;
+        LinkOutcome::Tracked
+    }
+
+    fn pixel(&mut self, site: &Site, url: Option<String>) {
+        let Some(url) = url.filter(|url| is_url(url)) else { return };
+        let ways = pixels(site.range.start, &url, self.line_end);
+        let is_made = ways.into_iter().any(|edit| self.make(edit));
+        self.pixels += u32::from(is_made);
+    }
+
+    fn make(&mut self, edit: Edit) -> bool {
+        let is_allowed = self.limit.as_mut().is_none_or(|limit| limit.allows(&edit));
+        if is_allowed {
+            self.edits.push(edit).expect("sites are in order");
+        }
+        is_allowed
+    }
+}

@@ -1,0 +1,130 @@
+//! Where pixels can stand in HTML so that a mail client builds the same tree with and
+//! without them: in the body, and in no element that hides or drops images.
+
+use mail::html::tokenizer::{Namespace, Tag, Token};
+
+/// Elements that keep an image inside from being shown, or drop it. A pixel is put
+/// before the outermost that is open.
+const TRAPS: [&str; 6] = ["select", "template", "noscript", "object", "video", "audio"];
+/// What may stand in the head (HTML standard, 13.2.6.4.4), and html and head. Anything
+/// else begins the body.
+const HEAD: [&str; 14] = [
+    "html", "head", "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes",
+    "style", "script", "template", "frameset",
+];
+/// Those in the head whose content is raw text.
+const RAW_HEAD: [&str; 4] = ["title", "noframes", "style", "script"];
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Watches the tokens of HTML for the places of its pixels.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    body_start: Option<usize>,
+    body_end: Option<usize>,
+    html_end: Option<usize>,
+    has_frameset: bool,
+    /// How many of each trap are open, and where the outermost starts.
+    open_traps: [usize; TRAPS.len()],
+    outermost_trap: usize,
+    is_raw_text: bool,
+}
+
+impl Places {
+    /// Takes the next token. `open_foreign` is where open SVG or MathML starts.
+    pub(super) fn pass(&mut self, html: &[u8], token: &Token, open_foreign: Option<usize>) {
+        match token {
+            Token::StartTag(tag) => self.start_tag(html, tag),
+            Token::EndTag(tag) => self.end_tag(html, tag, open_foreign),
+            Token::Text(range) if self.body_start.is_none() && !self.is_raw_text => {
+                let text = &html[range.clone()];
+                let mark = if range.start == 0 { BYTE_ORDER_MARK } else { &[] };
+                let skipped = text.strip_prefix(mark).map_or(0, |_| mark.len());
+                let is_content = |octet: &u8| !octet.is_ascii_whitespace();
+                let content = text[skipped..].iter().position(is_content);
+                self.begin_body(content.map(|content| range.start + skipped + content));
+            }
+            Token::Text(_) | Token::Comment(_) | Token::Doctype(_) => {}
+        }
+    }
+
+    /// Where the pixel at the start goes, if there is a body.
+    pub(super) fn start(&self) -> Option<usize> {
+        self.body_start
+    }
+
+    /// Where the pixel at the end goes, if there is a place for one.
+    pub(super) fn end(
+        &self,
+        len: usize,
+        unfinished: Option<usize>,
+        open_foreign: Option<usize>,
+    ) -> Option<usize> {
+        if self.has_frameset {
+            return None;
+        }
+        let trap = self.open_trap().into_iter().chain(open_foreign).min();
+        let cut = unfinished.into_iter().chain(trap).min();
+        // Before the body, an image would move what follows it out of the head.
+        let cut = cut.filter(|_| self.body_end.or(self.html_end).is_none());
+        if cut.is_some_and(|cut| self.body_start.is_none_or(|start| cut < start)) {
+            return None;
+        }
+        self.body_end.or(self.html_end).or(cut).or(Some(len))
+    }
+
+    fn start_tag(&mut self, html: &[u8], tag: &Tag) {
+        let is_html = tag.namespace == Namespace::Html;
+        let name = &html[tag.name.clone()];
+        let is_one_of = |names: &[&str]| {
+            is_html && names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        };
+        if self.body_start.is_none() {
+            if is_one_of(&["body"]) {
+                self.begin_body(Some(tag.range.end));
+            } else if is_one_of(&["frameset"]) {
+                self.has_frameset = true;
+            } else if !is_one_of(&HEAD) {
+                self.begin_body(Some(tag.range.start));
+            }
+            self.is_raw_text = is_one_of(&RAW_HEAD);
+        }
+        if is_html && let Some(trap) = trap_of(name) {
+            if self.open_trap().is_none() {
+                self.outermost_trap = tag.range.start;
+            }
+            self.open_traps[trap] += 1;
+        }
+    }
+
+    fn end_tag(&mut self, html: &[u8], tag: &Tag, open_foreign: Option<usize>) {
+        self.is_raw_text = false;
+        if tag.namespace != Namespace::Html {
+            return;
+        }
+        if let Some(trap) = trap_of(&html[tag.name.clone()]) {
+            self.open_traps[trap] = self.open_traps[trap].saturating_sub(1);
+        } else if self.open_trap().or(open_foreign).is_some() {
+            // An end tag in such an element ends nothing outside.
+        } else if tag.is(html, "body") {
+            self.body_end = Some(tag.range.start);
+        } else if tag.is(html, "html") {
+            self.html_end = Some(tag.range.start);
+        }
+    }
+
+    /// The first place counts. The content of a template is no body.
+    fn begin_body(&mut self, place: Option<usize>) {
+        let in_template = self.open_traps[1] > 0;
+        if self.body_start.is_none() && !in_template && !self.has_frameset {
+            self.body_start = place;
+        }
+    }
+
+    fn open_trap(&self) -> Option<usize> {
+        self.open_traps.iter().any(|open| *open > 0).then_some(self.outermost_trap)
+    }
+}
+
+fn trap_of(name: &[u8]) -> Option<usize> {
+    TRAPS.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}

@@ -1,0 +1,111 @@
+//! Places in decoded content where a copy differs from the message, and what is put
+//! there for a link or pixel.
+
+use super::Reason;
+use mail::{
+    html::attribute,
+    message::{edit::Edit, encoding::LineEnd},
+};
+use std::{ops::Range, sync::Arc};
+
+/// A place that is edited in each copy.
+#[derive(Debug)]
+pub(super) struct Site {
+    /// What is replaced, in the decoded content.
+    pub(super) range: Range<usize>,
+    pub(super) kind: SiteKind,
+}
+
+/// What is put in at a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SiteKind {
+    /// A tracked link, by its index among the links of the message.
+    Link { index: usize, form: LinkForm },
+    /// The pixel at the end.
+    Open,
+    /// The pixel at the start.
+    InitialOpen,
+}
+
+/// How the URL of a link is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkForm {
+    /// As it is.
+    Text,
+    /// As an attribute value whose quotes stay.
+    Quoted,
+    /// As an attribute value that gets quotes.
+    Unquoted,
+}
+
+/// A link of the message, tracked or not.
+#[derive(Debug)]
+pub(super) struct PlannedLink {
+    pub(super) target: Arc<str>,
+    /// Why it is left alone in every copy.
+    pub(super) left_alone: Option<Reason>,
+}
+
+impl LinkForm {
+    /// The octets of a URL in this form.
+    pub(super) fn write(self, url: &str) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(url.len() + 16);
+        match self {
+            Self::Text => octets.extend_from_slice(url.as_bytes()),
+            Self::Quoted => attribute::escape_into(url, &mut octets),
+            Self::Unquoted => {
+                octets.push(b'"');
+                attribute::escape_into(url, &mut octets);
+                octets.push(b'"');
+            }
+        }
+        octets
+    }
+}
+
+/// The tag of a pixel, in the ways to write it: in one line, or in three for a place in
+/// a line that has no room left.
+pub(super) fn pixels(at: usize, url: &str, line_end: LineEnd) -> [Edit; 2] {
+    let break_octets = if line_end == LineEnd::Lf { "\n" } else { "\r\n" };
+    let mut value = Vec::with_capacity(url.len());
+    attribute::escape_into(url, &mut value);
+    let pixel = |space: &str| {
+        let space = space.as_bytes();
+        let rest = b"\" alt=\"\" width=\"1\" height=\"1\" border=\"0\" \
+            style=\"width:1px;height:1px;border:0\"";
+        let last = if space == b" " { &b""[..] } else { space };
+        Edit::insert(at, [b"<img", space, b"src=\"", &value, rest, last, b">"].concat())
+    };
+    [pixel(" "), pixel(break_octets)]
+}
+
+/// Is it fit to stand in a message? A URL that is not plain ASCII would break a 7-bit
+/// part, and one with white space its own attribute or text.
+pub(super) fn is_url(url: &str) -> bool {
+    !url.is_empty() && url.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+/// What http and https URLs are told by: the length of the scheme with its colon.
+pub(super) fn scheme_len(url: &str) -> Option<usize> {
+    let is_start = |scheme: &&str| {
+        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    ["http:", "https:"].iter().find(|scheme| is_start(scheme)).map(|scheme| scheme.len())
+}
+
+/// Why a target is not tracked, if it is not. One that only a browser's repair makes a
+/// URL would lead elsewhere as the answer of a redirect.
+pub(super) fn refusal(target: &str, own_urls: &[String]) -> Option<Reason> {
+    let rest = &target[scheme_len(target)?..];
+    let is_slash = |character: char| matches!(character, '/' | '\\');
+    let has_slashes = rest.chars().take(2).filter(|character| is_slash(*character)).count() == 2;
+    let begins_host = |character: char| !matches!(character, '/' | '\\' | '?' | '#' | ':' | ' ');
+    if !has_slashes || !rest.chars().nth(2).is_some_and(begins_host) {
+        return Some(Reason::MalformedUrl);
+    }
+    let is_own = |own: &String| {
+        let start = target.as_bytes().get(..own.len());
+        !own.is_empty() && start.is_some_and(|start| start.eq_ignore_ascii_case(own.as_bytes()))
+    };
+    own_urls.iter().any(is_own).then_some(Reason::OwnUrl)
+}
