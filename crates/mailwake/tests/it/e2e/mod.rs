@@ -1,5 +1,5 @@
 //! The whole way, with programs that are none of ours: a Postfix of the test's own,
-//! smtp-sink and swaks. They run as root (Postfix wants it); see CONTRIBUTING.md.
+//! smtp-sink and swaks. Those with a Postfix run as root; see CONTRIBUTING.md.
 
 mod crash;
 mod delivery;

@@ -20,7 +20,8 @@ fn sighup_turns_tracking_off_and_old_links_still_redirect() {
     let mut delivered = 0;
     let mut link_of_next_mail = || {
         let html = format!(
-            "From: news@shop.example\r\nSubject: sale\r\nContent-Type: text/html\r\n\r\n\
+            "From: news@shop.example\r\nSubject: sale\r\nMIME-Version: 1.0\r\n\
+             Content-Type: text/html\r\n\r\n\
              <html><body><a href=\"{TARGET}\">sale</a></body></html>\r\n"
         );
         let reply = session.send("news@shop.example", ANN, html.as_bytes()).expect("a reply");

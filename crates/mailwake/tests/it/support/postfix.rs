@@ -3,7 +3,7 @@
 //! Postfix of the machine is not touched.
 
 use super::{PATIENCE, free_port, process::Server, say, wait_for};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
     fs::{self, Permissions},
     io,
@@ -19,16 +19,22 @@ const MAILBOX_OWNER: u32 = 65_534;
 /// A running Postfix with one maildir for each recipient.
 #[derive(Debug)]
 pub(crate) struct Postfix {
-    /// Stopped before its directory goes, hence first.
-    master: Option<Server>,
+    /// `postfix start-fg`, which lasts as long as the master does.
+    starter: Server,
     directory: TempDir,
     /// Where it takes mail.
     pub(crate) port: u16,
 }
 
 impl Postfix {
-    /// Starts Postfix with a mailbox for each of `recipients`; others are refused.
+    /// Starts Postfix with a mailbox for each of `recipients`; others are refused. Panics
+    /// for a user who is not root: the master wants to be.
     pub(crate) fn start<A: AsRef<str>>(recipients: &[A]) -> Self {
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "this test starts a Postfix, which needs root: run the tests as root, \
+             or leave the end-to-end tests out with MAILWAKE_SKIP_E2E=1"
+        );
         let directory = tempfile::Builder::new().prefix("postfix-").tempdir().expect("directory");
         let port = free_port();
         write_configuration(directory.path(), port, recipients);
@@ -37,9 +43,9 @@ impl Postfix {
         let mut command = Command::new("/usr/sbin/postfix");
         command.arg("-c").arg(directory.path().join("etc")).arg("start-fg").env("PATH", path);
         let log = directory.path().join("output");
-        let mut master = Server::start("postfix", "postfix", &mut command, log);
-        master.wait_until_listening(&[port]);
-        Self { master: Some(master), directory, port }
+        let mut starter = Server::start("postfix", "postfix", &mut command, log);
+        starter.wait_until_listening(&[port]);
+        Self { starter, directory, port }
     }
 
     /// Waits until a recipient's maildir holds at least `count` messages, and gives them
@@ -56,6 +62,12 @@ impl Postfix {
         .collect()
     }
 
+    /// The process id in the master's own file; none when it is gone.
+    fn master_id(&self) -> Option<Pid> {
+        let file = self.directory.path().join("queue/pid/master.pid");
+        Pid::from_raw(fs::read_to_string(file).ok()?.trim().parse().ok()?)
+    }
+
     /// What Postfix has logged so far.
     pub(crate) fn maillog(&self) -> String {
         fs::read_to_string(self.directory.path().join("maillog")).unwrap_or_default()
@@ -64,10 +76,14 @@ impl Postfix {
 
 impl Drop for Postfix {
     fn drop(&mut self) {
-        // The master ends its children and the log daemon; what hangs is killed after.
-        if let Some(master) = self.master.take() {
-            master.signal(Signal::TERM);
-            master.wait();
+        // The master is a session of its own, so the end of the process that started it
+        // would not reach it. It ends its children and its log daemon.
+        if let Some(master) = self.master_id() {
+            kill_process(master, Signal::TERM).ok();
+            if !self.starter.ends_within(PATIENCE) {
+                say("postfix did not end on SIGTERM; killed");
+                kill_process_group(master, Signal::KILL).ok();
+            }
         }
         if std::thread::panicking() {
             say(&format!("--- maillog of postfix\n{}", self.maillog()));

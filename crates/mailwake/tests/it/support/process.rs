@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 /// A server under test, in a process group of its own, with its output in a file.
@@ -68,6 +69,19 @@ impl Server {
     pub(crate) fn wait(mut self) -> ExitStatus {
         let what = format!("{} to end", self.name);
         wait_for(&what, PATIENCE, || self.child.try_wait().expect("state of a child"))
+    }
+
+    /// Whether the process has ended, or does so in time. Never panics, so that it can be
+    /// asked when a test is failing.
+    pub(crate) fn ends_within(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return true;
+            }
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        false
     }
 
     fn pid(&self) -> Pid {
