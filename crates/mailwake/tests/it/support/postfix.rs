@@ -38,10 +38,8 @@ impl Postfix {
         let directory = tempfile::Builder::new().prefix("postfix-").tempdir().expect("directory");
         let port = free_port();
         write_configuration(directory.path(), port, recipients);
-        // Debian keeps it outside the PATH of users.
-        let path = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
-        let mut command = Command::new("/usr/sbin/postfix");
-        command.arg("-c").arg(directory.path().join("etc")).arg("start-fg").env("PATH", path);
+        let mut command = Command::new("postfix");
+        command.arg("-c").arg(directory.path().join("etc")).arg("start-fg");
         let log = directory.path().join("output");
         let mut starter = Server::start("postfix", "postfix", &mut command, log);
         starter.wait_until_listening(&[port]);

@@ -33,7 +33,10 @@ impl Server {
         log: PathBuf,
     ) -> Self {
         let output = File::options().append(true).create(true).open(&log).expect("open log file");
+        // Servers lie outside the PATH of users on Debian.
+        let path = std::env::var("PATH").unwrap_or_default();
         let child = command
+            .env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin:/sbin"))
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("second handle of the log file"))
             .stderr(output)

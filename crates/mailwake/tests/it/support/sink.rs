@@ -23,7 +23,7 @@ impl Sink {
         let messages = directory.path().join("messages");
         fs::create_dir(&messages).expect("directory for messages");
         let port = free_port();
-        let mut command = Command::new("/usr/sbin/smtp-sink");
+        let mut command = Command::new("smtp-sink");
         if rustix::process::geteuid().is_root() {
             open_to(ACCOUNT, &directory);
             command.args(["-u", "nobody"]);
