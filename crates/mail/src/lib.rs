@@ -2,7 +2,9 @@
 //! opens a socket or a file, and nothing reads a clock or randomness.
 
 pub mod address;
+pub mod encoded_word;
 pub mod html;
 pub mod message;
+pub mod report;
 pub mod smtp;
 pub mod text;

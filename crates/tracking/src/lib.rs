@@ -2,7 +2,9 @@
 //! message. Values come in, values go out: `now` and `nonce` are parameters, and
 //! nothing here does IO, reads a clock or draws random numbers.
 
+pub mod copy;
 pub mod decision;
+pub mod delivery;
 pub mod event;
 pub mod ids;
 pub mod link;

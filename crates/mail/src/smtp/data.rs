@@ -145,26 +145,50 @@ impl DataReader {
     }
 }
 
-/// Content as it goes over the wire: dots doubled at line starts, the final dot
-/// behind it. Content that does not end in CRLF gets one (RFC 5321 §4.1.1.4).
-pub fn stuff(content: &[u8], out: &mut Vec<u8>) {
-    out.reserve(content.len() + content.len() / 64 + 5);
-    let mut kept = 0;
-    for at in dots_at_line_start(content) {
-        out.extend_from_slice(&content[kept..at]);
-        out.push(b'.');
-        kept = at;
-    }
-    out.extend_from_slice(&content[kept..]);
-    if !content.is_empty() && !content.ends_with(b"\r\n") {
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(b".\r\n");
+/// Writes content as it goes over the wire, piece by piece: dots are doubled at line
+/// starts, and the final dot stands behind it.
+#[derive(Debug)]
+pub struct DotStuffer {
+    is_line_start: bool,
+    last: [u8; 2],
 }
 
-fn dots_at_line_start(content: &[u8]) -> impl Iterator<Item = usize> {
-    let first = content.starts_with(b".").then_some(0);
-    first.into_iter().chain(memchr::memmem::find_iter(content, b"\n.").map(|at| at + 1))
+impl Default for DotStuffer {
+    fn default() -> Self {
+        Self { is_line_start: true, last: *b"\r\n" }
+    }
+}
+
+impl DotStuffer {
+    /// Appends a piece of the content to `out`.
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        out.reserve(piece.len() + piece.len() / 64 + 1);
+        if self.is_line_start && piece.starts_with(b".") {
+            out.push(b'.');
+        }
+        let mut kept = 0;
+        for at in memchr::memmem::find_iter(piece, b"\n.") {
+            out.extend_from_slice(&piece[kept..=at]);
+            out.push(b'.');
+            kept = at + 1;
+        }
+        out.extend_from_slice(&piece[kept..]);
+        match piece {
+            [] => {}
+            [only] => self.last = [self.last[1], *only],
+            [.., before, last] => self.last = [*before, *last],
+        }
+        self.is_line_start = self.last[1] == b'\n';
+    }
+
+    /// Appends the final dot. Content that does not end in CRLF gets one (RFC 5321
+    /// §4.1.1.4).
+    pub fn finish(self, out: &mut Vec<u8>) {
+        if self.last != *b"\r\n" {
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b".\r\n");
+    }
 }
 
 #[cfg(test)]

@@ -30,8 +30,9 @@ pub enum Step {
     Pass,
     /// The client gets this reply, upstream nothing.
     Answer(Reply),
-    /// The client gets this reply and sends the content of a message.
-    TakeContent(Reply),
+    /// The client gets this reply and sends the content of a message, whose
+    /// transaction ends with it.
+    TakeContent(Reply, Transaction),
     /// The client gets this reply, and the session ends.
     End(Reply),
     /// The line goes upstream, its reply to the client, and the session ends.
@@ -135,11 +136,6 @@ impl Session {
         reply
     }
 
-    /// Takes the transaction whose content has come, or was refused.
-    pub fn end_transaction(&mut self) -> Option<Transaction> {
-        self.transaction.take()
-    }
-
     /// Is the client between MAIL and the end of its message?
     pub fn is_in_transaction(&self) -> bool {
         self.transaction.is_some()
@@ -170,14 +166,13 @@ impl Session {
                 }
                 Some(_) => self.pass(Pending::Recipient(envelope_line(line, envelope.path))),
             },
-            Command::Data => match &self.transaction {
+            Command::Data => match self.transaction.take_if(|open| !open.recipients.is_empty()) {
+                Some(transaction) => Step::TakeContent(
+                    Reply::of_lines(354, ["end data with <CR><LF>.<CR><LF>"]),
+                    transaction,
+                ),
+                None if self.transaction.is_some() => answer(554, "5.5.1", "no valid recipients"),
                 None => answer(503, "5.5.1", "need MAIL before DATA"),
-                Some(transaction) if transaction.recipients.is_empty() => {
-                    answer(554, "5.5.1", "no valid recipients")
-                }
-                Some(_) => {
-                    Step::TakeContent(Reply::of_lines(354, ["end data with <CR><LF>.<CR><LF>"]))
-                }
             },
             Command::Rset => self.pass(Pending::Reset),
             Command::Other(verb) if REFUSED.contains(&verb.as_str()) => {

@@ -1,1 +1,173 @@
-//! The gateway: an SMTP proxy that makes one tracked copy for each recipient.
+//! The gateway: an SMTP proxy in front of one upstream. Mail of a client comes in,
+//! one tracked copy for each recipient goes upstream, and the event log learns of it.
+//! The client sees upstream's replies; there is no queue here, so a message is
+//! accepted when upstream has accepted it, and not before.
+
+pub mod accepted;
+mod outcome;
+mod session;
+mod stamp;
+mod transmission;
+
+use crate::{event_log::writer::Writer, smtp_io::upstream::Patience};
+use accepted::AcceptedMemory;
+use arc_swap::ArcSwap;
+use mail::smtp::{reply::Reply, session::Limits};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, info, warn};
+use tracking::{copy::Settings, token::key::KeyRing};
+
+/// How the gateway works. It is read once, when the gateway starts.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// Host and port of the MTA behind the gateway.
+    pub upstream: String,
+    /// The name under which the gateway reports failures: a domain.
+    pub host_name: String,
+    /// What becomes of a message with several recipients.
+    pub multi_recipient: MultiRecipient,
+    /// What a session may do.
+    pub limits: Limits,
+    /// Most sessions at a time; more are told 421.
+    pub sessions_max: usize,
+    /// How long a client may be silent, for a command and within a message
+    /// (RFC 5321 §4.5.3.2 wants five minutes and three).
+    pub client_timeout: Duration,
+    /// How long upstream may take.
+    pub patience: Patience,
+    /// How long sessions in the middle of a message have when the gateway stops.
+    pub drain_timeout: Duration,
+}
+
+/// What becomes of a message with several recipients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MultiRecipient {
+    /// One transaction with upstream for each recipient, and one reply that says
+    /// what came of them.
+    Split,
+    /// 452 to the second RCPT: the client sends one message for each recipient.
+    OneAtATime,
+}
+
+/// What can change while the gateway runs.
+#[derive(Debug)]
+pub struct Live {
+    /// How messages are tracked.
+    pub settings: Settings,
+    /// The keys that seal links.
+    pub keys: Arc<KeyRing>,
+}
+
+/// What the gateway is given besides its configuration.
+pub struct Ends {
+    /// Where its events go.
+    pub writer: Writer,
+    /// Settings and keys, replaced when they are reloaded.
+    pub live: Arc<ArcSwap<Live>>,
+    /// Who has accepted a copy of a message that its sender will send again.
+    pub accepted: AcceptedMemory,
+}
+
+/// What the gateway has counted since it started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Sessions that were begun.
+    pub sessions: AtomicU64,
+    /// Messages whose content was taken.
+    pub messages: AtomicU64,
+    /// Copies that upstream accepted.
+    pub copies_accepted: AtomicU64,
+    /// Copies that upstream did not accept.
+    pub copies_refused: AtomicU64,
+    /// Messages refused because the event log takes no events.
+    pub log_refusals: AtomicU64,
+    /// Copies that went out as the original because the rewrite could not be undone.
+    pub safety_nets: AtomicU64,
+}
+
+impl Counters {
+    fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What all sessions share.
+struct Gateway {
+    config: GatewayConfig,
+    ends: Ends,
+    counters: Arc<Counters>,
+    shutdown: CancellationToken,
+}
+
+/// Serves clients until `shutdown`; then lets messages under way come to their end.
+pub async fn run(
+    config: GatewayConfig,
+    listener: TcpListener,
+    ends: Ends,
+    counters: Arc<Counters>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    info!(listen = %listener.local_addr()?, upstream = config.upstream, "gateway is ready");
+    let places = Arc::new(Semaphore::new(config.sessions_max));
+    let drain_timeout = config.drain_timeout;
+    let gateway = Arc::new(Gateway { config, ends, counters, shutdown: shutdown.clone() });
+    let sessions = TaskTracker::new();
+    let halt = CancellationToken::new();
+    loop {
+        let stream = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, as a rule: sessions that end free some.
+                    warn!(%error, "a connection could not be accepted");
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            },
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            turn_away(&stream);
+            continue;
+        };
+        Counters::add(&gateway.counters.sessions);
+        let (gateway, halt) = (gateway.clone(), halt.clone());
+        sessions.spawn(async move {
+            tokio::select! {
+                () = halt.cancelled() => {}
+                ended = session::run(&gateway, stream) => {
+                    if let Err(error) = ended {
+                        debug!(%error, "a session broke off");
+                    }
+                }
+            }
+            drop(place);
+        });
+    }
+    sessions.close();
+    if timeout(drain_timeout, sessions.wait()).await.is_err() {
+        warn!(sessions = sessions.len(), "sessions did not end in time and are cut off");
+        halt.cancel();
+        sessions.wait().await;
+    }
+    Ok(())
+}
+
+/// Tells a client that there is no place, as far as its socket takes it at once.
+fn turn_away(stream: &TcpStream) {
+    let reply = Reply::new(421, "4.3.2", "too many sessions, come again later");
+    drop(stream.try_write(reply.octets()));
+}

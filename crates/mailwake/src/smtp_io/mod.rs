@@ -1,1 +1,5 @@
-//! SMTP over sockets: lines in, replies out, and the connection to upstream.
+//! SMTP over sockets: lines in, replies out, and the connection to upstream. What
+//! lines and replies mean is decided in `mail::smtp`.
+
+pub mod upstream;
+pub mod wire;

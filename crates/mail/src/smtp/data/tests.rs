@@ -88,8 +88,13 @@ fn what_follows_is_the_next_command() {
 }
 
 fn stuffed(content: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    stuff(content, &mut out);
+    stuffed_in_pieces(content, content.len().max(1))
+}
+
+fn stuffed_in_pieces(content: &[u8], step: usize) -> Vec<u8> {
+    let (mut stuffer, mut out) = (DotStuffer::default(), Vec::new());
+    content.chunks(step).for_each(|piece| stuffer.push(piece, &mut out));
+    stuffer.finish(&mut out);
     out
 }
 
@@ -105,6 +110,7 @@ proptest! {
     fn stuffing_is_undone_by_reading(lines in proptest::collection::vec("[.a ]{0,5}", 0..8), step in 1..9_usize) {
         let content: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         let mut reader = DataReader::new(OCTETS_MAX);
+        prop_assert_eq!(stuffed_in_pieces(content.as_bytes(), step), stuffed(content.as_bytes()));
         for piece in stuffed(content.as_bytes()).chunks(step) {
             prop_assert_eq!(reader.take(piece), piece.len());
         }

@@ -24,7 +24,7 @@ fn reply_is_passed_on_octet_for_octet() {
     check(
         &["554-5.7.1 refused", "554-5.7.1", "554 5.7.1 for good"],
         554,
-        "5.7.1 refused 5.7.1 for good",
+        "5.7.1 refused 5.7.1 5.7.1 for good",
     );
 }
 

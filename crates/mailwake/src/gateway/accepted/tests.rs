@@ -1,0 +1,60 @@
+use super::*;
+use mail::smtp::session::EnvelopeLine;
+
+const NOW: Timestamp = Timestamp(1_795_233_600_000);
+
+fn transaction(recipients: &[&str]) -> Transaction {
+    let line = |mailbox: &str| EnvelopeLine { line: Vec::new(), mailbox: mailbox.into() };
+    Transaction {
+        reverse_path: line("ann@example.com"),
+        recipients: recipients.iter().map(|recipient| line(recipient)).collect(),
+    }
+}
+
+fn open(folder: &tempfile::TempDir, now: Timestamp) -> AcceptedMemory {
+    AcceptedMemory::open(&folder.path().join("accepted"), now).expect("open")
+}
+
+#[test]
+fn what_was_remembered_is_known_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = keys(&transaction(&["bob@example.com", "eve@example.com"]), b"hello");
+    open(&folder, NOW).remember(&keys[..1], NOW).expect("remember");
+    let memory = open(&folder, NOW);
+    assert!(memory.holds(keys[0], NOW) && !memory.holds(keys[1], NOW) && !memory.is_empty());
+}
+
+#[test]
+fn message_is_known_by_sender_content_and_recipient() {
+    let key = |content: &[u8]| keys(&transaction(&["bob@example.com"]), content)[0];
+    assert_eq!(key(b"hello"), key(b"hello"));
+    assert_ne!(key(b"hello"), key(b"hallo"));
+    let mut other_sender = transaction(&["bob@example.com"]);
+    other_sender.reverse_path.mailbox = "eve@example.com".into();
+    assert_ne!(keys(&other_sender, b"hello")[0], key(b"hello"));
+}
+
+#[test]
+fn senders_are_awaited_for_five_days() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = keys(&transaction(&["bob@example.com"]), b"hello");
+    let memory = open(&folder, NOW);
+    memory.remember(&keys, NOW).expect("remember");
+    let later = |days| Timestamp(NOW.0 + days * Timestamp::DAY_MS);
+    assert!(memory.holds(keys[0], later(4)) && !memory.holds(keys[0], later(5)));
+    drop(memory);
+    assert!(open(&folder, later(5)).is_empty());
+    assert_eq!(fs::metadata(folder.path().join("accepted")).expect("file").len(), 0);
+}
+
+#[test]
+fn record_that_was_cut_off_is_dropped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = keys(&transaction(&["bob@example.com", "eve@example.com"]), b"hello");
+    open(&folder, NOW).remember(&keys, NOW).expect("remember");
+    let path = folder.path().join("accepted");
+    let whole = fs::read(&path).expect("read");
+    fs::write(&path, &whole[..whole.len() - 1]).expect("write");
+    let memory = open(&folder, NOW);
+    assert!(memory.holds(keys[0], NOW) && !memory.holds(keys[1], NOW));
+}

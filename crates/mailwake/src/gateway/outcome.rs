@@ -1,0 +1,157 @@
+//! What came of each recipient's copy, and the one reply that tells the sender. Pure:
+//! outcomes in, reply and events out.
+
+use mail::smtp::reply::Reply;
+use tracking::{
+    delivery::queue_id,
+    event::{Occurrence, UpstreamReply},
+};
+
+/// What came of the copy for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Upstream answered.
+    Answered(Reply),
+    /// Upstream had accepted the copy when the sender came with this message before.
+    AcceptedBefore,
+    /// The conversation with upstream broke off before its answer.
+    Lost,
+}
+
+impl Outcome {
+    pub(super) fn is_accepted(&self) -> bool {
+        match self {
+            Self::Answered(reply) => reply.is_positive(),
+            Self::AcceptedBefore => true,
+            Self::Lost => false,
+        }
+    }
+
+    /// Refused, and no use to try again.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Answered(reply) if !reply.is_positive() && !reply.is_transient())
+    }
+
+    fn is_deferred(&self) -> bool {
+        !self.is_accepted() && !self.is_refused()
+    }
+
+    fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Answered(reply) => Some(reply),
+            Self::AcceptedBefore | Self::Lost => None,
+        }
+    }
+}
+
+/// What the sender is told about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The message was accepted for every recipient.
+    Accepted(Reply),
+    /// It was accepted for some; a notification has to tell of the others, who
+    /// refused it for good.
+    AcceptedWithFailures(Reply),
+    /// The message has to come again. Recipients who accepted must be remembered.
+    Deferred(Reply),
+    /// It was refused for every recipient.
+    Refused(Reply),
+}
+
+impl Told {
+    pub(super) fn reply(&self) -> &Reply {
+        match self {
+            Self::Accepted(reply)
+            | Self::AcceptedWithFailures(reply)
+            | Self::Deferred(reply)
+            | Self::Refused(reply) => reply,
+        }
+    }
+}
+
+/// Puts the outcomes of all recipients into one reply, as ARCHITECTURE.md says under
+/// "Many recipients". There is at least one outcome.
+pub(super) fn tell(outcomes: &[Outcome]) -> Told {
+    let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
+    let accepted = count(Outcome::is_accepted);
+    let (deferred, refused) = (count(Outcome::is_deferred), count(Outcome::is_refused));
+    if accepted == 0 {
+        return tell_none_accepted(outcomes);
+    }
+    if deferred > 0 {
+        return Told::Deferred(come_again(outcomes, accepted, deferred, refused));
+    }
+    let reply = accepted_reply(outcomes, accepted);
+    if refused > 0 { Told::AcceptedWithFailures(reply) } else { Told::Accepted(reply) }
+}
+
+/// Upstream's own reply, one that allows another try before one that does not.
+fn tell_none_accepted(outcomes: &[Outcome]) -> Told {
+    let replies = || outcomes.iter().filter_map(Outcome::reply);
+    let transient = replies().find(|reply| reply.is_transient());
+    match (transient, replies().next()) {
+        _ if outcomes.contains(&Outcome::Lost) => Told::Deferred(lost("")),
+        (Some(reply), _) => Told::Deferred(reply.clone()),
+        (None, Some(reply)) => Told::Refused(reply.clone()),
+        (None, None) => Told::Deferred(lost("")),
+    }
+}
+
+/// The session cannot go on without upstream, so it ends with this reply.
+fn lost(counts: &str) -> Reply {
+    Reply::new(421, "4.4.2", &format!("connection to upstream lost{counts}"))
+}
+
+fn come_again(outcomes: &[Outcome], accepted: usize, deferred: usize, refused: usize) -> Reply {
+    let counts = format!(
+        "accepted for {accepted} of {} recipients, deferred for {deferred}, refused for \
+         {refused}; send again, the accepted ones get it once",
+        outcomes.len()
+    );
+    match outcomes.contains(&Outcome::Lost) {
+        true => lost(&format!(", {counts}")),
+        false => Reply::new(451, "4.7.1", &counts),
+    }
+}
+
+fn accepted_reply(outcomes: &[Outcome], accepted: usize) -> Reply {
+    let first = outcomes.iter().filter(|outcome| outcome.is_accepted()).find_map(Outcome::reply);
+    let Some(first) = first else {
+        return Reply::new(250, "2.0.0", "accepted when it came before");
+    };
+    if outcomes.len() == 1 {
+        return first.clone();
+    }
+    let text = format!("{} ({accepted} of {} recipients)", first.text(), outcomes.len());
+    Reply::of_lines(250, [text.as_str()])
+}
+
+/// The event that an outcome is, given what the sender was told; `None` where the
+/// event was told when the message came before.
+pub(super) fn occurrence(outcome: &Outcome, told: &Told) -> Option<Occurrence> {
+    let reply = match outcome {
+        Outcome::AcceptedBefore => return None,
+        Outcome::Lost => UpstreamReply {
+            error_code: 421,
+            raw_reason: "4.4.2 connection to upstream lost".into(),
+            queue_id: None,
+        },
+        Outcome::Answered(reply) => upstream_reply(reply),
+    };
+    Some(match told {
+        _ if outcome.is_accepted() => Occurrence::Injection(reply),
+        Told::AcceptedWithFailures(_) => Occurrence::Bounce(reply),
+        Told::Refused(_) => Occurrence::PolicyRejection(reply),
+        // The sender comes again, also for those who refused for good.
+        Told::Deferred(_) | Told::Accepted(_) => Occurrence::Delay(reply),
+    })
+}
+
+fn upstream_reply(reply: &Reply) -> UpstreamReply {
+    let raw_reason = reply.text();
+    let queue_id = queue_id(&raw_reason).filter(|_| reply.is_positive()).map(str::to_owned);
+    UpstreamReply { error_code: reply.code(), raw_reason, queue_id }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! One session: the client's commands and upstream's replies are carried between the
+//! two sockets, as the state machine in `mail::smtp::session` says.
+
+use super::{Counters, Gateway, MultiRecipient, transmission};
+use crate::smtp_io::{
+    upstream::{Upstream, UpstreamError},
+    wire::{Line, Wire, WireError},
+};
+use mail::smtp::{
+    data::{DataError, DataReader},
+    reply::Reply,
+    session::{Session, Step, Transaction},
+};
+use std::io;
+use tokio::net::TcpStream;
+use tracing::warn;
+
+/// Longest command line: RFC 5321 §4.5.3.1.4 wants 512 octets, and extensions and
+/// addresses in UTF-8 make it longer.
+const COMMAND_OCTETS_MAX: usize = 4_096;
+
+/// Why a session broke off.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error("talk to the client: {0}")]
+    Client(#[from] WireError),
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
+/// Whether the conversation goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Command,
+    End,
+}
+
+struct Conversation<'g> {
+    gateway: &'g Gateway,
+    client: Wire,
+    upstream: Upstream,
+    session: Session,
+}
+
+/// Serves one client to the end of its session.
+pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), SessionError> {
+    let config = &gateway.config;
+    let mut client = Wire::new(stream).map_err(WireError::Io)?;
+    let (upstream, greeting) = match Upstream::connect(&config.upstream, config.patience).await {
+        Ok(connected) => connected,
+        Err(error) => {
+            warn!(%error, "a client was turned away");
+            client.write(unavailable(&error).octets());
+            client.flush(config.client_timeout).await?;
+            return Ok(());
+        }
+    };
+    client.write(greeting.octets());
+    if !greeting.is_positive() {
+        client.flush(config.client_timeout).await?;
+        return Ok(());
+    }
+    let is_one_at_a_time = config.multi_recipient == MultiRecipient::OneAtATime;
+    let session = Session::new(config.limits, is_one_at_a_time);
+    let mut conversation = Conversation { gateway, client, upstream, session };
+    let ended = conversation.carry_on().await;
+    let Conversation { mut client, upstream, .. } = conversation;
+    match &ended {
+        Err(SessionError::Upstream(error)) => {
+            warn!(%error, "a session was cut off");
+            client.write(Reply::new(421, "4.4.2", "connection to upstream lost").octets());
+        }
+        Err(SessionError::Client(WireError::TimedOut(_))) => {
+            client.write(Reply::new(421, "4.4.2", "you were silent for too long").octets());
+            upstream.quit();
+        }
+        _ => upstream.quit(),
+    }
+    client.close();
+    ended
+}
+
+impl Conversation<'_> {
+    async fn carry_on(&mut self) -> Result<(), SessionError> {
+        while let Some(line) = self.next_line().await? {
+            if self.obey(line).await? == Next::End {
+                break;
+            }
+        }
+        Ok(self.client.flush(self.gateway.config.client_timeout).await?)
+    }
+
+    /// The client's next line; `None` when the gateway stops and the client is not in
+    /// the middle of a message.
+    async fn next_line(&mut self) -> Result<Option<Line>, SessionError> {
+        let limit = self.gateway.config.client_timeout;
+        if !self.client.has_line() {
+            self.client.flush(limit).await?;
+        }
+        let is_idle = !self.session.is_in_transaction();
+        tokio::select! {
+            biased;
+            line = self.client.read_line(COMMAND_OCTETS_MAX, limit) => Ok(Some(line?)),
+            () = self.gateway.shutdown.cancelled(), if is_idle => {
+                self.client.write(Reply::new(421, "4.3.2", "closing down, come again").octets());
+                Ok(None)
+            }
+        }
+    }
+
+    async fn obey(&mut self, line: Line) -> Result<Next, SessionError> {
+        let (step, line) = match line {
+            Line::Whole(line) => (self.session.command(&line), line),
+            Line::Malformed(wrong) => (self.session.malformed(wrong), Vec::new()),
+        };
+        let (reply, next) = match step {
+            Step::Pass => self.pass(&line, Next::Command).await?,
+            Step::PassAndEnd => self.pass(&line, Next::End).await?,
+            Step::Answer(reply) => (reply, Next::Command),
+            Step::End(reply) => (reply, Next::End),
+            Step::TakeContent(reply, transaction) => {
+                self.client.write(reply.octets());
+                self.take_message(&transaction).await?
+            }
+        };
+        self.client.write(reply.octets());
+        Ok(next)
+    }
+
+    /// Passes a command upstream. Upstream that answers 421 closes the connection.
+    async fn pass(&mut self, line: &[u8], next: Next) -> Result<(Reply, Next), SessionError> {
+        let reply = self.upstream.exchange(line).await?;
+        let next = if reply.code() == 421 { Next::End } else { next };
+        Ok((self.session.upstream_replied(reply), next))
+    }
+
+    /// Takes the content of a message and brings it upstream.
+    async fn take_message(
+        &mut self,
+        transaction: &Transaction,
+    ) -> Result<(Reply, Next), SessionError> {
+        let limit = self.gateway.config.client_timeout;
+        self.client.flush(limit).await?;
+        let mut reader = DataReader::new(self.gateway.config.limits.message_octets_max);
+        self.client.read_content(&mut reader, limit).await?;
+        Counters::add(&self.gateway.counters.messages);
+        let content = match reader.finish() {
+            Ok(content) => content,
+            Err(error) => {
+                // Upstream still waits for the DATA of this transaction.
+                self.upstream.exchange(b"RSET").await?;
+                return Ok((refusal(error), Next::Command));
+            }
+        };
+        let verdict =
+            transmission::transmit(self.gateway, &mut self.upstream, transaction, &content).await;
+        Ok((verdict.reply, if verdict.is_upstream_lost { Next::End } else { Next::Command }))
+    }
+}
+
+/// What a sender is told about content that was refused.
+fn refusal(error: DataError) -> Reply {
+    match error {
+        DataError::BareLineFeed => Reply::new(554, "5.6.0", "bare LF in message"),
+        DataError::BareCarriageReturn => Reply::new(554, "5.6.0", "bare CR in message"),
+        DataError::TooLarge => {
+            Reply::new(552, "5.3.4", "message size exceeds the limit of this gateway")
+        }
+    }
+}
+
+/// What a client is told when there is no upstream: why, and no address.
+fn unavailable(error: &UpstreamError) -> Reply {
+    let why = match error {
+        UpstreamError::Connect { error, .. } => match error.kind() {
+            io::ErrorKind::ConnectionRefused => "it refuses connections",
+            io::ErrorKind::TimedOut => "it does not answer",
+            _ => "it cannot be reached",
+        },
+        UpstreamError::Wire(WireError::TimedOut(_)) => "it does not greet",
+        UpstreamError::Wire(_) => "it hung up",
+        UpstreamError::Reply(_) | UpstreamError::WantsMore(_) => "it does not speak SMTP",
+    };
+    Reply::new(421, "4.3.2", &format!("upstream is not available, {why}"))
+}

@@ -1,0 +1,432 @@
+//! The content of one DATA on its way upstream: copies are made, the event log learns
+//! of them, upstream gets one transaction for each recipient, and what came of it is
+//! told in one reply.
+//!
+//! The order is what keeps promises: a copy's reception is on disk before its final
+//! dot goes upstream; upstream's DATA is opened only when the copy is complete; what
+//! came of it is on disk before the sender is told.
+
+use super::{
+    Counters, Gateway, Live,
+    accepted::{self, AcceptedKey},
+    outcome::{self, Outcome, Told},
+    stamp,
+};
+use crate::smtp_io::upstream::{Upstream, UpstreamError};
+use mail::{
+    encoded_word,
+    message::header,
+    report::dsn::{self, Failure, Notification},
+    smtp::{
+        command::Command,
+        reply::Reply,
+        session::{EnvelopeLine, Transaction},
+    },
+};
+use std::sync::Arc;
+use tracing::{error, info, warn};
+use tracking::{
+    copy,
+    event::{Event, Occurrence, Reception},
+    ids::{MessageId, TransmissionId},
+    rewrite::{Plan, TrackedCopy},
+    token::Sealer,
+};
+
+/// Copies are made ahead up to so many octets together, so that one write to the log
+/// covers many recipients of a small message, and a large one is in memory once.
+const AHEAD_OCTETS: usize = 1 << 20;
+
+/// A message above this is rewritten where it holds up no other session.
+const INLINE_OCTETS_MAX: usize = 256 * 1024;
+
+/// What the sender is told, and whether there is an upstream left to talk to.
+pub(super) struct Verdict {
+    pub(super) reply: Reply,
+    pub(super) is_upstream_lost: bool,
+}
+
+/// One recipient's copy.
+struct Copy<'m> {
+    recipient: usize,
+    message_id: MessageId,
+    tracked: TrackedCopy<'m>,
+}
+
+/// What came of one recipient's copy; one that was accepted before has no id.
+struct Attempt {
+    message_id: Option<MessageId>,
+    outcome: Outcome,
+}
+
+struct Transmission<'a> {
+    gateway: &'a Gateway,
+    upstream: &'a mut Upstream,
+    transaction: &'a Transaction,
+    content: &'a [u8],
+    live: Arc<Live>,
+    transmission_id: TransmissionId,
+    /// Upstream's transaction is the one that the client has opened.
+    is_open: bool,
+    is_upstream_lost: bool,
+}
+
+/// Brings a message to all recipients of its transaction.
+pub(super) async fn transmit(
+    gateway: &Gateway,
+    upstream: &mut Upstream,
+    transaction: &Transaction,
+    content: &[u8],
+) -> Verdict {
+    let mut transmission = Transmission {
+        gateway,
+        upstream,
+        transaction,
+        content,
+        live: gateway.ends.live.load_full(),
+        transmission_id: stamp::transmission_id(stamp::now()),
+        is_open: true,
+        is_upstream_lost: false,
+    };
+    let reply = transmission.run().await;
+    if transmission.is_open && !transmission.is_upstream_lost {
+        // Nothing was sent: the recipients that upstream knows of are taken back.
+        transmission.reset().await;
+    }
+    Verdict { reply, is_upstream_lost: transmission.is_upstream_lost }
+}
+
+impl Transmission<'_> {
+    async fn run(&mut self) -> Reply {
+        let keys = self.keys();
+        let mut attempts = self.remembered(&keys);
+        if let Err(refusal) = self.attempt_all(&mut attempts).await {
+            return refusal;
+        }
+        let attempts: Vec<Attempt> = attempts.into_iter().flatten().collect();
+        let outcomes: Vec<Outcome> =
+            attempts.iter().map(|attempt| attempt.outcome.clone()).collect();
+        let told = self.settle(outcome::tell(&outcomes), &outcomes, keys).await;
+        self.record(&attempts, &told).await;
+        told.reply().clone()
+    }
+
+    /// The keys under which recipients are remembered; none where nothing is.
+    fn keys(&self) -> Option<Vec<AcceptedKey>> {
+        let is_needed = !self.gateway.ends.accepted.is_empty();
+        is_needed.then(|| accepted::keys(self.transaction, self.content))
+    }
+
+    /// An attempt for each recipient who accepted this message when it came before.
+    fn remembered(&self, keys: &Option<Vec<AcceptedKey>>) -> Vec<Option<Attempt>> {
+        let now = stamp::now();
+        let is_known = |index: usize| {
+            keys.as_ref().is_some_and(|keys| self.gateway.ends.accepted.holds(keys[index], now))
+        };
+        (0..self.transaction.recipients.len())
+            .map(|index| {
+                is_known(index)
+                    .then_some(Attempt { message_id: None, outcome: Outcome::AcceptedBefore })
+            })
+            .collect()
+    }
+
+    /// Makes and sends a copy for each recipient who has no attempt yet. The error is
+    /// the reply to a message that the event log does not take.
+    async fn attempt_all(&mut self, attempts: &mut [Option<Attempt>]) -> Result<(), Reply> {
+        let plan =
+            on_this_thread(self.content, || Plan::new(self.content, &self.live.settings.decision));
+        let mut recipients: Vec<usize> =
+            (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
+        while !recipients.is_empty() {
+            let copies = self.copies_ahead(&plan, &mut recipients);
+            if let Err(refusal) = self.receive(&copies).await {
+                if attempts.iter().any(Option::is_some) {
+                    // Some were sent already: the rest is deferred, with the counts.
+                    let deferred = |reply: &Reply| Attempt {
+                        message_id: None,
+                        outcome: Outcome::Answered(reply.clone()),
+                    };
+                    attempts
+                        .iter_mut()
+                        .filter(|attempt| attempt.is_none())
+                        .for_each(|attempt| *attempt = Some(deferred(&refusal)));
+                    return Ok(());
+                }
+                return Err(refusal);
+            }
+            for copy in copies {
+                let outcome = self.send(&copy).await;
+                let message_id = Some(copy.message_id);
+                attempts[copy.recipient] = Some(Attempt { message_id, outcome });
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies for the next recipients, taken from the end of `recipients`.
+    fn copies_ahead<'m>(&self, plan: &Plan<'m>, recipients: &mut Vec<usize>) -> Vec<Copy<'m>> {
+        let mut sealer = Sealer::new(self.live.keys.clone());
+        let mut copies = Vec::new();
+        let mut octets = 0;
+        while octets < AHEAD_OCTETS
+            && let Some(recipient) = recipients.pop()
+        {
+            let now = stamp::now();
+            let message_id = stamp::message_id(now);
+            let tracked = on_this_thread(self.content, || {
+                copy::make(plan, &self.live.settings, message_id, now, &mut sealer)
+            });
+            if tracked.report.safety_net {
+                Counters::add(&self.gateway.counters.safety_nets);
+                error!(%message_id, "a rewrite could not be undone; the original goes out");
+            }
+            octets += tracked.octets.len();
+            copies.push(Copy { recipient, message_id, tracked });
+        }
+        copies
+    }
+
+    /// Has the event log take the receptions of copies. When it returns, they are on
+    /// disk. A log that takes no events is a reason to take no mail.
+    async fn receive(&self, copies: &[Copy<'_>]) -> Result<(), Reply> {
+        let receptions: Vec<Event> = copies.iter().map(|copy| self.reception(copy)).collect();
+        self.gateway.ends.writer.append(&receptions).await.map(drop).map_err(|error| {
+            Counters::add(&self.gateway.counters.log_refusals);
+            error!(%error, "a message was refused because its events cannot be kept");
+            Reply::new(452, "4.3.1", "no room to record this message, try again later")
+        })
+    }
+
+    fn reception(&self, copy: &Copy<'_>) -> Event {
+        let decision = &self.live.settings.decision;
+        let report = &copy.tracked.report;
+        let (mut subject, mut friendly_from) = (String::new(), String::new());
+        for field in header::fields(self.content) {
+            if field.is("Subject") {
+                subject = encoded_word::decode(&field.value());
+            } else if field.is("From") {
+                friendly_from = encoded_word::decode(&field.value());
+            }
+        }
+        let mut untouched: Vec<String> =
+            report.reasons().map(|reason| reason.name().to_owned()).collect();
+        untouched.sort_unstable();
+        untouched.dedup();
+        let has_pixels = report.pixels() > 0;
+        let links = u32::try_from(report.links_tracked()).unwrap_or(u32::MAX);
+        let reception = Reception {
+            transmission_id: self.transmission_id,
+            rcpt_to: self.transaction.recipients[copy.recipient].mailbox.clone(),
+            msg_from: self.transaction.reverse_path.mailbox.clone(),
+            subject,
+            friendly_from,
+            campaign_id: String::new(),
+            msg_size: copy.tracked.octets.len() as u64,
+            open_tracking: decision.open && has_pixels,
+            initial_pixel: decision.initial_open && has_pixels,
+            click_tracking: links > 0,
+            links,
+            untouched,
+        };
+        stamp::event(copy.message_id, Occurrence::Reception(Box::new(reception)))
+    }
+
+    /// Sends a copy upstream.
+    async fn send(&mut self, copy: &Copy<'_>) -> Outcome {
+        if self.is_upstream_lost {
+            return Outcome::Lost;
+        }
+        let transaction = self.transaction;
+        let sent = match &transaction.recipients[..] {
+            [_] => {
+                self.is_open = false;
+                self.send_content(&copy.tracked.octets).await
+            }
+            recipients => {
+                let rcpt = &recipients[copy.recipient].line;
+                self.send_apart(&transaction.reverse_path.line, rcpt, &copy.tracked.octets).await
+            }
+        };
+        match sent {
+            Ok(reply) => Outcome::Answered(reply),
+            Err(error) => {
+                self.lose(&error);
+                Outcome::Lost
+            }
+        }
+    }
+
+    /// Sends a message in a transaction of its own. The reply is the first that
+    /// refuses, or the last.
+    async fn send_apart(
+        &mut self,
+        mail: &[u8],
+        rcpt: &[u8],
+        content: &[u8],
+    ) -> Result<Reply, UpstreamError> {
+        if self.is_open {
+            self.upstream.exchange(b"RSET").await?;
+            self.is_open = false;
+        }
+        for line in [mail, rcpt] {
+            let reply = self.upstream.exchange(line).await?;
+            if !reply.is_positive() {
+                self.upstream.exchange(b"RSET").await?;
+                return Ok(reply);
+            }
+        }
+        self.send_content(content).await
+    }
+
+    /// Sends the content in the transaction that is open, which ends with it.
+    async fn send_content(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
+        let reply = self.upstream.send_message(content).await?;
+        if !reply.is_positive() {
+            // DATA itself may have been refused, and then the transaction is still open.
+            self.upstream.exchange(b"RSET").await?;
+        }
+        Ok(reply)
+    }
+
+    async fn reset(&mut self) {
+        if let Err(error) = self.upstream.exchange(b"RSET").await {
+            self.lose(&error);
+        }
+    }
+
+    fn lose(&mut self, error: &UpstreamError) {
+        warn!(transmission_id = %self.transmission_id, %error, "connection to upstream lost");
+        self.is_upstream_lost = true;
+    }
+
+    /// Does what a verdict promises: remembers who accepted before the sender is told
+    /// to come again, and notifies the sender of failures before it is told 250.
+    async fn settle(
+        &mut self,
+        told: Told,
+        outcomes: &[Outcome],
+        keys: Option<Vec<AcceptedKey>>,
+    ) -> Told {
+        let told = match told {
+            Told::AcceptedWithFailures(reply) => match self.notify(outcomes).await {
+                Ok(()) => Told::AcceptedWithFailures(reply),
+                Err(reply) => Told::Deferred(reply),
+            },
+            told => told,
+        };
+        if matches!(told, Told::Deferred(_)) && outcomes.iter().any(Outcome::is_accepted) {
+            let keys = keys.unwrap_or_else(|| accepted::keys(self.transaction, self.content));
+            let accepted: Vec<AcceptedKey> = outcomes
+                .iter()
+                .zip(keys)
+                .filter_map(|(outcome, key)| outcome.is_accepted().then_some(key))
+                .collect();
+            if let Err(error) = self.gateway.ends.accepted.remember(&accepted, stamp::now()) {
+                // Told to come again all the same: a second copy is better than none.
+                error!(%error, "who accepted a message cannot be remembered");
+            }
+        }
+        told
+    }
+
+    /// Sends the sender a notification of the recipients who refused for good. The
+    /// error is the reply when that is not possible: then the message comes again.
+    async fn notify(&mut self, outcomes: &[Outcome]) -> Result<(), Reply> {
+        let failures = self.failures(outcomes);
+        let reverse_path = &self.transaction.reverse_path.mailbox;
+        // RFC 5321 §6.1: nobody is told of what became of a notification.
+        if failures.is_empty() || reverse_path.is_empty() {
+            return Ok(());
+        }
+        let now = jiff::Timestamp::now();
+        let notification = dsn::write(&Notification {
+            reporting_mta: &self.gateway.config.host_name,
+            reverse_path,
+            date: &now.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string(),
+            unique: &self.transmission_id.to_string(),
+            failures: &failures,
+            original: self.content,
+        });
+        let rcpt = format!("RCPT TO:<{reverse_path}>");
+        let sent = self.send_apart(b"MAIL FROM:<>", rcpt.as_bytes(), &notification).await;
+        match sent {
+            Ok(reply) if reply.is_positive() => Ok(()),
+            Ok(reply) => {
+                warn!(code = reply.code(), "upstream refused a notification of failures");
+                Err(Reply::new(
+                    451,
+                    "4.7.1",
+                    "some recipients refused, and the notification of it was refused",
+                ))
+            }
+            Err(error) => {
+                self.lose(&error);
+                Err(Reply::new(421, "4.4.2", "connection to upstream lost"))
+            }
+        }
+    }
+
+    /// Recipients who refused for good and whose failure is to be told (RFC 3461 §4.1).
+    fn failures(&self, outcomes: &[Outcome]) -> Vec<Failure> {
+        let refusal = |outcome: &Outcome| match outcome {
+            Outcome::Answered(reply) if outcome.is_refused() => Some((reply.code(), reply.text())),
+            _ => None,
+        };
+        let recipients = self.transaction.recipients.iter().zip(outcomes);
+        recipients
+            .filter(|(recipient, _)| !is_never_notified(recipient))
+            .filter_map(|(recipient, outcome)| {
+                let (code, text) = refusal(outcome)?;
+                Some(Failure::new(&recipient.mailbox, code, &text))
+            })
+            .collect()
+    }
+
+    /// Has the event log take what came of the copies, before the sender is told.
+    async fn record(&self, attempts: &[Attempt], told: &Told) {
+        let counters = &self.gateway.counters;
+        let mut events = Vec::with_capacity(attempts.len());
+        for attempt in attempts {
+            Counters::add(match attempt.outcome.is_accepted() {
+                true => &counters.copies_accepted,
+                false => &counters.copies_refused,
+            });
+            let occurrence = outcome::occurrence(&attempt.outcome, told);
+            if let (Some(message_id), Some(occurrence)) = (attempt.message_id, occurrence) {
+                events.push(stamp::event(message_id, occurrence));
+            }
+        }
+        if let Err(error) = self.gateway.ends.writer.append(&events).await {
+            // Upstream has the mail: refusing it now would only send it twice.
+            Counters::add(&counters.log_refusals);
+            error!(%error, transmission_id = %self.transmission_id, "what came of a message cannot be recorded");
+        }
+        info!(
+            transmission_id = %self.transmission_id,
+            recipients = attempts.len(),
+            accepted = attempts.iter().filter(|attempt| attempt.outcome.is_accepted()).count(),
+            octets = self.content.len(),
+            code = told.reply().code(),
+            "message passed upstream"
+        );
+    }
+}
+
+/// Runs work whose time grows with the message where it holds up nobody.
+fn on_this_thread<T>(content: &[u8], work: impl FnOnce() -> T) -> T {
+    match content.len() > INLINE_OCTETS_MAX {
+        true => tokio::task::block_in_place(work),
+        false => work(),
+    }
+}
+
+/// Has the sender asked for no notification (RFC 3461 §4.1)?
+fn is_never_notified(recipient: &EnvelopeLine) -> bool {
+    match Command::parse(&recipient.line) {
+        Command::Rcpt(envelope) => {
+            envelope.parameter("NOTIFY").is_some_and(|when| when.eq_ignore_ascii_case("NEVER"))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,183 @@
+//! One side of an SMTP conversation: a buffered socket that gives whole lines and
+//! takes octets. It holds little while it waits, because most sessions are idle.
+
+use mail::smtp::data::{DataReader, DotStuffer};
+use std::{io, time::Duration};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+
+/// Octets that are read at once.
+const READ_OCTETS: usize = 16 * 1024;
+
+/// Octets of message content that are sent at once.
+const PIECE_OCTETS: usize = 64 * 1024;
+
+/// Why nothing more comes or goes over a wire.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The other side closed the connection.
+    #[error("the connection was closed")]
+    Closed,
+    /// Nothing happened for the time that is allowed.
+    #[error("nothing happened for {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// The socket failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A line, without its line end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A line that ended in CRLF.
+    Whole(Vec<u8>),
+    /// What is no line (RFC 5321 §2.3.8), and what is wrong with it.
+    Malformed(&'static str),
+}
+
+/// A socket with its buffers.
+#[derive(Debug)]
+pub struct Wire {
+    stream: TcpStream,
+    input: Vec<u8>,
+    taken: usize,
+    output: Vec<u8>,
+}
+
+impl Wire {
+    /// A wire over a connected socket.
+    pub fn new(stream: TcpStream) -> io::Result<Self> {
+        // Replies are short and awaited: waiting for more to send would stall both sides.
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, input: Vec::new(), taken: 0, output: Vec::new() })
+    }
+
+    /// The next line of at most `octets_max` octets. A longer one is read to its end
+    /// and given as malformed. Cancelling loses nothing.
+    pub async fn read_line(
+        &mut self,
+        octets_max: usize,
+        limit: Duration,
+    ) -> Result<Line, WireError> {
+        let mut searched = self.taken;
+        let mut is_too_long = false;
+        loop {
+            if let Some(found) = memchr::memchr(b'\n', &self.input[searched..]) {
+                let end = searched + found;
+                let line = line_of(&self.input[self.taken..=end], octets_max, is_too_long);
+                self.taken = end + 1;
+                return Ok(line);
+            }
+            if self.input.len() - self.taken > octets_max + 2 {
+                // What was seen cannot become a line: only its end is still of interest.
+                is_too_long = true;
+                self.taken = self.input.len();
+            }
+            self.drop_taken();
+            searched = self.input.len();
+            self.fill(limit).await?;
+        }
+    }
+
+    /// Has a whole line come already? While it has, replies may wait and go together
+    /// (RFC 2920 §3.2).
+    pub fn has_line(&self) -> bool {
+        memchr::memchr(b'\n', &self.input[self.taken..]).is_some()
+    }
+
+    /// Gives message content to `reader` until its end was seen. `limit` is the
+    /// longest pause.
+    pub async fn read_content(
+        &mut self,
+        reader: &mut DataReader,
+        limit: Duration,
+    ) -> Result<(), WireError> {
+        loop {
+            self.taken += reader.take(&self.input[self.taken..]);
+            if reader.is_done() {
+                return Ok(());
+            }
+            self.drop_taken();
+            self.fill(limit).await?;
+        }
+    }
+
+    /// Puts octets in line for the next `flush`.
+    pub fn write(&mut self, octets: &[u8]) {
+        self.output.extend_from_slice(octets);
+    }
+
+    /// Sends all that was written. `limit` is the longest pause.
+    pub async fn flush(&mut self, limit: Duration) -> Result<(), WireError> {
+        if !self.output.is_empty() {
+            within(limit, self.stream.write_all(&self.output)).await?;
+            self.output.clear();
+        }
+        Ok(())
+    }
+
+    /// Sends message content with its final dot, dots doubled.
+    pub async fn send_content(&mut self, content: &[u8], limit: Duration) -> Result<(), WireError> {
+        let mut stuffer = DotStuffer::default();
+        // One limit for each piece, so that a large message gets through a slow line.
+        for piece in content.chunks(PIECE_OCTETS) {
+            stuffer.push(piece, &mut self.output);
+            if self.output.len() >= PIECE_OCTETS {
+                self.flush(limit).await?;
+            }
+        }
+        stuffer.finish(&mut self.output);
+        self.flush(limit).await?;
+        self.output = Vec::new();
+        Ok(())
+    }
+
+    /// Sends what was written, as far as the socket takes it at once, and closes.
+    pub fn close(self) {
+        // Whoever is told goodbye may be gone already, and then there is nobody to tell.
+        drop(self.stream.try_write(&self.output));
+    }
+
+    fn drop_taken(&mut self) {
+        self.input.drain(..self.taken);
+        self.taken = 0;
+        if self.input.is_empty() {
+            // A session that waits for its client holds no buffer.
+            self.input = Vec::new();
+        }
+    }
+
+    async fn fill(&mut self, limit: Duration) -> Result<(), WireError> {
+        within(limit, self.stream.readable()).await?;
+        self.input.reserve(READ_OCTETS);
+        match self.stream.try_read_buf(&mut self.input) {
+            Ok(0) => Err(WireError::Closed),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    io: impl Future<Output = io::Result<T>>,
+) -> Result<T, WireError> {
+    timeout(limit, io).await.map_err(|_elapsed| WireError::TimedOut(limit))?.map_err(WireError::Io)
+}
+
+/// What octets up to a LF are.
+fn line_of(octets: &[u8], octets_max: usize, is_too_long: bool) -> Line {
+    let Some(line) = octets.strip_suffix(b"\r\n") else {
+        return Line::Malformed("bare LF in command");
+    };
+    if is_too_long || line.len() > octets_max {
+        return Line::Malformed("line too long");
+    }
+    if memchr::memchr2(b'\r', 0, line).is_some() {
+        return Line::Malformed("bare CR or NUL in command");
+    }
+    Line::Whole(line.to_vec())
+}
+
+#[cfg(test)]
+mod tests;
