@@ -11,6 +11,9 @@ use mail::message::{
     encoding::{LineEnd, LineLimit},
 };
 
+/// What links leave of a line, so that a pixel of several lines can begin and end in it.
+const PIXEL_ROOM: usize = 8;
+
 impl Plan<'_> {
     /// Asks for the links and pixels of a copy, and gives the parts that they change.
     pub(super) fn fill(&self, links: &mut dyn Links, report: &mut Report) -> Vec<EditedPart<'_>> {
@@ -64,7 +67,7 @@ impl<'a> Filling<'a> {
             return LinkOutcome::LeftAlone(Reason::NotSigned);
         };
         let edit = Edit { range: site.range.clone(), replacement: form.write(&url) };
-        if !self.make(edit) {
+        if !self.make(edit, PIXEL_ROOM) {
             return LinkOutcome::LeftAlone(Reason::LongLine);
         }
         self.links += 1;
@@ -74,12 +77,12 @@ impl<'a> Filling<'a> {
     fn pixel(&mut self, site: &Site, url: Option<String>) {
         let Some(url) = url.filter(|url| is_url(url)) else { return };
         let ways = pixels(site.range.start, &url, self.line_end);
-        let is_made = ways.into_iter().any(|edit| self.make(edit));
+        let is_made = ways.into_iter().any(|edit| self.make(edit, 0));
         self.pixels += u32::from(is_made);
     }
 
-    fn make(&mut self, edit: Edit) -> bool {
-        let is_allowed = self.limit.as_mut().is_none_or(|limit| limit.allows(&edit));
+    fn make(&mut self, edit: Edit, spare: usize) -> bool {
+        let is_allowed = self.limit.as_mut().is_none_or(|limit| limit.allows(&edit, spare));
         if is_allowed {
             self.edits.push(edit).expect("sites are in order");
         }

@@ -31,9 +31,9 @@ impl<'a> LineLimit<'a> {
         limit
     }
 
-    /// Does this edit keep its lines within the limit? Then it counts as made. Edits
-    /// come in order, and none reaches behind the octets.
-    pub fn allows(&mut self, edit: &Edit) -> bool {
+    /// Does this edit keep its lines within the limit, with so many octets to spare? Then
+    /// it counts as made. Edits come in order, and none reaches behind the octets.
+    pub fn allows(&mut self, edit: &Edit, spare: usize) -> bool {
         if edit.range.start > self.line_end {
             self.enter(edit.range.start);
         }
@@ -53,7 +53,8 @@ impl<'a> LineLimit<'a> {
             longest = longest.max(after.column);
             after.column = line;
         }
-        let is_allowed = after.was_too_long || longest.max(after.column + suffix) <= LINE_MAX;
+        let is_allowed =
+            after.was_too_long || longest.max(after.column + suffix) + spare <= LINE_MAX;
         if is_allowed {
             *self = after;
         }

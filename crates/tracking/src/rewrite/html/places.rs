@@ -12,8 +12,16 @@ const HEAD: [&str; 14] = [
     "html", "head", "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes",
     "style", "script", "template", "frameset",
 ];
-/// Those in the head whose content is raw text.
-const RAW_HEAD: [&str; 4] = ["title", "noframes", "style", "script"];
+/// Those whose content is raw text.
+const RAW_TEXT: [&str; 8] =
+    ["title", "noframes", "style", "script", "textarea", "xmp", "iframe", "noembed"];
+/// Formatting elements (13.2.4.3). One that is left open when its block ends is opened
+/// again by what comes next, so also by a pixel.
+const FORMATTING: [&str; 14] = [
+    "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
+];
+/// Other elements that open again what was left open.
+const REOPENING: [&str; 4] = ["span", "br", "img", "area"];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Watches the tokens of HTML for the places of its pixels.
@@ -27,6 +35,12 @@ pub(super) struct Places {
     open_traps: [usize; TRAPS.len()],
     outermost_trap: usize,
     is_raw_text: bool,
+    /// How many formatting elements are open, by their tags alone.
+    open_formatting: isize,
+    /// Behind the last content that opens again what was left open.
+    shown_end: Option<usize>,
+    /// Did an end tag come after that content?
+    is_behind_block: bool,
 }
 
 impl Places {
@@ -35,16 +49,33 @@ impl Places {
         match token {
             Token::StartTag(tag) => self.start_tag(html, tag),
             Token::EndTag(tag) => self.end_tag(html, tag, open_foreign),
-            Token::Text(range) if self.body_start.is_none() && !self.is_raw_text => {
-                let text = &html[range.clone()];
-                let mark = if range.start == 0 { BYTE_ORDER_MARK } else { &[] };
-                let skipped = text.strip_prefix(mark).map_or(0, |_| mark.len());
-                let is_content = |octet: &u8| !octet.is_ascii_whitespace();
-                let content = text[skipped..].iter().position(is_content);
-                self.begin_body(content.map(|content| range.start + skipped + content));
+            Token::Text(range) if !self.is_raw_text => {
+                if self.body_start.is_none() {
+                    self.first_text(&html[range.clone()], range.start);
+                }
+                if open_foreign.is_none() {
+                    self.shown(range.end);
+                }
             }
             Token::Text(_) | Token::Comment(_) | Token::Doctype(_) => {}
         }
+    }
+
+    /// Takes note of content that ends here. In a trap it does not count.
+    fn shown(&mut self, end: usize) {
+        if self.body_start.is_some() && self.open_trap().is_none() {
+            self.shown_end = Some(end);
+            self.is_behind_block = false;
+        }
+    }
+
+    /// Text before the body begins it, unless it is white space.
+    fn first_text(&mut self, text: &[u8], start: usize) {
+        let mark = if start == 0 { BYTE_ORDER_MARK } else { &[] };
+        let skipped = text.strip_prefix(mark).map_or(0, |_| mark.len());
+        let is_content = |octet: &u8| !octet.is_ascii_whitespace();
+        let content = text[skipped..].iter().position(is_content);
+        self.begin_body(content.map(|content| start + skipped + content));
     }
 
     /// Where the pixel at the start goes, if there is a body.
@@ -69,7 +100,10 @@ impl Places {
         if cut.is_some_and(|cut| self.body_start.is_none_or(|start| cut < start)) {
             return None;
         }
-        self.body_end.or(self.html_end).or(cut).or(Some(len))
+        let end = self.body_end.or(self.html_end).or(cut).unwrap_or(len);
+        let reopens = self.open_formatting > 0 && self.is_behind_block && cut.is_none();
+        let shown_end = self.shown_end.filter(|shown_end| reopens && *shown_end < end);
+        Some(shown_end.unwrap_or(end))
     }
 
     fn start_tag(&mut self, html: &[u8], tag: &Tag) {
@@ -80,13 +114,21 @@ impl Places {
         };
         if self.body_start.is_none() {
             if is_one_of(&["body"]) {
-                self.begin_body(Some(tag.range.end));
+                // Behind the line break that mostly follows, which stays the body's first text.
+                let rest = &html[tag.range.end..];
+                let space = rest.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+                self.begin_body(Some(tag.range.end + space));
             } else if is_one_of(&["frameset"]) {
                 self.has_frameset = true;
             } else if !is_one_of(&HEAD) {
                 self.begin_body(Some(tag.range.start));
             }
-            self.is_raw_text = is_one_of(&RAW_HEAD);
+        }
+        self.is_raw_text = is_one_of(&RAW_TEXT);
+        let is_formatting = is_one_of(&FORMATTING);
+        self.open_formatting += isize::from(is_formatting);
+        if is_formatting || is_one_of(&REOPENING) {
+            self.shown(tag.range.end);
         }
         if is_html && let Some(trap) = trap_of(name) {
             if self.open_trap().is_none() {
@@ -109,6 +151,10 @@ impl Places {
             self.body_end = Some(tag.range.start);
         } else if tag.is(html, "html") {
             self.html_end = Some(tag.range.start);
+        } else if FORMATTING.iter().any(|known| tag.is(html, known)) {
+            self.open_formatting -= 1;
+        } else {
+            self.is_behind_block = true;
         }
     }
 
