@@ -95,6 +95,16 @@ impl Cursor {
         if to < self.position {
             return Err(CursorError::Backwards { name: self.name.clone(), at: self.position, to });
         }
+        self.set(to)
+    }
+
+    /// Moves the cursor back, durably, because its consumer lost what it had. Segments
+    /// that are gone do not come back.
+    pub fn rewind(&mut self, to: Position) -> Result<(), CursorError> {
+        self.set(to.min(self.position))
+    }
+
+    fn set(&mut self, to: Position) -> Result<(), CursorError> {
         if to == self.position {
             return Ok(());
         }

@@ -1,13 +1,18 @@
 //! How far the log is durable, told by the one process that writes it to all readers: in
-//! this process through memory, in others through the small file `durable`. The file is
-//! not synced: it is right as long as the machine runs, and recovery sets it anew.
+//! this process through memory, in others through the small file `durable`. The file
+//! follows a little later, because writing it with each commit would make commits wait for
+//! the file system's journal. It is not synced, and recovery sets it anew.
 
 use super::Position;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
+use tokio::runtime::Builder;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 const NAME: &str = "durable";
 
@@ -43,10 +48,15 @@ impl Published {
     }
 }
 
+/// How long the file may lag.
+const FILE_INTERVAL: Duration = Duration::from_millis(20);
+
 /// The telling side.
 pub(super) struct Publisher {
-    file: File,
-    memory: watch::Sender<Published>,
+    /// None while it is dropped, which ends the thread that writes the file.
+    memory: Option<watch::Sender<Published>>,
+    thread: Option<thread::JoinHandle<()>>,
+    closing: CancellationToken,
 }
 
 impl Publisher {
@@ -58,20 +68,58 @@ impl Publisher {
             .truncate(false)
             .open(directory.join(NAME))?;
         file.write_all_at(&now.to_octets(), 0)?;
-        Ok(Self { file, memory: watch::Sender::new(now) })
+        let (memory, published) = watch::channel(now);
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        let closing = CancellationToken::new();
+        let is_closing = closing.clone();
+        let thread = thread::Builder::new()
+            .name("log-publish".into())
+            .spawn(move || runtime.block_on(follow(&file, published, &is_closing)))?;
+        Ok(Self { memory: Some(memory), thread: Some(thread), closing })
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Published> {
-        self.memory.subscribe()
+        self.memory().subscribe()
     }
 
     pub(super) fn publish(&self, durable: Position, segment: u64) {
-        let now = Published { durable, segment };
-        // The next commit tells again, and readers here do not need the file.
-        if let Err(error) = self.file.write_all_at(&now.to_octets(), 0) {
+        self.memory().send_replace(Published { durable, segment });
+    }
+
+    fn memory(&self) -> &watch::Sender<Published> {
+        self.memory.as_ref().expect("only drop takes it")
+    }
+}
+
+impl Drop for Publisher {
+    /// Waits until the file has the last word.
+    fn drop(&mut self) {
+        self.memory = None;
+        self.closing.cancel();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("event log publisher panicked");
+        }
+    }
+}
+
+/// Writes to the file what is told in memory, until nobody tells any more.
+async fn follow(
+    file: &File,
+    mut published: watch::Receiver<Published>,
+    closing: &CancellationToken,
+) {
+    let mut is_told = true;
+    while is_told {
+        is_told = published.changed().await.is_ok();
+        let now = *published.borrow_and_update();
+        // The next commit tells again, and readers of this process do not need the file.
+        if let Err(error) = file.write_all_at(&now.to_octets(), 0) {
             tracing::warn!(%error, "event log cannot tell other processes how far it is durable");
         }
-        self.memory.send_replace(now);
+        // Closing ends the pause early; that is all there is to it.
+        drop(tokio::time::timeout(FILE_INTERVAL, closing.cancelled()).await);
     }
 }
 

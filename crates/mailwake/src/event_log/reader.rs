@@ -139,6 +139,14 @@ pub enum ReadError {
     },
 }
 
+/// Where the log in `directory` begins: at the start, or behind the segments that every
+/// consumer had passed.
+pub fn first_position(directory: &Path) -> Result<Position, ReadError> {
+    let io = |error| ReadError::Io { directory: directory.into(), error };
+    let segments = segment::list(directory).map_err(io)?;
+    Ok(Position(segments.first().map_or(0, |first| first.base)))
+}
+
 impl Reader {
     /// Opens the log in `directory`, which another process may write, to read from
     /// `from` on. A log that was never written to has no entries yet.
@@ -160,6 +168,12 @@ impl Reader {
         let known = *published.borrow();
         let source = Source::Memory(published);
         Self { directory: directory.into(), position: from, source, known, open: None }
+    }
+
+    /// Goes to another place: `read` gives the entry that stands there next.
+    pub fn seek(&mut self, to: Position) {
+        self.position = to;
+        self.open = None;
     }
 
     /// Where the next entry stands.

@@ -1,1 +1,3 @@
 //! Consumers of the event log: each reads with a cursor of its own and brings events somewhere.
+
+pub mod store;

@@ -1,1 +1,6 @@
-//! Read models of the event log, and the questions they answer.
+//! Read models of the event log, and the questions they answer. A store is told events
+//! with their positions and never reads the log itself; `report` has the questions and
+//! answers, which are the same for every store.
+
+pub mod report;
+pub mod sqlite;

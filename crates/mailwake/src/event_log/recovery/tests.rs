@@ -277,6 +277,7 @@ proptest! {
         let (log, _) = EventLog::open(&LogConfig { segment_bytes: 4096, ..config(&directory) })
             .expect("opens in any state");
         append(&log, [99]);
+        log.close();
         let read = events(&directory);
         let safe = positions[1..].iter().filter(|end| **end as usize <= harmed_from).count();
         prop_assert_eq!(&read[..safe], &numbered(0..safe as u64)[..]);

@@ -1,0 +1,226 @@
+//! Questions to a store and its answers: what `mailwake report` and `mailwake events`
+//! print, and what they print with `--json`. Plain values; no store is touched here.
+//!
+//! Unique is defined twice. `unique` counts a message when its kind of event happens for
+//! the first time ever, in the hour of that first time; so it adds up over hours, days
+//! and campaigns. `unique_per_day` counts a message once on each day (UTC) on which it
+//! happens.
+
+use serde::{Serialize, Serializer};
+use std::ops::AddAssign;
+use tracking::event::Event;
+use tracking::ids::{MessageId, Timestamp, TransmissionId};
+
+/// What a report is about. The default is everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportFilter {
+    /// From the hour of this time on.
+    pub since: Option<Timestamp>,
+    /// Up to this time, rounded up to a whole hour.
+    pub until: Option<Timestamp>,
+    /// Only this campaign; the empty name is that of messages without one.
+    pub campaign: Option<String>,
+}
+
+/// What happened, counted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The filter's begin.
+    #[serde(serialize_with = "rfc3339")]
+    pub since: Option<Timestamp>,
+    /// The filter's end.
+    #[serde(serialize_with = "rfc3339")]
+    pub until: Option<Timestamp>,
+    /// All campaigns together.
+    pub counters: Counters,
+    /// Each campaign, by name.
+    pub campaigns: Vec<CampaignReport>,
+    /// Each link, the most clicked first.
+    pub links: Vec<LinkReport>,
+}
+
+/// What happened to the messages of one campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CampaignReport {
+    /// The campaign; empty for messages without one, or unknown to the store.
+    pub campaign_id: String,
+    /// What happened.
+    pub counters: Counters,
+}
+
+/// The counters of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Messages that upstream took over (`injection`).
+    pub outbound: u64,
+    /// Messages that upstream refused for good, as the sender was told
+    /// (`policy_rejection`).
+    pub refused: u64,
+    /// Messages that upstream refused for good after the sender was told otherwise
+    /// (`bounce`).
+    pub failed: u64,
+    /// Times that upstream refused a message for now (`delay`).
+    pub delayed: u64,
+    /// The pixel at the end was fetched (`open`).
+    pub opens: Count,
+    /// The pixel at the top was fetched (`initial_open`).
+    pub initial_opens: Count,
+    /// Any pixel was fetched.
+    pub rendered: Count,
+    /// A link was followed (`click`).
+    pub clicks: Count,
+    /// Any pixel was fetched, or a link was followed.
+    pub confirmed_opens: Count,
+}
+
+/// How often, and for how many messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Every time.
+    pub total: u64,
+    /// The first time of each message.
+    pub unique: u64,
+    /// The first time of each message on each day.
+    pub unique_per_day: u64,
+}
+
+/// How often a link was followed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinkReport {
+    /// The campaign of the messages.
+    pub campaign_id: String,
+    /// Where the link leads.
+    pub target_link_url: String,
+    /// The link's name.
+    pub name: String,
+    /// Every time.
+    pub clicks: u64,
+    /// Messages whose link to this target was followed.
+    pub unique_clicks: u64,
+    /// The part of all clicks of the report, from 0 to 1.
+    pub share: f64,
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.unique += other.unique;
+        self.unique_per_day += other.unique_per_day;
+    }
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.outbound += other.outbound;
+        self.refused += other.refused;
+        self.failed += other.failed;
+        self.delayed += other.delayed;
+        self.opens += other.opens;
+        self.initial_opens += other.initial_opens;
+        self.rendered += other.rendered;
+        self.clicks += other.clicks;
+        self.confirmed_opens += other.confirmed_opens;
+    }
+}
+
+/// Which events are asked for. The default is the first thousand of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only those of this message.
+    pub message_id: Option<MessageId>,
+    /// Only those of this type, by its name in the stored form.
+    pub type_name: Option<String>,
+    /// Only those that happened then or later.
+    pub since: Option<Timestamp>,
+    /// Only those behind this position of the log.
+    pub after_position: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Default for EventFilter {
+    fn default() -> Self {
+        let limit = 1000;
+        Self { message_id: None, type_name: None, since: None, after_position: None, limit }
+    }
+}
+
+/// An event as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoredEvent {
+    /// Its place in the log.
+    pub position: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// A message as the store knows it: its reception, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoredMessage {
+    /// The message.
+    pub message_id: MessageId,
+    /// Shared by the copies of one DATA.
+    pub transmission_id: TransmissionId,
+    /// When the gateway had the copy ready.
+    pub received_at: Timestamp,
+    /// The recipient.
+    pub rcpt_to: String,
+    /// The reverse-path.
+    pub msg_from: String,
+    /// The Subject field, decoded.
+    pub subject: String,
+    /// The From field.
+    pub friendly_from: String,
+    /// The campaign.
+    pub campaign_id: String,
+    /// Octets of the copy.
+    pub msg_size: u64,
+    /// What became of it.
+    pub state: MessageState,
+    /// What upstream said to it last.
+    pub raw_reason: Option<String>,
+    /// The queue id that upstream told.
+    pub queue_id: Option<String>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageState {
+    /// The gateway had it; upstream has not answered yet.
+    Received,
+    /// Upstream refused it for now.
+    Delayed,
+    /// Upstream took it over.
+    Accepted,
+    /// Upstream refused it for good, and the sender knows.
+    Refused,
+    /// Upstream refused it for good after the sender was told otherwise.
+    Failed,
+}
+
+impl MessageState {
+    /// Every state.
+    pub const ALL: [Self; 5] =
+        [Self::Received, Self::Delayed, Self::Accepted, Self::Refused, Self::Failed];
+
+    /// The state's stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Delayed => "delayed",
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+fn rfc3339<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time.map(|time| jiff::Timestamp::from_millisecond(time.0)) {
+        Some(Ok(time)) => serializer.collect_str(&time),
+        // A time beyond the calendar limits nothing.
+        Some(Err(_)) | None => serializer.serialize_none(),
+    }
+}

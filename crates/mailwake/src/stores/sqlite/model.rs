@@ -1,0 +1,299 @@
+//! What entries of the log mean for the main database. Runs inside a transaction that
+//! the caller begins and commits.
+
+use super::store::LogEntry;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::collections::HashMap;
+use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply};
+use tracking::ids::{MessageId, Timestamp};
+
+use crate::stores::report::MessageState;
+
+type Result<T> = std::result::Result<T, rusqlite::Error>;
+
+/// Milliseconds in an hour, the width of a rollup.
+pub(super) const HOUR_MS: i64 = 3_600_000;
+
+/// The campaign of messages without one, and of those that the store does not know.
+const NO_CAMPAIGN: i64 = 0;
+
+/// What is counted. The numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Open = 1,
+    InitialOpen = 2,
+    Rendered = 3,
+    Click = 4,
+    /// A click per message and link; counted in the rollups of links.
+    LinkClick = 5,
+    ConfirmedOpen = 6,
+    Reception = 10,
+    Injection = 11,
+    PolicyRejection = 12,
+    Bounce = 13,
+    Delay = 14,
+}
+
+/// How far entries were applied.
+pub(super) fn applied(connection: &Connection) -> Result<u64> {
+    connection.query_row("SELECT applied FROM progress", [], |row| {
+        Ok(row.get::<_, i64>(0)?.cast_unsigned())
+    })
+}
+
+/// Remembers how far entries were applied.
+pub(super) fn set_applied(transaction: &Transaction<'_>, applied: u64) -> Result<()> {
+    transaction.execute("UPDATE progress SET applied = ?", [applied.cast_signed()])?;
+    Ok(())
+}
+
+/// Counts entries, and keeps what they say of messages.
+pub(super) fn apply(transaction: &Transaction<'_>, entries: &[LogEntry]) -> Result<()> {
+    let mut applier = Applier { transaction, changes: HashMap::new() };
+    for entry in entries {
+        match entry {
+            LogEntry::Event { event, .. } => applier.event(event)?,
+            LogEntry::Damage { position, next, kind } => {
+                applier.damage(*position, next - position, kind)?;
+            }
+        }
+    }
+    applier.write()
+}
+
+/// A row of a rollup. `link` is 0 for the rollups that are not per link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Bucket {
+    hour: i64,
+    campaign: i64,
+    kind: Kind,
+    link: i64,
+}
+
+/// What is to be added to a row of a rollup.
+#[derive(Debug, Clone, Copy, Default)]
+struct Change {
+    total: i64,
+    first_ever: i64,
+    distinct_day: i64,
+}
+
+/// A time at which a kind was first seen, and the campaign it was counted under.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    day: i64,
+    at: Timestamp,
+    campaign: i64,
+}
+
+impl First {
+    fn bucket(&self, kind: Kind, link: i64) -> Bucket {
+        let hour = self.at.0.div_euclid(HOUR_MS);
+        Bucket { hour, campaign: self.campaign, kind, link }
+    }
+}
+
+struct Applier<'a> {
+    transaction: &'a Transaction<'a>,
+    changes: HashMap<Bucket, Change>,
+}
+
+impl Applier<'_> {
+    fn event(&mut self, event: &Event) -> Result<()> {
+        match &event.occurrence {
+            Occurrence::Reception(reception) => self.reception(event, reception),
+            Occurrence::Injection(reply) => {
+                self.outcome(event, reply, MessageState::Accepted, Kind::Injection)
+            }
+            Occurrence::Delay(reply) => {
+                self.outcome(event, reply, MessageState::Delayed, Kind::Delay)
+            }
+            Occurrence::Bounce(reply) => {
+                self.outcome(event, reply, MessageState::Failed, Kind::Bounce)
+            }
+            Occurrence::PolicyRejection(reply) => {
+                self.outcome(event, reply, MessageState::Refused, Kind::PolicyRejection)
+            }
+            Occurrence::Open(_) => self.rendered(event, Kind::Open),
+            Occurrence::InitialOpen(_) => self.rendered(event, Kind::InitialOpen),
+            Occurrence::Click(click) => self.click(event, click),
+        }
+    }
+
+    fn reception(&mut self, event: &Event, reception: &Reception) -> Result<()> {
+        let campaign = self.campaign_id(&reception.campaign_id)?;
+        self.transaction
+            .prepare_cached(
+                "INSERT OR IGNORE INTO messages
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+            )?
+            .execute(params![
+                event.message_id.octets(),
+                reception.transmission_id.to_string(),
+                event.timestamp.0,
+                reception.rcpt_to,
+                reception.msg_from,
+                reception.subject,
+                reception.friendly_from,
+                campaign,
+                reception.msg_size.cast_signed(),
+                MessageState::Received.name(),
+            ])?;
+        self.count(event, campaign, Kind::Reception);
+        Ok(())
+    }
+
+    /// Upstream's answer. Its last word is one of taking over or refusing for good.
+    fn outcome(
+        &mut self,
+        event: &Event,
+        reply: &UpstreamReply,
+        state: MessageState,
+        kind: Kind,
+    ) -> Result<()> {
+        self.transaction
+            .prepare_cached(
+                "UPDATE messages SET state = ?, raw_reason = ?, queue_id = ?
+                 WHERE message_id = ? AND state IN ('received', 'delayed')",
+            )?
+            .execute(params![
+                state.name(),
+                reply.raw_reason,
+                reply.queue_id,
+                event.message_id.octets()
+            ])?;
+        let campaign = self.campaign_of(&event.message_id)?;
+        self.count(event, campaign, kind);
+        Ok(())
+    }
+
+    fn rendered(&mut self, event: &Event, kind: Kind) -> Result<()> {
+        let campaign = self.campaign_of(&event.message_id)?;
+        for kind in [kind, Kind::Rendered, Kind::ConfirmedOpen] {
+            self.count_unique(event, campaign, kind, 0)?;
+        }
+        Ok(())
+    }
+
+    fn click(&mut self, event: &Event, click: &Click) -> Result<()> {
+        let campaign = self.campaign_of(&event.message_id)?;
+        let link = self.link_id(&click.target_link_url)?;
+        self.count_unique(event, campaign, Kind::Click, 0)?;
+        self.count_unique(event, campaign, Kind::LinkClick, link)?;
+        self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
+    }
+
+    fn damage(&mut self, position: u64, octets: u64, kind: &str) -> Result<()> {
+        self.transaction
+            .prepare_cached("INSERT OR IGNORE INTO damage VALUES (?, ?, ?)")?
+            .execute(params![position.cast_signed(), octets.cast_signed(), kind])?;
+        Ok(())
+    }
+
+    fn count(&mut self, event: &Event, campaign: i64, kind: Kind) {
+        let this = First { day: 0, at: event.timestamp, campaign };
+        self.change(this.bucket(kind, 0)).total += 1;
+    }
+
+    /// Counts an event and, where it is the earliest of its kind so far, moves the first
+    /// time to its hour. So the counts do not depend on the order of events.
+    fn count_unique(&mut self, event: &Event, campaign: i64, kind: Kind, link: i64) -> Result<()> {
+        let this = First { day: event.timestamp.day(), at: event.timestamp, campaign };
+        let seen = self.seen(&event.message_id, kind, link)?;
+        let of_day = seen.iter().find(|first| first.day == this.day);
+        let ever = seen.iter().min_by_key(|first| first.at);
+        let bucket = this.bucket(kind, link);
+        self.change(bucket).total += 1;
+        let is_earlier = |than: Option<&First>| than.is_none_or(|first| this.at < first.at);
+        if is_earlier(ever) {
+            self.change(bucket).first_ever += 1;
+            if let Some(first) = ever {
+                self.change(first.bucket(kind, link)).first_ever -= 1;
+            }
+        }
+        if is_earlier(of_day) {
+            self.change(bucket).distinct_day += 1;
+            if let Some(first) = of_day {
+                self.change(first.bucket(kind, link)).distinct_day -= 1;
+            }
+            self.set_seen(&event.message_id, kind, link, this)?;
+        }
+        Ok(())
+    }
+
+    fn seen(&self, message_id: &MessageId, kind: Kind, link: i64) -> Result<Vec<First>> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT day, first_at, campaign FROM seen
+             WHERE message_id = ? AND kind = ? AND link = ?",
+        )?;
+        let key = params![message_id.octets(), kind as i64, link];
+        let first = |row: &rusqlite::Row<'_>| {
+            Ok(First { day: row.get(0)?, at: Timestamp(row.get(1)?), campaign: row.get(2)? })
+        };
+        statement.query_map(key, first)?.collect()
+    }
+
+    fn set_seen(&self, id: &MessageId, kind: Kind, link: i64, first: First) -> Result<()> {
+        let (kind, at) = (kind as i64, first.at.0);
+        self.transaction
+            .prepare_cached("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)")?
+            .execute(params![id.octets(), kind, link, first.day, at, first.campaign])?;
+        Ok(())
+    }
+
+    fn campaign_of(&self, message_id: &MessageId) -> Result<i64> {
+        let campaign = self
+            .transaction
+            .prepare_cached("SELECT campaign FROM messages WHERE message_id = ?")?
+            .query_row([message_id.octets()], |row| row.get(0))
+            .optional()?;
+        Ok(campaign.unwrap_or(NO_CAMPAIGN))
+    }
+
+    fn campaign_id(&self, name: &str) -> Result<i64> {
+        let find = "SELECT id FROM campaigns WHERE campaign_id = ?";
+        self.id(find, "INSERT INTO campaigns (campaign_id) VALUES (?)", name)
+    }
+
+    fn link_id(&self, target_link_url: &str) -> Result<i64> {
+        let find = "SELECT id FROM links WHERE target_link_url = ?";
+        self.id(find, "INSERT INTO links (target_link_url) VALUES (?)", target_link_url)
+    }
+
+    /// The number of a text, which it gets when it is new.
+    fn id(&self, find: &str, insert: &str, text: &str) -> Result<i64> {
+        let mut statement = self.transaction.prepare_cached(find)?;
+        match statement.query_row([text], |row| row.get(0)).optional()? {
+            Some(id) => Ok(id),
+            None => self.transaction.prepare_cached(insert)?.insert([text]),
+        }
+    }
+
+    fn change(&mut self, bucket: Bucket) -> &mut Change {
+        self.changes.entry(bucket).or_default()
+    }
+
+    fn write(self) -> Result<()> {
+        let mut of_kind = self.transaction.prepare_cached(ADD_TO_ROLLUP)?;
+        let mut of_link = self.transaction.prepare_cached(ADD_TO_LINK_ROLLUP)?;
+        for (Bucket { hour, campaign, kind, link }, change) in self.changes {
+            let Change { total, first_ever, distinct_day } = change;
+            let (statement, of) = match kind {
+                Kind::LinkClick => (&mut of_link, link),
+                _ => (&mut of_kind, kind as i64),
+            };
+            statement.execute(params![hour, campaign, of, total, first_ever, distinct_day])?;
+        }
+        Ok(())
+    }
+}
+
+const ADD_TO_ROLLUP: &str = "INSERT INTO rollups VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET total = total + excluded.total,
+        first_ever = first_ever + excluded.first_ever,
+        distinct_day = distinct_day + excluded.distinct_day";
+
+const ADD_TO_LINK_ROLLUP: &str = "INSERT INTO link_rollups VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET total = total + excluded.total,
+        first_ever = first_ever + excluded.first_ever,
+        distinct_day = distinct_day + excluded.distinct_day";

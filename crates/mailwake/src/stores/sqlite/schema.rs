@@ -1,0 +1,136 @@
+//! The tables. A database's version is its `user_version`; each migration leads from one
+//! version to the next, and is never changed once it was released.
+
+use super::{StoreError, sqlite};
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+/// Migrations of the main database.
+///
+/// `seen.link` is 0 for kinds that are counted per message. `first_at` is the earliest
+/// time of that kind on that day, and `campaign` the one it was counted under: an event
+/// that arrives late, but happened earlier, moves the first time to its hour.
+const MAIN: &[&str] = &["
+    CREATE TABLE progress (only INTEGER PRIMARY KEY CHECK (only = 0), applied INTEGER NOT NULL);
+    INSERT INTO progress VALUES (0, 0);
+    CREATE TABLE campaigns (id INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE);
+    INSERT INTO campaigns VALUES (0, '');
+    CREATE TABLE links (
+        id INTEGER PRIMARY KEY,
+        target_link_url TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL DEFAULT 'Raw URL'
+    );
+    CREATE TABLE messages (
+        message_id BLOB PRIMARY KEY,
+        transmission_id TEXT NOT NULL,
+        received_at INTEGER NOT NULL,
+        rcpt_to TEXT NOT NULL,
+        msg_from TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        friendly_from TEXT NOT NULL,
+        campaign INTEGER NOT NULL,
+        msg_size INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        raw_reason TEXT,
+        queue_id TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE seen (
+        message_id BLOB NOT NULL,
+        kind INTEGER NOT NULL,
+        link INTEGER NOT NULL,
+        day INTEGER NOT NULL,
+        first_at INTEGER NOT NULL,
+        campaign INTEGER NOT NULL,
+        PRIMARY KEY (message_id, kind, link, day)
+    ) WITHOUT ROWID;
+    CREATE TABLE rollups (
+        hour INTEGER NOT NULL,
+        campaign INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        first_ever INTEGER NOT NULL,
+        distinct_day INTEGER NOT NULL,
+        PRIMARY KEY (hour, campaign, kind)
+    ) WITHOUT ROWID;
+    CREATE TABLE link_rollups (
+        hour INTEGER NOT NULL,
+        campaign INTEGER NOT NULL,
+        link INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        first_ever INTEGER NOT NULL,
+        distinct_day INTEGER NOT NULL,
+        PRIMARY KEY (hour, campaign, link)
+    ) WITHOUT ROWID;
+    CREATE TABLE damage (
+        position INTEGER PRIMARY KEY,
+        octets INTEGER NOT NULL,
+        kind TEXT NOT NULL
+    );
+"];
+
+/// Migrations of a day's database. `event` is the stored form of the event.
+const DAY: &[&str] = &["
+    CREATE TABLE events (
+        position INTEGER PRIMARY KEY,
+        message_id BLOB NOT NULL,
+        timestamp INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        event BLOB NOT NULL
+    );
+    CREATE INDEX events_of_message ON events (message_id);
+"];
+
+/// Makes or migrates the main database.
+pub(super) fn migrate_main(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    migrate(connection, path, MAIN)
+}
+
+/// Makes or migrates a day's database.
+pub(super) fn migrate_day(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    migrate(connection, path, DAY)
+}
+
+/// Refuses a main database of another version. False if nothing was made in it yet.
+pub(super) fn check_main(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+    check(connection, path, MAIN)
+}
+
+/// Refuses a day's database of another version. False if nothing was made in it yet.
+pub(super) fn check_day(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+    check(connection, path, DAY)
+}
+
+fn check(connection: &Connection, path: &Path, all: &[&str]) -> Result<bool, StoreError> {
+    let (found, known) = (version(connection).map_err(sqlite("open", path))?, known(all));
+    if found != known && found != 0 {
+        return Err(StoreError::Version { path: path.into(), found, known });
+    }
+    Ok(found == known)
+}
+
+fn migrate(connection: &mut Connection, path: &Path, all: &[&str]) -> Result<(), StoreError> {
+    let (found, known) = (version(connection).map_err(sqlite("open", path))?, known(all));
+    let Some(missing) = usize::try_from(found).ok().and_then(|done| all.get(done..)) else {
+        return Err(StoreError::Version { path: path.into(), found, known });
+    };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut run = || {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for migration in missing {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "user_version", known)?;
+        transaction.commit()
+    };
+    run().map_err(sqlite("migrate", path))
+}
+
+fn version(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn known(all: &[&str]) -> i64 {
+    i64::try_from(all.len()).expect("there are a few migrations")
+}
