@@ -1,1 +1,134 @@
-//! The command line.
+//! The command line: what each command takes, and which part does it.
+
+mod events;
+mod filter;
+mod keys;
+mod report;
+
+use crate::{config, config::Config, demo, link_tool, serve};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+/// Engagement tracking for the mail server you already run.
+#[derive(Debug, Parser)]
+#[command(name = "mailwake", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway, the tracker and the store.
+    Serve(ServeArgs),
+    /// Show the main job in one process: mail is sent, opened, clicked and counted.
+    Demo(demo::DemoArgs),
+    /// Read the configuration and the keys, and tell every mistake in them.
+    CheckConfig(ConfigArgs),
+    /// Make, change and list the keys that seal links.
+    Keys(keys::KeysArgs),
+    /// Print what happened: counters, campaigns and links.
+    Report(report::ReportArgs),
+    /// Print events, the oldest first.
+    Events(events::EventsArgs),
+    /// Make the tracked copy of a message: from standard input to standard output.
+    Rewrite(filter::RewriteArgs),
+    /// Make and read tracked links by hand.
+    Linktool(link_tool::LinkToolArgs),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", env = "MAILWAKE_CONFIG", default_value = config::DEFAULT_PATH)]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The parts that this process runs; all that are configured, unless told.
+    #[arg(long = "role", value_name = "ROLE", value_delimiter = ',')]
+    roles: Vec<Role>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    Gateway,
+    Tracker,
+    Store,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = link_tool::with_two_dashes(std::env::args_os());
+    let cli = Cli::parse_from(arguments);
+    let ended = match cli.command {
+        Command::Serve(args) => serve::run(&args.config.config, roles(&args.roles)),
+        Command::Demo(args) => demo::run(&args),
+        Command::CheckConfig(args) => check_config(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Events(args) => events::run(&args),
+        Command::Rewrite(args) => filter::run(&args),
+        Command::Linktool(args) => link_tool::run(&args),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough, as `head` does.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With standard error gone, the exit code is all that is left to tell it.
+            drop(writeln!(io::stderr(), "mailwake: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io_error = cause.downcast_ref::<io::Error>();
+        io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+fn roles(chosen: &[Role]) -> serve::Roles {
+    if chosen.is_empty() {
+        return serve::Roles::ALL;
+    }
+    serve::Roles {
+        gateway: chosen.contains(&Role::Gateway),
+        tracker: chosen.contains(&Role::Tracker),
+        store: chosen.contains(&Role::Store),
+    }
+}
+
+fn check_config(args: &ConfigArgs) -> Result<()> {
+    let config = Config::load(&args.config)?;
+    let keys = config.keys.load()?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{} is right", args.config.display())?;
+    writeln!(out, "  keys: {} in the ring, {} seals", keys.keys().len(), keys.active().id())?;
+    match (&config.gateway, &config.engagement) {
+        (Some(gateway), Some(engagement)) => writeln!(
+            out,
+            "  gateway: {} before {}, links at {}",
+            gateway.listen, gateway.config.upstream, engagement.tracking_url
+        )?,
+        _ => writeln!(out, "  gateway: none")?,
+    }
+    match &config.tracker {
+        Some(tracker) => writeln!(out, "  tracker: {}", tracker.listen)?,
+        None => writeln!(out, "  tracker: none")?,
+    }
+    writeln!(out, "  event log: {}", config.event_log.directory.display())?;
+    writeln!(out, "  store: {}", config.store_directory.display())?;
+    Ok(())
+}

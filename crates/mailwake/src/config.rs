@@ -1,1 +1,449 @@
-//! The configuration file: read once, checked whole.
+//! The configuration file: TOML comes in, and either the configuration of every part
+//! goes out or all mistakes at once, each with its key, what stands there, and what
+//! would be right. `etc/mailwake.toml` is the reference, and a test holds it to this.
+
+mod reader;
+
+pub use reader::{Known, Mistake};
+
+use crate::{
+    event_log::LogConfig,
+    gateway::{GatewayConfig, MultiRecipient},
+    smtp_io::upstream::Patience,
+    stores::sqlite::StoreConfig,
+    telemetry::{LogFormat, TelemetryConfig},
+    tracker::{RedirectStatus, TrackerConfig},
+};
+use mail::smtp::session::Limits;
+use reader::{Findings, Section};
+use std::{
+    fmt, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use toml::Table;
+use tracking::{
+    copy::{LINK_EXPIRY_DAYS, MESSAGE_ID_FIELD, Settings},
+    decision::{Decision, Parts, SignedMail},
+    link::TrackingUrl,
+    token::key::KeyRing,
+};
+
+/// Where the configuration is, unless told otherwise.
+pub const DEFAULT_PATH: &str = "/etc/mailwake/mailwake.toml";
+
+/// The environment variable that holds a key ring, in place of a file.
+pub const KEY_RING_VARIABLE: &str = "MAILWAKE_KEY_RING";
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Logs of mailwake itself.
+    pub telemetry: TelemetryConfig,
+    /// Where the key ring comes from.
+    pub keys: KeySource,
+    /// How messages are tracked; `None` without `[engagement]`, which a gateway needs.
+    pub engagement: Option<Settings>,
+    /// The gateway, if there is one.
+    pub gateway: Option<Gateway>,
+    /// The tracker, if there is one.
+    pub tracker: Option<Tracker>,
+    /// The event log.
+    pub event_log: LogConfig,
+    /// Where the store is.
+    pub store_directory: PathBuf,
+    /// The store.
+    pub store: StoreConfig,
+}
+
+/// A gateway and where it listens.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file that remembers who has accepted what.
+    pub accepted_file: PathBuf,
+    /// How it works.
+    pub config: GatewayConfig,
+}
+
+/// A tracker and where it listens.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How many threads serve it.
+    pub threads: usize,
+    /// How it works.
+    pub config: TrackerConfig,
+}
+
+/// Where a key ring comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file.
+    File(PathBuf),
+    /// The environment variable `KEY_RING_VARIABLE`.
+    Environment,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read configuration {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("read configuration {}: {error}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where it stops to be TOML.
+        error: Box<toml::de::Error>,
+    },
+    /// The file is TOML, and not what mailwake needs.
+    #[error("{} mistakes in the configuration:\n{}", .0.len(), list(.0))]
+    Mistakes(Vec<Mistake>),
+}
+
+/// Why there is no key ring.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The file cannot be read.
+    #[error("read key ring {}: {error}; make one with: mailwake keys generate", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// What was read is no key ring.
+    #[error("read key ring {from}:\n{}", list(mistakes))]
+    Mistakes {
+        /// The file or variable.
+        from: String,
+        /// All that is wrong.
+        mistakes: Vec<tracking::token::key::KeyMistake>,
+    },
+}
+
+fn list(mistakes: &[impl fmt::Display]) -> String {
+    mistakes.iter().map(|mistake| format!("  {mistake}")).collect::<Vec<_>>().join("\n")
+}
+
+impl KeySource {
+    /// Reads the key ring.
+    pub fn load(&self) -> Result<KeyRing, KeysError> {
+        let (from, text) = match self {
+            Self::Environment => {
+                let text = std::env::var(KEY_RING_VARIABLE).unwrap_or_default();
+                (KEY_RING_VARIABLE.to_owned(), text)
+            }
+            Self::File(path) => {
+                let text = fs::read_to_string(path)
+                    .map_err(|error| KeysError::Read { path: path.clone(), error })?;
+                (path.display().to_string(), text)
+            }
+        };
+        KeyRing::parse(&text).map_err(|mistakes| KeysError::Mistakes { from, mistakes })
+    }
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| ConfigError::Read { path: path.into(), error })?;
+        let table = text
+            .parse::<Table>()
+            .map_err(|error| ConfigError::Syntax { path: path.into(), error: Box::new(error) })?;
+        Self::of(&table)
+    }
+
+    /// Reads a configuration that is a table already.
+    pub fn of(table: &Table) -> Result<Self, ConfigError> {
+        let findings = Findings::default();
+        let config = read(&Section::root(table, &findings));
+        match (config, findings.mistakes()) {
+            (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
+            (_, mistakes) => Err(ConfigError::Mistakes(mistakes)),
+        }
+    }
+
+    /// Every key that mailwake reads, with its default.
+    pub fn known_keys() -> Vec<Known> {
+        let findings = Findings::default();
+        // With both tables there, the keys inside them are asked for as well.
+        let table = toml::toml! { [gateway]
+        [tracker] };
+        read(&Section::root(&table, &findings));
+        findings.known()
+    }
+}
+
+/// Reads the whole file; `None` where something without a default is missing.
+fn read(root: &Section<'_>) -> Option<Config> {
+    let data_directory: Option<PathBuf> =
+        root.parsed("data_directory", "/var/lib/mailwake", "must be a directory");
+    let telemetry = read_log(&root.section("log"));
+    let keys = read_keys(&root.section("keys"));
+    let engagement = read_engagement(&root.section("engagement"), root.has("gateway"));
+    let data_directory = data_directory.unwrap_or_default();
+    let gateway = root.section("gateway");
+    let gateway = root.has("gateway").then(|| read_gateway(&gateway, &data_directory));
+    let tracker = root.section("tracker");
+    let tracker = root.has("tracker").then(|| read_tracker(&tracker));
+    let event_log = read_event_log(&root.section("event_log"), &data_directory);
+    let (store_directory, store) = read_store(&root.section("store"), &data_directory);
+    Some(Config {
+        telemetry,
+        keys,
+        engagement,
+        // A part that could not be read has left its mistakes behind.
+        gateway: gateway.flatten(),
+        tracker: tracker.flatten(),
+        event_log,
+        store_directory,
+        store,
+    })
+}
+
+fn read_log(section: &Section<'_>) -> TelemetryConfig {
+    TelemetryConfig {
+        format: section.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+        level: section.choice(
+            "level",
+            &[
+                ("info", tracing::Level::INFO),
+                ("error", tracing::Level::ERROR),
+                ("warn", tracing::Level::WARN),
+                ("debug", tracing::Level::DEBUG),
+                ("trace", tracing::Level::TRACE),
+            ],
+        ),
+    }
+}
+
+fn read_keys(section: &Section<'_>) -> KeySource {
+    let right = "must be the path of a key ring, which `mailwake keys generate` makes";
+    let file: Option<PathBuf> = section.parsed("file", "/etc/mailwake/keys.txt", right);
+    match file {
+        Some(file) if section.has("file") || std::env::var_os(KEY_RING_VARIABLE).is_none() => {
+            KeySource::File(file)
+        }
+        _ => KeySource::Environment,
+    }
+}
+
+fn read_engagement(section: &Section<'_>, is_required: bool) -> Option<Settings> {
+    let right = "must be the base URL of links, like \"https://track.example.com/\"";
+    let tracking_url: Option<TrackingUrl> = match is_required {
+        true => section.required("tracking_url", right),
+        false => section.parsed("tracking_url", "", right),
+    };
+    let decision = Decision {
+        open: section.boolean("open_tracking", true),
+        initial_open: section.boolean("initial_open_tracking", false),
+        click: section.boolean("click_tracking", true),
+        text_links: section.boolean("text_links", true),
+        parts: section.choice("parts", &[("all", Parts::All), ("top", Parts::Top)]),
+        signed_mail: section.choice(
+            "signed_mail",
+            &[
+                ("rewrite", SignedMail::Rewrite),
+                ("strip", SignedMail::Strip),
+                ("bypass", SignedMail::Bypass),
+            ],
+        ),
+        tracking_urls: tracking_url.iter().map(|url| url.as_str().to_owned()).collect(),
+    };
+    let bind_links_to_host = section.boolean("bind_links_to_host", false);
+    let link_expiry_days =
+        section.integer("link_expiry_days", LINK_EXPIRY_DAYS.into(), 1..=36_500, "days");
+    let message_id_field: Option<FieldName> = section.parsed(
+        "message_id_field",
+        MESSAGE_ID_FIELD,
+        "must be the name of a header field, like \"X-Sp-Message-Id\"",
+    );
+    let click_tracking = decision.click;
+    Some(Settings {
+        decision: Decision { text_links: decision.text_links && click_tracking, ..decision },
+        tracking_url: tracking_url?,
+        bind_links_to_host,
+        link_expiry_days: u32::try_from(link_expiry_days).unwrap_or(LINK_EXPIRY_DAYS),
+        message_id_field: message_id_field?.0,
+    })
+}
+
+fn read_gateway(section: &Section<'_>, data_directory: &Path) -> Option<Gateway> {
+    let seconds =
+        |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
+    let count = |key, default, most| {
+        usize::try_from(section.integer(key, default, 1..=most, "at most")).unwrap_or(usize::MAX)
+    };
+    let listen = section.required("listen", LISTEN);
+    let upstream: Option<HostPort> =
+        section.required("upstream", "must be a host and port, like \"127.0.0.1:25\"");
+    let host_name: Option<DomainName> =
+        section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
+    let config = GatewayConfig {
+        upstream: upstream.map(|upstream| upstream.0).unwrap_or_default(),
+        host_name: host_name.map(|name| name.0).unwrap_or_default(),
+        multi_recipient: section.choice(
+            "multi_recipient",
+            &[("split", MultiRecipient::Split), ("one_at_a_time", MultiRecipient::OneAtATime)],
+        ),
+        limits: Limits {
+            message_octets_max: mebibytes(section, "message_mib_max", 25, 1..=1_024),
+            recipients_max: count("recipients_max", 1_000, 100_000),
+            errors_max: count("errors_max", 20, 10_000),
+        },
+        sessions_max: count("sessions_max", 2_000, 1_000_000),
+        client_timeout: seconds("client_timeout_seconds", 300),
+        patience: Patience {
+            connect: seconds("upstream_connect_timeout_seconds", 30),
+            reply: seconds("upstream_reply_timeout_seconds", 300),
+            final_reply: seconds("upstream_final_reply_timeout_seconds", 600),
+        },
+        drain_timeout: seconds("drain_timeout_seconds", 30),
+    };
+    Some(Gateway { listen: listen?, accepted_file: data_directory.join("accepted"), config })
+}
+
+fn read_tracker(section: &Section<'_>) -> Option<Tracker> {
+    let seconds =
+        |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
+    let count = |key, default, range| {
+        usize::try_from(section.integer(key, default, range, "at most")).unwrap_or(usize::MAX)
+    };
+    let listen = section.required("listen", LISTEN);
+    let threads = section.integer("threads", 0, 0..=1_024, "threads, 0 for one a core");
+    let config = TrackerConfig {
+        redirect_status: section.choice(
+            "redirect_status",
+            &[("302", RedirectStatus::Found), ("307", RedirectStatus::TemporaryRedirect)],
+        ),
+        server_header: section.parsed("server_header", "mailwake", "must be a text"),
+        connections_max: count("connections_max", 10_000, 1..=1_000_000),
+        requests_per_connection_max: u32::try_from(section.integer(
+            "requests_per_connection_max",
+            1_000,
+            1..=1_000_000,
+            "requests",
+        ))
+        .unwrap_or(1_000),
+        header_octets_max: 1024 * count("header_kib_max", 16, 8..=1_024),
+        header_timeout: seconds("header_timeout_seconds", 10),
+        idle_timeout: seconds("idle_timeout_seconds", 60),
+        durable_deadline: Duration::from_millis(section.integer(
+            "durable_deadline_ms",
+            25,
+            1..=10_000,
+            "milliseconds",
+        )),
+        drain_timeout: seconds("drain_timeout_seconds", 10),
+    };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = match usize::try_from(threads) {
+        Ok(0) | Err(_) => cores(),
+        Ok(threads) => threads,
+    };
+    Some(Tracker { listen: listen?, threads, config })
+}
+
+fn read_event_log(section: &Section<'_>, data_directory: &Path) -> LogConfig {
+    let directory = directory(section, data_directory, "log");
+    let segment = mebibytes(section, "segment_mib", LogConfig::SEGMENT_BYTES >> 20, 1..=1_024);
+    let quota =
+        mebibytes(section, "disk_quota_mib", LogConfig::DISK_QUOTA_BYTES >> 20, 2..=1 << 30);
+    if quota < 2 * segment {
+        section.mistake("disk_quota_mib", None, "must be at least twice segment_mib");
+    }
+    let queue = section.integer(
+        "queue_events_max",
+        LogConfig::QUEUE_EVENTS_MAX as u64,
+        1..=10_000_000,
+        "events",
+    );
+    LogConfig {
+        directory,
+        segment_bytes: segment as u64,
+        disk_quota_bytes: quota as u64,
+        queue_events_max: usize::try_from(queue).unwrap_or(LogConfig::QUEUE_EVENTS_MAX),
+    }
+}
+
+fn read_store(section: &Section<'_>, data_directory: &Path) -> (PathBuf, StoreConfig) {
+    let directory = directory(section, data_directory, "store");
+    let days = section.integer("retention_days", 90, 0..=36_500, "days, 0 for ever");
+    let retention_days = u32::try_from(days).ok().filter(|days| *days > 0);
+    (directory, StoreConfig { retention_days, ..StoreConfig::default() })
+}
+
+/// The directory that `directory` names, or one of that name below the data directory.
+fn directory(section: &Section<'_>, data_directory: &Path, name: &str) -> PathBuf {
+    let configured: Option<PathBuf> = section.parsed("directory", "", "must be a directory");
+    configured.unwrap_or_else(|| data_directory.join(name))
+}
+
+fn mebibytes(
+    section: &Section<'_>,
+    key: &'static str,
+    default: u64,
+    range: std::ops::RangeInclusive<u64>,
+) -> usize {
+    usize::try_from(section.integer(key, default, range, "MiB") << 20).unwrap_or(usize::MAX)
+}
+
+const LISTEN: &str = "must be an address and port, like \"127.0.0.1:2525\"";
+
+/// A host and a port, which are looked up when they are needed.
+struct HostPort(String);
+
+impl std::str::FromStr for HostPort {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (host, port) = text.rsplit_once(':').ok_or(())?;
+        let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
+        let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+        (is_port && !host.is_empty() && !is_bare_ipv6).then(|| Self(text.into())).ok_or(())
+    }
+}
+
+/// The name of a header field (RFC 5322 §3.6.8).
+struct FieldName(String);
+
+impl std::str::FromStr for FieldName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let is_name = |octet: u8| octet.is_ascii_graphic() && octet != b':';
+        (!text.is_empty() && text.len() <= 64 && text.bytes().all(is_name))
+            .then(|| Self(text.into()))
+            .ok_or(())
+    }
+}
+
+/// A domain name, as it stands in a notification.
+struct DomainName(String);
+
+impl std::str::FromStr for DomainName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b".-".contains(&octet);
+        (!text.is_empty() && text.len() <= 253 && text.bytes().all(is_name))
+            .then(|| Self(text.into()))
+            .ok_or(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,14 @@
-//! The main job in one process, for a first look.
+//! demo
+use anyhow::Result;
+use clap::Args;
+/// x
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End when everything was shown.
+    #[arg(long)]
+    pub once: bool,
+}
+/// x
+pub fn run(_args: &DemoArgs) -> Result<()> {
+    Ok(())
+}

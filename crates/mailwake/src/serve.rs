@@ -1,1 +1,284 @@
-//! The long-running process: binds, starts every part, and stops them in order.
+//! The long-running process: binds, starts every part, reloads, and stops the parts in
+//! order: producers first, then the log, then its consumers, who read it to its end.
+
+use crate::{
+    config::{Config, Gateway, Tracker},
+    event_log::{EventLog, cursor::Cursor, reader::Reader},
+    feeders,
+    gateway::{self, Ends, Live, accepted::AcceptedMemory},
+    net,
+    stores::sqlite::Store,
+    telemetry, tracker,
+};
+use anyhow::{Context, Result, anyhow, bail};
+use arc_swap::ArcSwap;
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::SystemTime,
+};
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use tracking::{copy::Settings, token::key::KeyRing};
+
+/// Which parts a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// The SMTP proxy.
+    pub gateway: bool,
+    /// The HTTP server of pixels and redirects.
+    pub tracker: bool,
+    /// The read model.
+    pub store: bool,
+}
+
+impl Roles {
+    /// All parts in one process.
+    pub const ALL: Self = Self { gateway: true, tracker: true, store: true };
+
+    fn produces(self) -> bool {
+        self.gateway || self.tracker
+    }
+}
+
+/// Runs until SIGTERM or SIGINT; SIGHUP reads the configuration and the keys again.
+pub fn run(path: &Path, roles: Roles) -> Result<()> {
+    let config = Config::load(path)?;
+    telemetry::start(config.telemetry);
+    let keys = config.keys.load()?;
+    match net::raise_open_files_limit() {
+        Ok(_) => {}
+        Err(error) => warn!(%error, "the limit of open files could not be raised"),
+    }
+    let server = Server::start(&config, keys, roles)?;
+    let ended = server.runtime.block_on(until_told(&server, path));
+    server.stop()?;
+    ended
+}
+
+/// Waits for a signal to stop, or for a part that has ended by itself.
+async fn until_told(server: &Server, path: &Path) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    info!("mailwake is ready");
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => server.reload(path),
+            // `stop` gives the reason.
+            () = server.producers.cancelled() => return Ok(()),
+            () = server.consumers.cancelled() => return Ok(()),
+        }
+    }
+    info!("mailwake stops: no new sessions, those under way are finished");
+    Ok(())
+}
+
+/// The running parts.
+pub struct Server {
+    runtime: Runtime,
+    live: Option<Arc<ArcSwap<Live>>>,
+    keys: Arc<ArcSwap<KeyRing>>,
+    log: Option<EventLog>,
+    gateway: Option<(SocketAddr, JoinHandle<Result<()>>)>,
+    tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
+    store: Option<JoinHandle<Result<()>>>,
+    producers: CancellationToken,
+    consumers: CancellationToken,
+}
+
+impl Server {
+    /// Binds and starts the parts. Nothing runs when this fails.
+    pub fn start(config: &Config, keys: KeyRing, roles: Roles) -> Result<Self> {
+        check_roles(config, roles)?;
+        fs::create_dir_all(&config.event_log.directory)
+            .with_context(|| format!("make {}", config.event_log.directory.display()))?;
+        let runtime = Builder::new_multi_thread().enable_all().build().context("start runtime")?;
+        let keys = Arc::new(keys);
+        let mut server = Self {
+            runtime,
+            live: None,
+            keys: Arc::new(ArcSwap::new(keys.clone())),
+            log: None,
+            gateway: None,
+            tracker: None,
+            store: None,
+            producers: CancellationToken::new(),
+            consumers: CancellationToken::new(),
+        };
+        if roles.produces() {
+            let (log, recovery) = EventLog::open(&config.event_log)?;
+            info!("event log is open: {recovery}");
+            server.log = Some(log);
+        }
+        if roles.store {
+            server.start_store(config)?;
+        }
+        if let (true, Some(tracker)) = (roles.tracker, &config.tracker) {
+            server.start_tracker(tracker)?;
+        }
+        if let (true, Some(gateway), Some(settings)) =
+            (roles.gateway, &config.gateway, &config.engagement)
+        {
+            server.start_gateway(gateway, settings.clone(), keys)?;
+        }
+        Ok(server)
+    }
+
+    /// Where the gateway listens.
+    pub fn gateway_address(&self) -> Option<SocketAddr> {
+        self.gateway.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Where the tracker listens.
+    pub fn tracker_address(&self) -> Option<SocketAddr> {
+        self.tracker.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Reads configuration and keys again. With a mistake in them, what runs goes on as
+    /// it is. Engagement settings and keys change at once; the rest needs a restart.
+    fn reload(&self, path: &Path) {
+        let loaded = Config::load(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|config| Ok((config.keys.load()?, config.engagement)));
+        let (keys, settings) = match loaded {
+            Ok((keys, settings)) => (Arc::new(keys), settings),
+            Err(error) => {
+                error!("configuration was not reloaded, the old one stays: {error:#}");
+                return;
+            }
+        };
+        self.keys.store(keys.clone());
+        if let (Some(live), Some(settings)) = (&self.live, settings) {
+            live.store(Arc::new(Live { settings, keys }));
+        }
+        info!("engagement settings and keys were reloaded");
+    }
+
+    /// Stops the parts in order. The error is the first that a part ended with.
+    pub fn stop(self) -> Result<()> {
+        self.producers.cancel();
+        let mut first = Ok(());
+        for (name, part) in [("gateway", self.gateway), ("tracker", self.tracker)] {
+            if let Some((_, thread)) = part {
+                first = first.and(join(name, thread));
+            }
+        }
+        if let Some(log) = self.log {
+            log.close();
+        }
+        self.consumers.cancel();
+        if let Some(thread) = self.store {
+            first = first.and(join("store", thread));
+        }
+        info!("mailwake has stopped");
+        first
+    }
+
+    fn start_store(&mut self, config: &Config) -> Result<()> {
+        let directory = &config.event_log.directory;
+        let cursor = Cursor::open(directory, feeders::store::CURSOR)?;
+        let reader = match &self.log {
+            Some(log) => log.reader(cursor.position()),
+            None => Reader::open(directory, cursor.position())?,
+        };
+        let store = Store::open(&config.store_directory, config.store.clone())?;
+        let shutdown = self.consumers.clone();
+        self.store = Some(spawn("store", self.consumers.clone(), move || {
+            Ok(feeders::store::run(reader, cursor, store, &shutdown)?)
+        })?);
+        Ok(())
+    }
+
+    fn start_tracker(&mut self, tracker: &Tracker) -> Result<()> {
+        let listeners = net::listen(tracker.listen, tracker.threads)
+            .with_context(|| format!("listen on {} (tracker.listen)", tracker.listen))?;
+        let address = listeners[0].local_addr()?;
+        info!(listen = %address, threads = listeners.len(), "tracker is ready");
+        let (config, keys) = (tracker.config.clone(), self.keys.clone());
+        let writer = self.log.as_ref().map(EventLog::writer).context("a tracker has a log")?;
+        let shutdown = self.producers.clone();
+        let thread = spawn("tracker", self.producers.clone(), move || {
+            let counters = Arc::default();
+            Ok(tracker::run(&config, listeners, &keys, &writer, &counters, &shutdown)?)
+        })?;
+        self.tracker = Some((address, thread));
+        Ok(())
+    }
+
+    fn start_gateway(
+        &mut self,
+        gateway: &Gateway,
+        settings: Settings,
+        keys: Arc<KeyRing>,
+    ) -> Result<()> {
+        let listener = self
+            .runtime
+            .block_on(TcpListener::bind(gateway.listen))
+            .with_context(|| format!("listen on {} (gateway.listen)", gateway.listen))?;
+        let address = listener.local_addr()?;
+        let accepted = AcceptedMemory::open(&gateway.accepted_file, SystemTime::now().into())
+            .with_context(|| format!("open {}", gateway.accepted_file.display()))?;
+        let live = Arc::new(ArcSwap::from_pointee(Live { settings, keys }));
+        self.live = Some(live.clone());
+        let writer = self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?;
+        let ends = Ends { writer, live, accepted };
+        let (config, shutdown) = (gateway.config.clone(), self.producers.clone());
+        let handle = self.runtime.handle().clone();
+        let thread = spawn("gateway", self.producers.clone(), move || {
+            let counters = Arc::default();
+            Ok(handle.block_on(gateway::run(config, listener, ends, counters, shutdown))?)
+        })?;
+        self.gateway = Some((address, thread));
+        Ok(())
+    }
+}
+
+/// A part that is asked for must be configured, and one part at least must run.
+fn check_roles(config: &Config, roles: Roles) -> Result<()> {
+    let runs_gateway = roles.gateway && config.gateway.is_some();
+    let runs_tracker = roles.tracker && config.tracker.is_some();
+    if !runs_gateway && !runs_tracker && !roles.store {
+        bail!("nothing to run: the configuration has neither [gateway] nor [tracker]");
+    }
+    for (is_only, name, is_configured) in [
+        (roles.gateway && !roles.tracker, "gateway", config.gateway.is_some()),
+        (roles.tracker && !roles.gateway, "tracker", config.tracker.is_some()),
+    ] {
+        if is_only && !is_configured {
+            bail!("role {name} needs [{name}] in the configuration");
+        }
+    }
+    Ok(())
+}
+
+/// Starts a thread for a part. When it ends, however it does, `over` is cancelled, so
+/// that a process whose part has failed does not seem to be well.
+fn spawn(
+    name: &'static str,
+    over: CancellationToken,
+    part: impl FnOnce() -> Result<()> + Send + 'static,
+) -> Result<JoinHandle<Result<()>>> {
+    let run = move || {
+        let _over = over.drop_guard();
+        part()
+    };
+    thread::Builder::new().name(name.into()).spawn(run).with_context(|| format!("start {name}"))
+}
+
+fn join(name: &str, thread: JoinHandle<Result<()>>) -> Result<()> {
+    match thread.join() {
+        Ok(ended) => ended.with_context(|| format!("{name} failed")),
+        Err(_panic) => Err(anyhow!("{name} panicked, which is a mistake in mailwake")),
+    }
+}

@@ -1,1 +1,47 @@
-//! What operators see: log lines and metrics.
+//! What operators see of mailwake itself: log lines on standard error. Addresses and
+//! URLs stand in them at debug and below alone.
+
+use std::io::{self, IsTerminal};
+use tracing::Level;
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// How log lines look, and which there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TelemetryConfig {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// The least important lines that are written.
+    pub level: Level,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: Level::INFO }
+    }
+}
+
+/// Starts logging. The environment variable `MAILWAKE_LOG` goes before `level`, with
+/// the filters of tracing-subscriber: `debug`, or `info,mailwake::gateway=debug`. A
+/// second call changes nothing.
+pub fn start(config: TelemetryConfig) {
+    let filter = EnvFilter::builder()
+        .with_default_directive(config.level.into())
+        .with_env_var("MAILWAKE_LOG")
+        .from_env_lossy();
+    let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match config.format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    // Whoever has started logging before, as a test does, keeps it.
+    drop(started);
+}

@@ -1,0 +1,117 @@
+//! `mailwake events`: events in order, as lines for people or as JSON lines.
+
+use super::{
+    ConfigArgs,
+    report::{open_store, parse_time},
+};
+use crate::stores::report::{EventFilter, StoredEvent};
+use anyhow::Result;
+use clap::Args;
+use std::{
+    io::{self, Write},
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Duration,
+};
+use tracking::{
+    event::{Occurrence, UpstreamReply, Visit},
+    ids::{MessageId, Timestamp},
+};
+
+/// Events that are asked for at once.
+const PAGE_EVENTS: usize = 1_000;
+
+/// How often `--follow` looks for new events.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Args)]
+pub(super) struct EventsArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Wait for new events and print them as they come.
+    #[arg(long)]
+    follow: bool,
+    /// Only events of this type, such as open, click or injection.
+    #[arg(long = "type", value_name = "TYPE")]
+    type_name: Option<String>,
+    /// Only events of this message.
+    #[arg(long, value_name = "ID")]
+    message_id: Option<MessageId>,
+    /// Only events since this time: 2026-11-21, 2026-11-21T10:00:00Z, 7d, 12h, 30m.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    since: Option<Timestamp>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &EventsArgs) -> Result<()> {
+    let reader = open_store(&args.config)?;
+    let mut filter = EventFilter {
+        message_id: args.message_id,
+        type_name: args.type_name.clone(),
+        since: args.since,
+        after_position: None,
+        limit: PAGE_EVENTS,
+    };
+    // Nobody sends: the wait for the next look ends by its time alone.
+    let (_sender, pause) = mpsc::channel::<()>();
+    let mut out = io::stdout().lock();
+    loop {
+        let events = reader.events(&filter)?;
+        for event in &events {
+            write_event(&mut out, event, args.json)?;
+            filter.after_position = Some(event.position);
+        }
+        if events.len() == PAGE_EVENTS {
+            continue;
+        }
+        out.flush()?;
+        if !args.follow || pause.recv_timeout(FOLLOW_INTERVAL) != Err(RecvTimeoutError::Timeout) {
+            return Ok(());
+        }
+    }
+}
+
+fn write_event(out: &mut impl Write, stored: &StoredEvent, json: bool) -> Result<()> {
+    if json {
+        serde_json::to_writer(&mut *out, stored)?;
+        return Ok(writeln!(out)?);
+    }
+    let event = &stored.event;
+    let time = jiff::Timestamp::from_millisecond(event.timestamp.0)?;
+    writeln!(
+        out,
+        "{time:.3}  {}  {:<16}  {}",
+        event.message_id,
+        event.occurrence.type_name(),
+        // Foreign text: what could move the cursor is shown as an escape.
+        details(&event.occurrence).escape_debug()
+    )?;
+    Ok(())
+}
+
+/// What is worth knowing of an event, in a line.
+fn details(occurrence: &Occurrence) -> String {
+    match occurrence {
+        Occurrence::Reception(reception) => {
+            let (from, to) = (&reception.msg_from, &reception.rcpt_to);
+            format!("from <{from}> to <{to}>, {} links: {}", reception.links, reception.subject)
+        }
+        Occurrence::Injection(reply)
+        | Occurrence::Delay(reply)
+        | Occurrence::Bounce(reply)
+        | Occurrence::PolicyRejection(reply) => {
+            let UpstreamReply { error_code, raw_reason, .. } = reply;
+            format!("{error_code} {raw_reason}")
+        }
+        Occurrence::Open(visit) | Occurrence::InitialOpen(visit) => visitor(visit),
+        Occurrence::Click(click) => {
+            format!("{} by {}", click.target_link_url, visitor(&click.visit))
+        }
+    }
+}
+
+fn visitor(visit: &Visit) -> String {
+    let address = visit.ip_address.map_or_else(|| "somebody".into(), |address| address.to_string());
+    format!("{address} {}", visit.user_agent)
+}

@@ -1,0 +1,143 @@
+//! `mailwake rewrite`: the engine as a filter, with the octets that the gateway gives.
+
+use super::keys;
+use crate::link_tool::KeyChoice;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::{
+    io::{self, Read, Write},
+    sync::Arc,
+    time::SystemTime,
+};
+use tracking::{
+    copy::{self, Settings},
+    ids::{MessageId, Timestamp},
+    link::TrackingUrl,
+    rewrite::{IdOutcome, LinkOutcome, PartOutcome, Plan, Report, Signature},
+    token::Sealer,
+};
+
+/// Largest message that is read, in octets.
+const MESSAGE_OCTETS_MAX: u64 = 1 << 30;
+
+#[derive(Debug, Args)]
+pub(super) struct RewriteArgs {
+    /// The recipient of the copy, as RCPT TO would give it.
+    #[arg(long, value_name = "ADDRESS")]
+    rcpt: String,
+    /// The base URL of tracked links.
+    #[arg(long, value_name = "URL")]
+    tracking_url: TrackingUrl,
+    #[command(flatten)]
+    keys: KeyChoice,
+    /// Set a pixel at the end. With none of --open, --initial-open and --click, it is
+    /// --open --click.
+    #[arg(long)]
+    open: bool,
+    /// Set a pixel at the top.
+    #[arg(long)]
+    initial_open: bool,
+    /// Wrap links.
+    #[arg(long)]
+    click: bool,
+    /// The message id of the copy; a new one, unless told.
+    #[arg(long, value_name = "ID")]
+    message_id: Option<MessageId>,
+    /// Make links that work on the host of the tracking URL alone.
+    #[arg(long)]
+    bind_links_to_host: bool,
+    /// Tell on standard error what was done to each part and link, and why.
+    #[arg(long)]
+    explain: bool,
+}
+
+pub(super) fn run(args: &RewriteArgs) -> Result<()> {
+    if mail::address::domain(&args.rcpt).is_empty() {
+        bail!("--rcpt {:?} is no address: it must be like ann@example.com", args.rcpt);
+    }
+    let mut message = Vec::new();
+    let read = io::stdin().lock().take(MESSAGE_OCTETS_MAX + 1).read_to_end(&mut message);
+    if read.context("read the message")? as u64 > MESSAGE_OCTETS_MAX {
+        bail!("the message has more than {MESSAGE_OCTETS_MAX} octets");
+    }
+    let settings = settings(args);
+    let mut sealer = Sealer::new(Arc::new(args.keys.load_with(keys::load)?));
+    let now: Timestamp = SystemTime::now().into();
+    let message_id = match args.message_id {
+        Some(id) => id,
+        None => MessageId::new(now, random()?),
+    };
+    let plan = Plan::new(&message, &settings.decision);
+    let tracked = copy::make(&plan, &settings, message_id, now, &mut sealer);
+    let mut out = io::stdout().lock();
+    out.write_all(&tracked.octets)?;
+    out.flush()?;
+    if args.explain {
+        io::stderr().write_all(explain(&tracked.report).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn random() -> Result<[u8; 5]> {
+    let mut nonce = [0; 5];
+    aws_lc_rs::rand::fill(&mut nonce).ok().context("the system gives no random octets")?;
+    Ok(nonce)
+}
+
+fn settings(args: &RewriteArgs) -> Settings {
+    let is_default = !args.open && !args.initial_open && !args.click;
+    let mut settings = Settings::new(args.tracking_url.clone());
+    settings.bind_links_to_host = args.bind_links_to_host;
+    settings.decision.open = args.open || is_default;
+    settings.decision.initial_open = args.initial_open;
+    settings.decision.click = args.click || is_default;
+    settings.decision.text_links = args.click || is_default;
+    settings
+}
+
+/// What was done, a line for the message, each part and each link.
+fn explain(report: &Report) -> String {
+    let mut lines = Vec::new();
+    if let Some(reason) = report.untouched {
+        lines.push(format!("message: untouched, {reason}"));
+    }
+    if report.safety_net {
+        lines.push("message: the rewrite could not be undone, so the original was kept".into());
+    }
+    lines.push(format!("message id: {}", id_words(report.id_field)));
+    lines.push(format!("DKIM signature: {}", signature_words(report.signature)));
+    for part in &report.parts {
+        let done = match part.outcome {
+            PartOutcome::Rewritten { links, pixels } => format!("{links} links, {pixels} pixels"),
+            PartOutcome::Untouched(reason) => format!("untouched, {reason}"),
+        };
+        lines.push(format!("part {} {}: {done}", part.path, part.content_type));
+    }
+    for link in &report.links {
+        let done = match link.outcome {
+            LinkOutcome::Tracked => "tracked".to_owned(),
+            LinkOutcome::LeftAlone(reason) => format!("left alone, {reason}"),
+        };
+        lines.push(format!("link {} {}: {done}", link.index, link.target.escape_debug()));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn id_words(outcome: IdOutcome) -> &'static str {
+    match outcome {
+        IdOutcome::NotWanted => "none",
+        IdOutcome::Added => "put on top",
+        IdOutcome::Replaced => "put on top, in place of the one that was there",
+        IdOutcome::Kept => "was there already",
+        IdOutcome::Refused => "none, it could not be put in without harm",
+    }
+}
+
+fn signature_words(signature: Signature) -> &'static str {
+    match signature {
+        Signature::Absent => "none",
+        Signature::Kept => "kept, what it covers is unchanged",
+        Signature::Broken => "kept, but it does not fit any more: upstream has to sign again",
+        Signature::Stripped => "taken out",
+    }
+}

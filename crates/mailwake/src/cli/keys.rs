@@ -1,0 +1,103 @@
+//! `mailwake keys`: the key ring is made, changed and listed.
+
+use anyhow::{Context, Result, anyhow, bail};
+use aws_lc_rs::rand;
+use clap::{Args, Subcommand};
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+use tracking::token::key::{KeyRing, KeyState, SECRET_OCTETS};
+
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    #[command(subcommand)]
+    command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Print a new key ring with one key. It is a secret: mailwake keys generate > keys.txt
+    Generate,
+    /// Add a key to a key ring and have it seal from now on; SIGHUP tells mailwake.
+    Rotate(KeyFileArgs),
+    /// List the keys of a key ring, without their secrets.
+    List(KeyFileArgs),
+}
+
+#[derive(Debug, Args)]
+struct KeyFileArgs {
+    /// The file of the key ring.
+    #[arg(long, value_name = "FILE", env = "MAILWAKE_KEY_FILE")]
+    key_file: PathBuf,
+}
+
+pub(super) fn run(args: &KeysArgs) -> Result<()> {
+    match &args.command {
+        KeysCommand::Generate => {
+            let ring = KeyRing::generate(secret()?, &today());
+            Ok(io::stdout().write_all(ring.to_text().as_bytes())?)
+        }
+        KeysCommand::Rotate(args) => rotate(&args.key_file),
+        KeysCommand::List(args) => list(&args.key_file),
+    }
+}
+
+/// The key ring in a file, or all that is wrong with it.
+pub(crate) fn load(path: &Path) -> Result<KeyRing> {
+    Ok(crate::config::KeySource::File(path.into()).load()?)
+}
+
+fn rotate(path: &Path) -> Result<()> {
+    let mut ring = load(path)?;
+    let id = ring.rotate(secret()?, &today())?;
+    let permissions = fs::metadata(path)?.permissions();
+    replace(path, &ring.to_text(), permissions)
+        .with_context(|| format!("write key ring {}", path.display()))?;
+    writeln!(io::stdout(), "key {id} seals from now on; mailwake learns of it by SIGHUP")?;
+    Ok(())
+}
+
+/// Writes the file anew, whole or not at all: a ring that was cut off would make links
+/// that are in the mail unreadable.
+fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    if fresh.exists() {
+        fs::remove_file(&fresh)?;
+    }
+    let mut file = File::create_new(&fresh)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())?;
+    file.set_permissions(permissions)?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}
+
+fn list(path: &Path) -> Result<()> {
+    let ring = load(path)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{:>2}  {:7}  created", "id", "state")?;
+    for key in ring.keys() {
+        let state = match key.state() {
+            KeyState::Active => "active",
+            KeyState::Retired => "retired",
+        };
+        writeln!(out, "{:>2}  {state:7}  {}", key.id(), key.created())?;
+    }
+    Ok(())
+}
+
+fn secret() -> Result<[u8; SECRET_OCTETS]> {
+    let mut secret = [0; SECRET_OCTETS];
+    rand::fill(&mut secret).map_err(|_| anyhow!("the system gives no random octets"))?;
+    if secret == [0; SECRET_OCTETS] {
+        bail!("the system gives no random octets");
+    }
+    Ok(secret)
+}
+
+fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,137 @@
+//! `mailwake report`: counters, campaigns and links, as tables or as JSON.
+
+use super::ConfigArgs;
+use crate::{
+    config::Config,
+    stores::{
+        report::{Count, Counters, LinkReport, Report, ReportFilter},
+        sqlite::StoreReader,
+    },
+};
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use std::io::{self, Write};
+use tracking::ids::Timestamp;
+
+/// Links that the table shows; JSON has all.
+const LINKS_SHOWN_MAX: usize = 20;
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// From this time on: 2026-11-21, 2026-11-21T10:00:00Z, or back from now: 7d, 12h, 30m.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    since: Option<Timestamp>,
+    /// Up to this time.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until: Option<Timestamp>,
+    /// Only this campaign.
+    #[arg(long, value_name = "ID")]
+    campaign: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &ReportArgs) -> Result<()> {
+    let mut reader = open_store(&args.config)?;
+    let filter =
+        ReportFilter { since: args.since, until: args.until, campaign: args.campaign.clone() };
+    let report = reader.report(&filter)?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        return Ok(writeln!(out)?);
+    }
+    Ok(write_tables(&mut out, &report)?)
+}
+
+/// The store that a configuration names.
+pub(super) fn open_store(args: &ConfigArgs) -> Result<StoreReader> {
+    let config = Config::load(&args.config)?;
+    Ok(StoreReader::open(&config.store_directory)?)
+}
+
+/// Writes a report for people.
+pub(crate) fn write_tables(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    write_counters(out, &report.counters)?;
+    if report.campaigns.iter().any(|campaign| !campaign.campaign_id.is_empty()) {
+        writeln!(out, "\n{:<32} {:>10} {:>10} {:>10}", "Campaign", "Outbound", "Opens", "Clicks")?;
+        for campaign in &report.campaigns {
+            let name = match campaign.campaign_id.as_str() {
+                "" => "(none)",
+                name => name,
+            };
+            let Counters { outbound, opens, clicks, .. } = campaign.counters;
+            writeln!(out, "{name:<32} {outbound:>10} {:>10} {:>10}", opens.unique, clicks.unique)?;
+        }
+    }
+    if report.links.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{:>10} {:>10} {:>7}  Link", "Raw clicks", "Clicks", "Total")?;
+    for link in report.links.iter().take(LINKS_SHOWN_MAX) {
+        let LinkReport { unique_clicks, clicks, share, target_link_url, .. } = link;
+        let percent = share * 100.0;
+        // A URL comes from mail: what could move the cursor is shown as an escape.
+        let url = target_link_url.escape_debug();
+        writeln!(out, "{unique_clicks:>10} {clicks:>10} {percent:>6.1}%  {url}")?;
+    }
+    match report.links.len().checked_sub(LINKS_SHOWN_MAX) {
+        None | Some(0) => Ok(()),
+        Some(more) => writeln!(out, "and {more} more links; --json has them all"),
+    }
+}
+
+fn write_counters(out: &mut impl Write, counters: &Counters) -> io::Result<()> {
+    writeln!(out, "{:<16} {:>10} {:>10} {:>14}", "", "Total", "Unique", "Unique per day")?;
+    for (name, number) in [
+        ("Outbound", counters.outbound),
+        ("Refused", counters.refused),
+        ("Failed", counters.failed),
+        ("Delayed", counters.delayed),
+    ] {
+        writeln!(out, "{name:<16} {number:>10}")?;
+    }
+    for (name, count) in [
+        ("Opens", counters.opens),
+        ("Initial opens", counters.initial_opens),
+        ("Rendered", counters.rendered),
+        ("Clicks", counters.clicks),
+        ("Confirmed opens", counters.confirmed_opens),
+    ] {
+        let Count { total, unique, unique_per_day } = count;
+        writeln!(out, "{name:<16} {total:>10} {unique:>10} {unique_per_day:>14}")?;
+    }
+    Ok(())
+}
+
+/// A time of day, a day, or a span back from now.
+pub(super) fn parse_time(text: &str) -> Result<Timestamp> {
+    let wrong = || {
+        anyhow!(
+            "must be a time like 2026-11-21 or 2026-11-21T10:00:00Z, or a span like 7d, 12h, 30m"
+        )
+    };
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(Timestamp(time.as_millisecond()));
+    }
+    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).context("a day in range")?;
+        return Ok(Timestamp(midnight.timestamp().as_millisecond()));
+    }
+    let unit_at = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at));
+    let (number, unit) = text.split_at(unit_at.ok_or_else(wrong)?);
+    let unit_ms = match unit {
+        "d" => Timestamp::DAY_MS,
+        "h" => 3_600_000,
+        "m" => 60_000,
+        _ => return Err(wrong()),
+    };
+    let number: i64 = number.parse::<u32>().map_err(|_| wrong())?.into();
+    Ok(Timestamp(jiff::Timestamp::now().as_millisecond() - number * unit_ms))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! A table of the configuration file, read key by key. What is wrong is collected,
+//! not returned, so that an operator sees every mistake at once.
+
+use std::{cell::RefCell, collections::BTreeSet, fmt, ops::RangeInclusive, str::FromStr};
+use toml::{Table, Value};
+
+/// One wrong thing in a configuration: where, what stands there, what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The key with its tables, such as `gateway.listen`.
+    pub key: String,
+    /// What stands there; `None` where something is missing.
+    pub value: Option<String>,
+    /// What would be right.
+    pub right: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} = {value}: {}", self.key, self.right),
+            None => write!(f, "{}: {}", self.key, self.right),
+        }
+    }
+}
+
+/// Collects mistakes, and the keys that were asked for.
+#[derive(Debug, Default)]
+pub struct Findings {
+    mistakes: RefCell<Vec<Mistake>>,
+    known: RefCell<Vec<Known>>,
+}
+
+/// A key that mailwake reads, and its default as the file would write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The key with its tables.
+    pub key: String,
+    /// The default; empty where there is none.
+    pub default: String,
+}
+
+impl Findings {
+    /// Adds a mistake.
+    pub fn add(&self, key: &str, value: Option<String>, right: impl Into<String>) {
+        let mistake = Mistake { key: key.into(), value, right: right.into() };
+        self.mistakes.borrow_mut().push(mistake);
+    }
+
+    /// All mistakes, in the order of the reading.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        self.mistakes.borrow().clone()
+    }
+
+    /// Every key that was asked for.
+    pub fn known(&self) -> Vec<Known> {
+        self.known.borrow().clone()
+    }
+}
+
+/// One table of the file. When it is dropped, keys nobody asked for are mistakes.
+pub struct Section<'t> {
+    path: String,
+    table: Option<&'t Table>,
+    asked: RefCell<BTreeSet<&'static str>>,
+    findings: &'t Findings,
+}
+
+impl<'t> Section<'t> {
+    /// The whole file.
+    pub fn root(table: &'t Table, findings: &'t Findings) -> Self {
+        Self { path: String::new(), table: Some(table), asked: RefCell::default(), findings }
+    }
+
+    /// The table of that name; an empty one where it is missing.
+    pub fn section(&self, name: &'static str) -> Section<'t> {
+        let table = match self.value(name) {
+            None => None,
+            Some(Value::Table(table)) => Some(table),
+            Some(other) => {
+                self.mistake(
+                    name,
+                    Some(other),
+                    format!("must be a table: [{}]", self.path_of(name)),
+                );
+                None
+            }
+        };
+        Section {
+            path: self.path_of(name),
+            table,
+            asked: RefCell::default(),
+            findings: self.findings,
+        }
+    }
+
+    /// Does the file have this table or key?
+    pub fn has(&self, name: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(name))
+    }
+
+    /// A text that some type is read from; `right` says what would be right.
+    pub fn parsed<T: FromStr>(&self, name: &'static str, default: &str, right: &str) -> Option<T> {
+        self.know(name, quoted(default));
+        let text = match self.value(name) {
+            None if default.is_empty() => return None,
+            None => default,
+            Some(Value::String(text)) => text,
+            Some(other) => {
+                self.mistake(name, Some(other), right);
+                return None;
+            }
+        };
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.mistake(name, self.value(name), right);
+        }
+        parsed
+    }
+
+    /// As `parsed`, and missing is a mistake.
+    pub fn required<T: FromStr>(&self, name: &'static str, right: &str) -> Option<T> {
+        if !self.has(name) {
+            self.know(name, String::new());
+            self.asked.borrow_mut().insert(name);
+            self.mistake(name, None, format!("is missing; {right}"));
+            return None;
+        }
+        self.parsed(name, "", right)
+    }
+
+    /// A whole number within a range. `unit` stands in the message.
+    pub fn integer(
+        &self,
+        name: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+        unit: &str,
+    ) -> u64 {
+        self.know(name, default.to_string());
+        let Some(value) = self.value(name) else { return default };
+        let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
+        match number.filter(|number| range.contains(number)) {
+            Some(number) => number,
+            None => {
+                let (least, most) = (range.start(), range.end());
+                self.mistake(
+                    name,
+                    Some(value),
+                    format!("must be a whole number of {unit} from {least} to {most}"),
+                );
+                default
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&self, name: &'static str, default: bool) -> bool {
+        self.know(name, default.to_string());
+        match self.value(name) {
+            None => default,
+            Some(Value::Boolean(value)) => *value,
+            Some(other) => {
+                self.mistake(name, Some(other), "must be true or false");
+                default
+            }
+        }
+    }
+
+    /// One of a closed set of words; the first is the default.
+    pub fn choice<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> T {
+        let (default_word, default) = choices[0];
+        self.know(name, quoted(default_word));
+        let Some(value) = self.value(name) else { return default };
+        let word = match value {
+            Value::String(word) => word.clone(),
+            other => other.to_string(),
+        };
+        let chosen = choices.iter().find(|(choice, _)| *choice == word);
+        match chosen {
+            Some((_, choice)) => *choice,
+            None => {
+                let words: Vec<_> = choices.iter().map(|(word, _)| quoted(word)).collect();
+                self.mistake(name, Some(value), format!("must be one of {}", words.join(", ")));
+                default
+            }
+        }
+    }
+
+    /// Adds a mistake about a key of this table.
+    pub fn mistake(&self, name: &str, value: Option<&Value>, right: impl Into<String>) {
+        self.findings.add(&self.path_of(name), value.map(ToString::to_string), right);
+    }
+
+    fn value(&self, name: &'static str) -> Option<&'t Value> {
+        self.asked.borrow_mut().insert(name);
+        self.table.and_then(|table| table.get(name))
+    }
+
+    fn know(&self, name: &'static str, default: String) {
+        let known = Known { key: self.path_of(name), default };
+        self.findings.known.borrow_mut().push(known);
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        match self.path.as_str() {
+            "" => name.into(),
+            path => format!("{path}.{name}"),
+        }
+    }
+}
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        let asked = self.asked.borrow();
+        for (key, value) in self.table.into_iter().flatten() {
+            if asked.contains(key.as_str()) {
+                continue;
+            }
+            let right = match asked.iter().find(|known| is_near(known, key)) {
+                Some(near) => format!("is no key of mailwake; did you mean {near:?}?"),
+                None => {
+                    let known: Vec<_> = asked.iter().copied().collect();
+                    format!("is no key of mailwake; known here are {}", known.join(", "))
+                }
+            };
+            let value = (!value.is_table()).then(|| value.to_string());
+            self.findings.add(&self.path_of(key), value, right);
+        }
+    }
+}
+
+/// A value as the file writes it: a number as it is, anything else in quotes.
+fn quoted(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        number if number.bytes().all(|octet| octet.is_ascii_digit()) => number.into(),
+        text => Value::from(text).to_string(),
+    }
+}
+
+/// Are the two words at most two letters apart?
+fn is_near(known: &str, written: &str) -> bool {
+    let written: Vec<char> = written.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=written.len()).collect();
+    for (i, a) in known.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in written.iter().enumerate() {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[written.len()] <= 2
+}
+
+#[cfg(test)]
+mod tests;
