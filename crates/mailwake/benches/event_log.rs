@@ -1,10 +1,13 @@
 //! What an append costs: events a second and the 99th percentile of the time until an
-//! event is on disk, beside the same octets written by a bare loop in the same run.
+//! event is on disk, beside the same octets written by a bare loop in the same run. Then
+//! what reading costs, and what bringing events to the store costs.
 //!
 //! `cargo bench -p mailwake --bench event_log [DIRECTORY]`
 
 use mailwake::event_log::writer::Writer;
 use mailwake::event_log::{EventLog, LogConfig, Position};
+use mailwake::feeders::store::rebuild;
+use mailwake::stores::sqlite::StoreConfig;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Write;
@@ -12,8 +15,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
-use tracking::event::{Event, Occurrence, Visit, encode};
-use tracking::ids::{EventId, MessageId, Timestamp};
+use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit, encode};
+use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
 
 /// How long each line is measured.
 const MEASURED_FOR: Duration = Duration::from_secs(3);
@@ -115,6 +118,63 @@ fn read(log: &EventLog) -> Measured {
     Measured { events, took, latencies: vec![took / u32::try_from(events).unwrap_or(u32::MAX)] }
 }
 
+/// How fast the store takes events: messages that are received, sent, opened and clicked.
+fn fed(directory: &Path, runtime: &Runtime) -> Measured {
+    const MESSAGES: u32 = 50_000;
+    let (log_directory, store_directory) = (directory.join("fed"), directory.join("store"));
+    let (log, _) = EventLog::open(&LogConfig::new(&log_directory)).expect("log");
+    for message in 0..MESSAGES {
+        let appending = log.writer().append(&life_of(message));
+        if message % 1000 == 0 {
+            runtime.block_on(appending).expect("appended");
+        }
+    }
+    log.close();
+    let begun = Instant::now();
+    let config = StoreConfig::default();
+    let rebuilt = rebuild(&log_directory, &store_directory, config, false).expect("rebuilt");
+    let took = begun.elapsed();
+    let events = usize::try_from(rebuilt.events).expect("fits");
+    Measured { events, took, latencies: vec![took] }
+}
+
+fn life_of(message: u32) -> Vec<Event> {
+    let Event { timestamp, occurrence: Occurrence::Open(visit), .. } = event() else {
+        unreachable!("the bench's event is an open");
+    };
+    let [a, b, c, d] = message.to_be_bytes();
+    let message_id = MessageId::new(timestamp, [0, a, b, c, d]);
+    let reception = Reception {
+        transmission_id: TransmissionId::new(timestamp, [b, c, d]),
+        rcpt_to: format!("rcpt{message}@example.com"),
+        msg_from: "news@shop.example".into(),
+        subject: "What is new in November".into(),
+        friendly_from: "Shop <news@shop.example>".into(),
+        campaign_id: format!("campaign {}", message % 20),
+        msg_size: 20_481,
+        open_tracking: true,
+        initial_pixel: false,
+        click_tracking: true,
+        links: 12,
+        untouched: Vec::new(),
+    };
+    let reply = UpstreamReply {
+        error_code: 250,
+        raw_reason: "2.0.0 Ok: queued as 4XyZ".into(),
+        queue_id: Some("4XyZ".into()),
+    };
+    let target_link_url = format!("https://shop.example/offer/{}", message % 100);
+    let click = Click { visit: visit.clone(), link_index: 3, target_link_url };
+    let occurrences = [
+        Occurrence::Reception(Box::new(reception)),
+        Occurrence::Injection(reply),
+        Occurrence::Open(visit),
+        Occurrence::Click(click),
+    ];
+    let of_message = |occurrence| Event { message_id, occurrence, ..event() };
+    occurrences.map(of_message).into()
+}
+
 fn main() {
     // Cargo itself passes `--bench`.
     let chosen = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
@@ -131,4 +191,5 @@ fn main() {
         print(&format!("log, 1 producer of {batch} events at once"), large);
     }
     print("log, reading", read(&log));
+    print("store, feeding from the log", fed(directory.path(), &runtime));
 }

@@ -37,8 +37,8 @@ use std::{fmt, io, thread};
 use tokio::sync::{mpsc, watch};
 use writer::{Command, Queue, Writer};
 
-/// A place in the log: octets since its beginning. Positions grow, and are never used
-/// twice.
+/// A place in the log: octets since its beginning. Positions grow, and no two events
+/// that are on disk share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position(pub u64);
 
@@ -183,8 +183,8 @@ impl EventLog {
         reader::Reader::of_this_process(&self.directory, from, self.published.clone())
     }
 
-    /// Writes what is queued and ends the log's thread. Appends that come later are
-    /// refused.
+    /// Writes what is queued and ends the log's threads, which it waits for. Appends that
+    /// come later are refused.
     pub fn close(self) {
         drop(self);
     }

@@ -14,6 +14,9 @@ use tracking::event::{self, Event};
 /// How often a reader looks for events that another process writes.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often the segments are listed to find one that can be opened.
+const LISTINGS_MAX: usize = 3;
+
 /// Reads the log from a position on.
 #[derive(Debug)]
 pub struct Reader {
@@ -283,7 +286,8 @@ impl Reader {
                 return Ok(span);
             }
         }
-        loop {
+        // A segment can be removed between listing and opening it, but not each time.
+        for _ in 0..LISTINGS_MAX {
             let segments = segment::list(&self.directory)?;
             let after = segments.partition_point(|segment| segment.base <= position);
             let goes_on = segments.get(after).map_or(durable, |next| next.base.min(durable));
@@ -302,6 +306,7 @@ impl Reader {
             self.open = Some(Open { scan, base, finished, file_end });
             return Ok(span);
         }
+        Err(io::Error::new(io::ErrorKind::NotFound, "a segment is listed that cannot be opened"))
     }
 }
 

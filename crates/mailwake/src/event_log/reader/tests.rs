@@ -150,3 +150,16 @@ fn a_segment_goes_when_every_cursor_has_passed_it() {
     let left: Vec<_> = entries(&directory).iter().filter_map(number).collect();
     assert_eq!(left.last(), Some(&event(119)));
 }
+
+#[test]
+fn a_segment_that_is_a_link_to_nowhere_is_an_error_and_no_endless_loop() {
+    let directory = directory();
+    let (log, _) = EventLog::open(&config(&directory)).expect("log");
+    append(&log, [0]);
+    log.close();
+    let path = segment::path(directory.path(), 0);
+    fs::remove_file(&path).expect("was there");
+    std::os::unix::fs::symlink("/nowhere", &path).expect("link");
+    let mut reader = Reader::open(directory.path(), Position::START).expect("reader");
+    assert!(matches!(reader.read(), Err(ReadError::Io { .. })));
+}
