@@ -1,1 +1,127 @@
-//! The tracker: an HTTP server of pixels and redirects.
+//! The tracker: an HTTP server of pixels and redirects. Connections come in; answers go
+//! to clients, events to the log, each on disk before its answer. A link redirects only
+//! if its token verifies, and then whatever else is broken. No store is asked.
+
+mod answer;
+mod config;
+mod connection;
+mod counters;
+mod listener;
+mod location;
+mod recorder;
+mod request;
+mod worker;
+
+pub use config::{RedirectStatus, TrackerConfig};
+pub use counters::{Counter, Counters};
+
+use crate::event_log::writer::Writer;
+use arc_swap::ArcSwap;
+use connection::Connections;
+use listener::Listener;
+use recorder::Log;
+use std::{
+    io,
+    net::TcpListener,
+    rc::Rc,
+    sync::Arc,
+    thread::{self, ScopedJoinHandle},
+};
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+use tracking::token::key::KeyRing;
+use worker::Worker;
+
+/// Why the tracker has ended, other than by its shutdown.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A thread or its runtime could not be started.
+    #[error("start tracker thread: {0}")]
+    Start(#[source] io::Error),
+    /// A thread has panicked, which is a mistake in mailwake.
+    #[error("tracker thread panicked")]
+    Panicked,
+}
+
+/// Serves links and pixels until `shutdown`, with a thread for each listener; blocks until
+/// all of them have ended. `net::listen` gives listeners that share a port.
+///
+/// Keys that are stored in `keys` later are used from the next request on. When one
+/// thread ends early, `shutdown` is cancelled, so that the others do not go on without it.
+pub fn run(
+    config: &TrackerConfig,
+    listeners: Vec<TcpListener>,
+    keys: &Arc<ArcSwap<KeyRing>>,
+    writer: &Writer,
+    counters: &Arc<Counters>,
+    shutdown: &CancellationToken,
+) -> Result<(), RunError> {
+    let log = || writer.clone();
+    run_with(config, listeners, keys, &log, counters, shutdown)
+}
+
+/// `run`, with any log.
+fn run_with<L: Log>(
+    config: &TrackerConfig,
+    listeners: Vec<TcpListener>,
+    keys: &Arc<ArcSwap<KeyRing>>,
+    log: &(impl Fn() -> L + Sync),
+    counters: &Arc<Counters>,
+    shutdown: &CancellationToken,
+) -> Result<(), RunError> {
+    let places = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
+    thread::scope(|scope| {
+        let start = |(number, socket): (usize, TcpListener)| {
+            let places = places.clone();
+            thread::Builder::new().name(format!("tracker-{number}")).spawn_scoped(
+                scope,
+                move || {
+                    let _others_end_as_well = shutdown.clone().drop_guard();
+                    let worker = Worker::new(config, keys.clone(), log(), counters.clone());
+                    serve(config, socket, worker, places, counters.clone(), shutdown)
+                },
+            )
+        };
+        let threads: Vec<_> = listeners.into_iter().enumerate().map(start).collect();
+        if threads.iter().any(Result::is_err) {
+            shutdown.cancel();
+        }
+        // Every thread is waited for; the first error is told.
+        threads.into_iter().map(join).fold(Ok(()), Result::and)
+    })
+}
+
+fn join(thread: io::Result<ScopedJoinHandle<'_, io::Result<()>>>) -> Result<(), RunError> {
+    let ended = thread.map_err(RunError::Start)?.join();
+    ended.map_err(|_panic| RunError::Panicked)?.map_err(RunError::Start)
+}
+
+/// A thread: a runtime of its own, which shares nothing with the others but counters.
+fn serve<L: Log>(
+    config: &TrackerConfig,
+    socket: TcpListener,
+    worker: Worker<L>,
+    places: Arc<Semaphore>,
+    counters: Arc<Counters>,
+    shutdown: &CancellationToken,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    socket.set_nonblocking(true)?;
+    runtime.block_on(async {
+        let listener = Listener {
+            socket: tokio::net::TcpListener::from_std(socket)?,
+            connections: Rc::new(Connections::new(config, worker)),
+            places,
+            counters,
+            drain_timeout: config.drain_timeout,
+        };
+        listener.run(shutdown).await;
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Answers: fixed but for the Location of a redirect. Nothing of the request is in them.
+
+use super::config::TrackerConfig;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+};
+
+/// An answer with its content.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// A transparent GIF of one pixel: the smallest that every client draws.
+pub(super) const PIXEL: &[u8; 43] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\
+    \x21\xf9\x04\x01\0\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
+
+const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
+
+const NOT_FOUND: &str = include_str!("not_found.html");
+const OTHER_METHOD: &str = include_str!("other_method.html");
+const BAD_HOST: &str = include_str!("bad_host.html");
+
+type Fields<'a> = &'a [(HeaderName, &'static str)];
+
+/// `no-store` says it all (RFC 9111 §5.2.2.5); the others are for caches that know only
+/// them. A cached answer would be an engagement that nobody sees.
+const UNCACHED: (HeaderName, &str) =
+    (header::CACHE_CONTROL, "no-store, no-cache, must-revalidate, private, max-age=0");
+
+const UNINDEXED: (HeaderName, &str) = (HeaderName::from_static("x-robots-tag"), "noindex");
+
+/// Answers that are ready to be sent.
+pub(super) struct Answers {
+    pixel: Template,
+    redirect: Template,
+    not_found: Template,
+    other_method: Template,
+    bad_host: Template,
+    robots: Template,
+}
+
+impl Answers {
+    pub(super) fn new(config: &TrackerConfig) -> Self {
+        let server = config.server_header.as_deref();
+        let server = server.and_then(|text| HeaderValue::from_str(text).ok());
+        let template = |status, fields: Fields<'_>, content: &'static [u8]| {
+            Template::new(status, server.as_ref(), fields, content)
+        };
+        let page = |status, fields: Fields<'_>, content: &'static str| {
+            let fields = [page_fields().as_slice(), fields].concat();
+            template(status, &fields, content.as_bytes())
+        };
+        let redirect = [
+            UNCACHED,
+            UNINDEXED,
+            (header::REFERRER_POLICY, "no-referrer"),
+            // Without it, HEAD would be answered with other fields than GET.
+            (header::CONTENT_LENGTH, "0"),
+        ];
+        Self {
+            pixel: template(StatusCode::OK, &pixel_fields(), PIXEL),
+            redirect: template(config.redirect_status.code(), &redirect, b""),
+            not_found: page(StatusCode::NOT_FOUND, &[], NOT_FOUND),
+            // RFC 9110 §15.5.6 wants the methods named.
+            other_method: page(
+                StatusCode::METHOD_NOT_ALLOWED,
+                &[(header::ALLOW, "GET, HEAD")],
+                OTHER_METHOD,
+            ),
+            bad_host: page(StatusCode::BAD_REQUEST, &[], BAD_HOST),
+            robots: template(
+                StatusCode::OK,
+                &[(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+                ROBOTS.as_bytes(),
+            ),
+        }
+    }
+
+    pub(super) fn pixel(&self) -> Answer {
+        self.pixel.answer()
+    }
+
+    pub(super) fn redirect(&self, location: HeaderValue) -> Answer {
+        let mut answer = self.redirect.answer();
+        answer.headers_mut().insert(header::LOCATION, location);
+        answer
+    }
+
+    pub(super) fn not_found(&self) -> Answer {
+        self.not_found.answer()
+    }
+
+    pub(super) fn other_method(&self) -> Answer {
+        self.other_method.answer()
+    }
+
+    pub(super) fn bad_host(&self) -> Answer {
+        self.bad_host.answer()
+    }
+
+    pub(super) fn robots(&self) -> Answer {
+        self.robots.answer()
+    }
+}
+
+fn pixel_fields() -> [(HeaderName, &'static str); 3] {
+    [
+        (header::CONTENT_TYPE, "image/gif"),
+        UNCACHED,
+        // Web mail that isolates its origin shows only images that allow it (Fetch
+        // Standard, Cross-Origin-Resource-Policy).
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+    ]
+}
+
+fn page_fields() -> [(HeaderName, &'static str); 5] {
+    [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        UNCACHED,
+        UNINDEXED,
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+    ]
+}
+
+struct Template {
+    status: StatusCode,
+    fields: HeaderMap,
+    content: Bytes,
+}
+
+impl Template {
+    fn new(
+        status: StatusCode,
+        server: Option<&HeaderValue>,
+        fields: Fields<'_>,
+        content: &'static [u8],
+    ) -> Self {
+        let fixed =
+            fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        let server = server.map(|value| (header::SERVER, value.clone()));
+        Self {
+            status,
+            fields: server.into_iter().chain(fixed).collect(),
+            content: Bytes::from_static(content),
+        }
+    }
+
+    fn answer(&self) -> Answer {
+        let mut answer = Response::new(Full::new(self.content.clone()));
+        *answer.status_mut() = self.status;
+        *answer.headers_mut() = self.fields.clone();
+        answer
+    }
+}

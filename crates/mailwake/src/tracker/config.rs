@@ -1,0 +1,68 @@
+//! What the tracker is told, and its limits.
+
+use hyper::StatusCode;
+use std::time::Duration;
+
+/// How a click is sent on to its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RedirectStatus {
+    /// 302 Found (RFC 9110 §15.4.3), which every client knows.
+    #[default]
+    Found,
+    /// 307 Temporary Redirect (RFC 9110 §15.4.8).
+    TemporaryRedirect,
+}
+
+impl RedirectStatus {
+    pub(super) fn code(self) -> StatusCode {
+        match self {
+            Self::Found => StatusCode::FOUND,
+            Self::TemporaryRedirect => StatusCode::TEMPORARY_REDIRECT,
+        }
+    }
+}
+
+/// How the tracker answers, and its limits. `Default` gives the defaults named here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackerConfig {
+    /// How a click is sent on. Default: 302.
+    pub redirect_status: RedirectStatus,
+    /// The Server field of answers (RFC 9110 §10.2.4); none leaves it out, and so does a
+    /// text that cannot stand in a field. Default: `mailwake`.
+    pub server_header: Option<String>,
+    /// Connections at the same time, over all listeners; more wait to be accepted.
+    /// Default: 10,000.
+    pub connections_max: usize,
+    /// Requests on one connection, after which it is closed: clients come back, perhaps
+    /// on a thread that has less to do. Default: 1,000.
+    pub requests_per_connection_max: u32,
+    /// Octets of a request up to the end of its header fields; more are answered 431.
+    /// There may be 100 fields. Default: 16,384, in which the longest token fits twice.
+    pub header_octets_max: usize,
+    /// How long a request may take to arrive, from the connection or from its first
+    /// octets on. Default: 10 s.
+    pub header_timeout: Duration,
+    /// How long a connection may wait for its next request. Default: 60 s.
+    pub idle_timeout: Duration,
+    /// How long an answer waits for its event to be on disk. After it the answer goes
+    /// out, and is counted as past its deadline. Default: 25 ms.
+    pub durable_deadline: Duration,
+    /// How long connections may go on after a shutdown was asked for. Default: 10 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for TrackerConfig {
+    fn default() -> Self {
+        Self {
+            redirect_status: RedirectStatus::default(),
+            server_header: Some("mailwake".into()),
+            connections_max: 10_000,
+            requests_per_connection_max: 1_000,
+            header_octets_max: 16 * 1024,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            durable_deadline: Duration::from_millis(25),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}

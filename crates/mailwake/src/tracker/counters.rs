@@ -1,0 +1,56 @@
+//! What the tracker counts. Every request is counted once more by what was answered, so
+//! the numbers add up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows, shared by the threads.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// How many there were until now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, number: u64) {
+        self.0.fetch_add(number, Ordering::Relaxed);
+    }
+
+    pub(super) fn increment(&self) {
+        self.add(1);
+    }
+}
+
+/// The tracker's counters, since it started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections that were accepted.
+    pub connections: Counter,
+    /// How often a thread stopped accepting because of `connections_max`.
+    pub connections_at_limit: Counter,
+    /// Requests that could be read: the sum of those below, up to `robots`.
+    pub requests: Counter,
+    /// Pixels at the end of a message, each with an event.
+    pub opens: Counter,
+    /// Pixels at the top of a message, each with an event.
+    pub initial_opens: Counter,
+    /// Redirects, each with an event.
+    pub clicks: Counter,
+    /// Pixels and redirects that were answered and not counted: the link has expired.
+    pub late: Counter,
+    /// Pixels and redirects asked with HEAD, which is no engagement.
+    pub heads: Counter,
+    /// Paths that are no link of ours, forged ones among them.
+    pub unknown: Counter,
+    /// Methods other than GET and HEAD.
+    pub other_methods: Counter,
+    /// Requests that name no host, or several (RFC 9112 §3.2).
+    pub bad_hosts: Counter,
+    /// Requests for `/robots.txt`.
+    pub robots: Counter,
+    /// Events whose answer went out before they were on disk: the disk was too slow.
+    pub past_deadline: Counter,
+    /// Events that the event log refused: they are lost.
+    pub not_recorded: Counter,
+}

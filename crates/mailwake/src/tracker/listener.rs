@@ -1,0 +1,101 @@
+//! Takes connections from one listener and has them served, up to a limit; at a shutdown
+//! it takes no more, and waits for those it has.
+
+use super::{connection::Connections, counters::Counters, recorder::Log};
+use std::{future::poll_fn, io, net::SocketAddr, rc::Rc, sync::Arc, task::Poll, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_local,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long accepting pauses when the system gives no connection, most likely because
+/// no file can be opened.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+type Accepted = io::Result<(TcpStream, SocketAddr)>;
+
+/// A listener, and what becomes of its connections.
+pub(super) struct Listener<L> {
+    pub(super) socket: TcpListener,
+    pub(super) connections: Rc<Connections<L>>,
+    /// Connections that there may be, shared by all listeners.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) drain_timeout: Duration,
+}
+
+impl<L: Log> Listener<L> {
+    /// Serves connections until `shutdown`, and then those that are left.
+    pub(super) async fn run(self, shutdown: &CancellationToken) {
+        // Its own token, so that threads do not share the lock of one.
+        let stopping = shutdown.child_token();
+        let tasks = TaskTracker::new();
+        while let Some(place) = stopping.run_until_cancelled(self.place()).await {
+            match stopping.run_until_cancelled(self.socket.accept()).await {
+                None => break,
+                Some(Ok(accepted)) => self.start(accepted, place, &stopping, &tasks),
+                Some(Err(error)) => pause(&error).await,
+            }
+        }
+        // What the kernel has accepted already would be reset with the listener.
+        while let Some(Ok(accepted)) = self.accepted_already().await
+            && let Ok(place) = self.places.clone().try_acquire_owned()
+        {
+            self.start(accepted, place, &stopping, &tasks);
+        }
+        drop(self.socket);
+        tasks.close();
+        if timeout(self.drain_timeout, tasks.wait()).await.is_err() {
+            tracing::warn!(connections = tasks.len(), "connections cut off at shutdown");
+        }
+    }
+
+    async fn place(&self) -> OwnedSemaphorePermit {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            return place;
+        }
+        self.counters.connections_at_limit.increment();
+        self.places.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    fn start(
+        &self,
+        (stream, peer): (TcpStream, SocketAddr),
+        place: OwnedSemaphorePermit,
+        stopping: &CancellationToken,
+        tasks: &TaskTracker,
+    ) {
+        self.counters.connections.increment();
+        // Answers are single writes; waiting for more would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "connection stays without TCP_NODELAY");
+        }
+        // A socket for both families tells IPv4 addresses as IPv6 ones.
+        let visitor = peer.ip().to_canonical();
+        let served = self.connections.clone().serve(stream, visitor, stopping.clone());
+        spawn_local(tasks.track_future(async move {
+            served.await;
+            drop(place);
+        }));
+    }
+
+    async fn accepted_already(&self) -> Option<Accepted> {
+        poll_fn(|context| match self.socket.poll_accept(context) {
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+}
+
+async fn pause(error: &io::Error) {
+    // The client has gone already.
+    if error.kind() == io::ErrorKind::ConnectionAborted {
+        return;
+    }
+    tracing::warn!(%error, "no connection can be accepted");
+    sleep(ACCEPT_PAUSE).await;
+}

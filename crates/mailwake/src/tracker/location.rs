@@ -1,0 +1,47 @@
+//! The Location field of a redirect (RFC 9110 §10.2.2). A target URL comes in as it stood
+//! in the message; the same octets go out, but for those that no header field may hold.
+
+use bytes::Bytes;
+use hyper::http::HeaderValue;
+
+/// The field's value; none where nothing is left that could be a URL.
+///
+/// What a field cannot hold is treated as a browser treats it in a link: spaces and
+/// controls around the URL, and tabs and line ends anywhere, are not part of it, and
+/// other octets outside graphic ASCII are percent-encoded (URL Standard §4.4 and §1.3).
+pub(super) fn location(target_url: &str) -> Option<HeaderValue> {
+    let octets = if target_url.bytes().all(is_plain) {
+        Bytes::copy_from_slice(target_url.as_bytes())
+    } else {
+        Bytes::from(encode(target_url))
+    };
+    if octets.is_empty() {
+        return None;
+    }
+    let value = HeaderValue::from_maybe_shared(octets);
+    Some(value.expect("graphic ASCII can stand in every header field (RFC 9110 §5.5)"))
+}
+
+fn is_plain(octet: u8) -> bool {
+    octet.is_ascii_graphic()
+}
+
+fn encode(target_url: &str) -> Vec<u8> {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let url = target_url.trim_matches(|c: char| c <= ' ');
+    let mut encoded = Vec::with_capacity(url.len() + 32);
+    for octet in url.bytes() {
+        match octet {
+            b'\t' | b'\n' | b'\r' => {}
+            _ if is_plain(octet) => encoded.push(octet),
+            _ => {
+                let (high, low) = (usize::from(octet >> 4), usize::from(octet & 0xf));
+                encoded.extend([b'%', HEX[high], HEX[low]]);
+            }
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests;

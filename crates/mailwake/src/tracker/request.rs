@@ -1,0 +1,76 @@
+//! What a request asks for. The head of a request comes in, a token or a reason to
+//! refuse goes out; nothing is verified here.
+
+use hyper::{
+    Method, Request, Version,
+    header::{HOST, HeaderMap, USER_AGENT},
+};
+
+/// Octets of a User-Agent field that are kept.
+const USER_AGENT_OCTETS_MAX: usize = 1024;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked<'a> {
+    /// What may be a link of ours.
+    Link {
+        /// The last segment of the path.
+        token: &'a str,
+        /// The host that was asked, without its port; empty where none was named.
+        host: &'a str,
+    },
+    /// What robots may fetch (RFC 9309 §2.3).
+    Robots,
+    /// Neither GET nor HEAD.
+    OtherMethod,
+    /// No host in HTTP/1.1, or several (RFC 9112 §3.2).
+    BadHost,
+}
+
+/// Reads the head of a request. A path in front of the token is what a proxy may have
+/// put there; a query is what others append to links.
+pub(super) fn read<B>(request: &Request<B>) -> Asked<'_> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Asked::OtherMethod;
+    }
+    let Some(host) = host(request) else { return Asked::BadHost };
+    let path = request.uri().path();
+    if path == "/robots.txt" {
+        return Asked::Robots;
+    }
+    let token = path.rsplit('/').next().unwrap_or_default();
+    Asked::Link { token, host }
+}
+
+/// The host that was asked. The authority of a target in absolute form wins over the
+/// Host field (RFC 9112 §3.2.2).
+fn host<B>(request: &Request<B>) -> Option<&str> {
+    let mut fields = request.headers().get_all(HOST).iter();
+    let field = match (fields.next(), fields.next()) {
+        (Some(field), None) => field.to_str().ok()?,
+        (None, _) if request.version() == Version::HTTP_10 => "",
+        _ => return None,
+    };
+    Some(request.uri().host().unwrap_or_else(|| without_port(field)))
+}
+
+fn without_port(authority: &str) -> &str {
+    // An IPv6 address stands in brackets (RFC 3986 §3.2.2), and a link is bound to it
+    // with them.
+    let host_end = match authority.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    &authority[..host_end]
+}
+
+/// The User-Agent field (RFC 9110 §10.1.5), the beginning of a long one; empty where
+/// there is none.
+pub(super) fn user_agent(fields: &HeaderMap) -> String {
+    let octets = fields.get(USER_AGENT).map_or(&b""[..], |value| value.as_bytes());
+    let kept = &octets[..octets.len().min(USER_AGENT_OCTETS_MAX)];
+    String::from_utf8_lossy(kept).into_owned()
+}
+
+#[cfg(test)]
+mod tests;
