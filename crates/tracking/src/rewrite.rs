@@ -23,7 +23,7 @@ use crate::decision::{Decision, SignedMail};
 use mail::message::{
     edit::EditList,
     encoding::{LineEnd, decode, encode_edits},
-    part::{PartTree, SplitError, split},
+    part::{PartTree, SplitError, split, whole},
 };
 use safety_net::EditedPart;
 use select::{Kind, Selection};
@@ -65,7 +65,7 @@ pub struct TrackedCopy<'m> {
 pub struct Plan<'m> {
     message: &'m [u8],
     line_end: LineEnd,
-    tree: Result<PartTree, SplitError>,
+    tree: PartTree,
     untouched: Option<Reason>,
     parts: Vec<PlannedPart<'m>>,
     links: Vec<PlannedLink>,
@@ -93,39 +93,39 @@ impl<'m> Plan<'m> {
     /// Plans the rewrite of a message. Takes any octets: what cannot be understood
     /// is left untouched, with a reason in the report.
     pub fn new(message: &'m [u8], decision: &Decision) -> Self {
-        let mut plan = Self {
+        let split = split(message);
+        let beyond_limits = split.as_ref().err().map(|error| match error {
+            SplitError::TooDeep => Reason::TooDeep,
+            SplitError::TooManyParts => Reason::TooManyParts,
+        });
+        let tree = split.unwrap_or_else(|_| whole(message));
+        let is_signed = head::is_signed(message, tree.root());
+        let untouched = match () {
+            () if !decision.is_tracked() => Some(Reason::NotTracked),
+            () if is_signed && decision.signed_mail == SignedMail::Bypass => {
+                Some(Reason::DkimSigned)
+            }
+            () => beyond_limits,
+        };
+        let (parts, links) = match untouched {
+            Some(_) => (Vec::new(), Vec::new()),
+            None => planned_parts(message, &tree, decision),
+        };
+        Self {
             message,
             line_end: LineEnd::of(message).unwrap_or_default(),
-            tree: split(message),
-            untouched: None,
-            parts: Vec::new(),
-            links: Vec::new(),
-            is_signed: false,
+            tree,
+            untouched,
+            parts,
+            links,
+            is_signed,
             strips_signatures: decision.signed_mail == SignedMail::Strip,
-        };
-        match &plan.tree {
-            Ok(tree) => plan.is_signed = head::is_signed(message, tree.root()),
-            Err(SplitError::TooDeep) => plan.untouched = Some(Reason::TooDeep),
-            Err(SplitError::TooManyParts) => plan.untouched = Some(Reason::TooManyParts),
         }
-        if !decision.is_tracked() {
-            plan.untouched = Some(Reason::NotTracked);
-        } else if plan.is_signed && decision.signed_mail == SignedMail::Bypass {
-            plan.untouched = Some(Reason::DkimSigned);
-        }
-        if let (Ok(tree), None) = (&plan.tree, plan.untouched) {
-            (plan.parts, plan.links) = planned_parts(message, tree, decision);
-        }
-        plan
     }
 
     /// Makes the copy for one recipient.
     pub fn copy(&self, id: Option<IdField<'_>>, links: &mut dyn Links) -> TrackedCopy<'m> {
         let mut report = self.report();
-        let Ok(tree) = &self.tree else {
-            report.id_field = id.map_or(IdOutcome::NotWanted, |_| IdOutcome::Refused);
-            return TrackedCopy { octets: Cow::Borrowed(self.message), report };
-        };
         let edited = self.fill(links, &mut report);
         let strips_signatures = self.strips_signatures && !edited.is_empty();
         report.signature = match () {
@@ -134,10 +134,11 @@ impl<'m> Plan<'m> {
             () if strips_signatures => Signature::Stripped,
             () => Signature::Broken,
         };
-        let (mut edits, id_field) = head::edits(self.message, tree.root(), id, strips_signatures);
+        let root = self.tree.root();
+        let (mut edits, id_field) = head::edits(self.message, root, id, strips_signatures);
         report.id_field = id_field;
         for part in &edited {
-            let node = &tree.parts()[part.index];
+            let node = &self.tree.parts()[part.index];
             let body = &self.message[node.body.clone()];
             let encoding = node.content.encoding;
             let of_body =
@@ -155,29 +156,18 @@ impl<'m> Plan<'m> {
         if edits.is_empty() {
             return Some(Cow::Borrowed(self.message));
         }
-        let tree = self.tree.as_ref().ok()?;
         let copy = edits.apply(self.message);
-        safety_net::holds(self.message, tree, &copy, edits, parts).then_some(Cow::Owned(copy))
+        safety_net::holds(self.message, &self.tree, &copy, edits, parts).then_some(Cow::Owned(copy))
     }
 
     /// What goes out when the safety net has caught a copy: the message as it came,
     /// with its id if that does no harm.
     fn caught(&self, id: Option<IdField<'_>>, mut report: Report) -> TrackedCopy<'m> {
         report.fall_back(self.is_signed);
-        let head = self.tree.as_ref().ok().map(|tree| {
-            let (edits, id_field) = head::edits(self.message, tree.root(), id, false);
-            (self.applied(&edits, &[]), id_field)
-        });
-        let octets = match head {
-            Some((Some(octets), id_field)) => {
-                report.id_field = id_field;
-                octets
-            }
-            _ => {
-                report.id_field = id.map_or(IdOutcome::NotWanted, |_| IdOutcome::Refused);
-                Cow::Borrowed(self.message)
-            }
-        };
+        let (edits, id_field) = head::edits(self.message, self.tree.root(), id, false);
+        let with_id = self.applied(&edits, &[]);
+        report.id_field = if with_id.is_some() { id_field } else { IdOutcome::Refused };
+        let octets = with_id.unwrap_or(Cow::Borrowed(self.message));
         TrackedCopy { octets, report }
     }
 

@@ -157,6 +157,14 @@ pub fn split(message: &[u8]) -> Result<PartTree, SplitError> {
     Ok(PartTree { parts: splitter.parts })
 }
 
+/// Takes a message for one part, whatever is in it.
+pub fn whole(message: &[u8]) -> PartTree {
+    let mut splitter = Splitter { message, parts: Vec::new(), open: Vec::new(), current: None };
+    splitter.begin_part(0).expect("one part is within the limits");
+    splitter.finish(0, message.len());
+    PartTree { parts: splitter.parts }
+}
+
 /// A multipart whose end has not been reached.
 struct Open {
     part: usize,

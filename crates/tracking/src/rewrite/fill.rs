@@ -18,10 +18,9 @@ impl Plan<'_> {
     /// Asks for the links and pixels of a copy, and gives the parts that they change.
     pub(super) fn fill(&self, links: &mut dyn Links, report: &mut Report) -> Vec<EditedPart<'_>> {
         let mut edited = Vec::new();
-        let Ok(tree) = &self.tree else { return edited };
         for (at, part) in self.parts.iter().enumerate() {
             let Ok(work) = &part.work else { continue };
-            let node = &tree.parts()[part.index];
+            let node = &self.tree.parts()[part.index];
             let body = &self.message[node.body.clone()];
             let line_end = LineEnd::of(body).unwrap_or(self.line_end);
             let mut filling = Filling::new(work, node.content.encoding, line_end);

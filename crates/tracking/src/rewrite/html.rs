@@ -45,7 +45,7 @@ pub(super) fn sites(
         let place = place.filter(|_| is_wanted);
         sites.extend(place.map(|at| Site { range: at..at, kind }));
     };
-    let end = places.end(html.len(), unfinished, tokenizer.open_foreign());
+    let end = places.end(html, unfinished, tokenizer.open_foreign());
     add(decision.initial_open && end.is_some(), places.start(), SiteKind::InitialOpen);
     add(decision.open, end, SiteKind::Open);
     sites.sort_by_key(|site| (site.range.start, site.kind == SiteKind::Open));

@@ -4,7 +4,7 @@
 use mail::message::{
     edit::{EditList, Places},
     encoding::decode,
-    part::{Part, PartTree, split},
+    part::{Part, PartTree, split, whole},
 };
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ pub(super) fn holds(
     if !edits.is_undone_to(message, copy) {
         return false;
     }
-    let Ok(copy_tree) = split(copy) else { return false };
+    let copy_tree = split(copy).unwrap_or_else(|_| whole(copy));
     let places = edits.places();
     let (before, after) = (tree.parts(), copy_tree.parts());
     let has_same_shape = before.len() == after.len()

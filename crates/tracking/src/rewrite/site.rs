@@ -71,8 +71,7 @@ pub(super) fn pixels(at: usize, url: &str, line_end: LineEnd) -> [Edit; 2] {
     attribute::escape_into(url, &mut value);
     let pixel = |space: &str| {
         let space = space.as_bytes();
-        let rest = b"\" alt=\"\" width=\"1\" height=\"1\" border=\"0\" \
-            style=\"width:1px;height:1px;border:0\"";
+        let rest = b"\" alt=\"\" width=\"1\" height=\"1\" style=\"border:0\"";
         let last = if space == b" " { &b""[..] } else { space };
         Edit::insert(at, [b"<img", space, b"src=\"", &value, rest, last, b">"].concat())
     };

@@ -134,6 +134,14 @@ fn parts_have_a_limit() {
 }
 
 #[test]
+fn message_can_be_taken_as_a_whole() {
+    let message = nested(DEPTH_MAX + 1);
+    let tree = whole(message.as_bytes());
+    assert_eq!((tree.parts().len(), tree.root().is_split), (1, false));
+    assert_eq!(tree.root().body.end, message.len());
+}
+
+#[test]
 fn second_content_type_is_ambiguous() {
     let message = b"Content-Type: text/html\r\ncontent-type: text/plain\r\n\r\n";
     let tree = split(message).expect("within the limits");

@@ -86,7 +86,7 @@ impl Places {
     /// Where the pixel at the end goes, if there is a place for one.
     pub(super) fn end(
         &self,
-        len: usize,
+        html: &[u8],
         unfinished: Option<usize>,
         open_foreign: Option<usize>,
     ) -> Option<usize> {
@@ -100,7 +100,9 @@ impl Places {
         if cut.is_some_and(|cut| self.body_start.is_none_or(|start| cut < start)) {
             return None;
         }
-        let end = self.body_end.or(self.html_end).or(cut).unwrap_or(len);
+        // The last line break stays the last; before the body it would leave the head.
+        let last = if self.body_start.is_some() { without_line_end(html) } else { html };
+        let end = self.body_end.or(self.html_end).or(cut).unwrap_or(last.len());
         let reopens = self.open_formatting > 0 && self.is_behind_block && cut.is_none();
         let shown_end = self.shown_end.filter(|shown_end| reopens && *shown_end < end);
         Some(shown_end.unwrap_or(end))
@@ -169,6 +171,10 @@ impl Places {
     fn open_trap(&self) -> Option<usize> {
         self.open_traps.iter().any(|open| *open > 0).then_some(self.outermost_trap)
     }
+}
+
+fn without_line_end(html: &[u8]) -> &[u8] {
+    html.strip_suffix(b"\n").map_or(html, |line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 fn trap_of(name: &[u8]) -> Option<usize> {

@@ -1,1 +1,60 @@
+use super::*;
 
+fn check(content_type: &str, text: &str, expected: Result<&[(&str, Option<Reason>)], Reason>) {
+    let media_type = ContentType::parse(content_type.as_bytes());
+    let mut links = Vec::new();
+    let sites =
+        sites(text.as_bytes(), Charset::UTF_8, &media_type, &Decision::default(), &mut links);
+    let found: Vec<_> = links.iter().map(|link| (&*link.target, link.left_alone)).collect();
+    let tracked = links.iter().filter(|link| link.left_alone.is_none()).count();
+    match (sites, expected) {
+        (Ok(sites), Ok(expected)) => {
+            assert_eq!(found, expected);
+            assert_eq!(sites.len(), tracked);
+        }
+        (sites, expected) => assert_eq!(sites.err(), expected.err()),
+    }
+}
+
+const FLOWED: &str = "text/plain; format=flowed; delsp=yes";
+
+#[test]
+fn urls_are_links() {
+    check(
+        "",
+        "x https://a.example/ http://b.example.",
+        Ok(&[("https://a.example/", None), ("http://b.example", None)]),
+    );
+}
+
+#[test]
+fn url_that_a_soft_break_may_cut_is_left_alone() {
+    let cut = Some(Reason::SoftBreak);
+    check(FLOWED, "https://a.example/ \r\nb", Ok(&[("https://a.example/", cut)]));
+    check(FLOWED, "> x \n> https://a.example/ y", Ok(&[("https://a.example/", cut)]));
+    check(FLOWED, "x\r\n https://a.example/ y", Ok(&[("https://a.example/", None)]));
+    check(
+        "text/plain; format=flowed",
+        "https://a.example/ \r\nb",
+        Ok(&[("https://a.example/", None)]),
+    );
+}
+
+#[test]
+fn option_behind_a_url_is_no_part_of_it() {
+    check(
+        "",
+        "https://a.example/[[data-msys-clicktrack=\"0\"]]",
+        Ok(&[("https://a.example/", Some(Reason::OptedOut))]),
+    );
+    check("", "https://a.example/[[data-msys-sublink=\"x\"]]", Ok(&[("https://a.example/", None)]));
+}
+
+#[test]
+fn pgp_text_is_refused() {
+    for kind in ["MESSAGE", "SIGNED MESSAGE", "PUBLIC KEY BLOCK"] {
+        let text = format!("x\n-----BEGIN PGP {kind}-----\nhttps://a.example/");
+        check("", &text, Err(Reason::Signed));
+    }
+    check("", "-----BEGIN PGP OTHER-----", Ok(&[]));
+}
