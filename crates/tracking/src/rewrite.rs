@@ -141,8 +141,7 @@ impl<'m> Plan<'m> {
             let node = &self.tree.parts()[part.index];
             let body = &self.message[node.body.clone()];
             let encoding = node.content.encoding;
-            let of_body =
-                encode_edits(body, part.decoded, encoding, part.edits.clone(), self.line_end);
+            let of_body = encode_edits(body, part.decoded, encoding, &part.edits, self.line_end);
             edits.append(node.body.start, of_body).expect("parts are in order");
         }
         match self.applied(&edits, &edited) {

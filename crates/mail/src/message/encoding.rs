@@ -83,7 +83,7 @@ pub fn encode_edits(
     body: &[u8],
     decoded: &[u8],
     encoding: TransferEncoding,
-    edits: EditList,
+    edits: &EditList,
     line_end: LineEnd,
 ) -> EditList {
     if edits.is_empty() {
@@ -92,9 +92,9 @@ pub fn encode_edits(
     let line_end = LineEnd::of(body).unwrap_or(line_end);
     match encoding {
         TransferEncoding::QuotedPrintable => {
-            quoted_printable::encode_edits(body, decoded, &edits, line_end)
+            quoted_printable::encode_edits(body, decoded, edits, line_end)
         }
-        TransferEncoding::Base64 => base64::encode_edits(body, decoded, &edits, line_end),
-        _ => edits,
+        TransferEncoding::Base64 => base64::encode_edits(body, decoded, edits, line_end),
+        _ => edits.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Reason,
-    site::{LinkForm, PlannedLink, Site, SiteKind, refusal, scheme_len},
+    site::{LinkForm, PlannedLink, Site, SiteKind, add_link, refusal, scheme_len},
 };
 use crate::decision::Decision;
 use mail::{
@@ -98,13 +98,9 @@ impl<'a> Href<'a> {
             () if self.is_opted_out => Some(Reason::OptedOut),
             () => refusal(&target, &decision.tracking_urls),
         };
-        if left_alone.is_none() {
-            let form =
-                if self.quote == Quote::Unquoted { LinkForm::Unquoted } else { LinkForm::Quoted };
-            let kind = SiteKind::Link { index: links.len(), form };
-            sites.push(Site { range: self.value, kind });
-        }
-        links.push(PlannedLink { target: target.into(), left_alone });
+        let form =
+            if self.quote == Quote::Unquoted { LinkForm::Unquoted } else { LinkForm::Quoted };
+        add_link(links, sites, (self.value, form), &target, left_alone);
     }
 }
 

@@ -189,6 +189,8 @@ pub enum Reason {
     SoftBreak,
     /// The line would pass 998 octets (RFC 5322 §2.1.1).
     LongLine,
+    /// More links than are followed; the first such link stands for all.
+    TooManyLinks,
     /// No link could be made for this target.
     NotSigned,
     /// The rewrite could not be undone to the original.
@@ -222,6 +224,7 @@ impl Reason {
             Self::MalformedUrl => "malformed_url",
             Self::SoftBreak => "soft_break",
             Self::LongLine => "long_line",
+            Self::TooManyLinks => "too_many_links",
             Self::NotSigned => "not_signed",
             Self::SafetyNet => "safety_net",
         }
@@ -254,6 +257,7 @@ impl fmt::Display for Reason {
             Self::MalformedUrl => "malformed URL",
             Self::SoftBreak => "the URL is cut by a soft line break",
             Self::LongLine => "the line would pass 998 octets",
+            Self::TooManyLinks => "too many links",
             Self::NotSigned => "no tracked link could be made",
             Self::SafetyNet => "the rewrite could not be undone",
         })

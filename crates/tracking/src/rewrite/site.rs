@@ -8,6 +8,10 @@ use mail::{
 };
 use std::{ops::Range, sync::Arc};
 
+/// How many links of a message are tracked. The others would cost more memory than the
+/// message, and nobody sends so many.
+pub(super) const LINKS_MAX: usize = 10_000;
+
 /// A place that is edited in each copy.
 #[derive(Debug)]
 pub(super) struct Site {
@@ -44,6 +48,28 @@ pub(super) struct PlannedLink {
     pub(super) target: Arc<str>,
     /// Why it is left alone in every copy.
     pub(super) left_alone: Option<Reason>,
+}
+
+/// Adds a link to those of the message, and its site if it is tracked. The first link
+/// beyond the limit stands in the report for all of them.
+pub(super) fn add_link(
+    links: &mut Vec<PlannedLink>,
+    sites: &mut Vec<Site>,
+    (range, form): (Range<usize>, LinkForm),
+    target: &str,
+    left_alone: Option<Reason>,
+) {
+    let index = links.len();
+    let left_alone = match index {
+        LINKS_MAX.. => Some(Reason::TooManyLinks),
+        _ => left_alone,
+    };
+    if left_alone.is_none() {
+        sites.push(Site { range, kind: SiteKind::Link { index, form } });
+    }
+    if index <= LINKS_MAX {
+        links.push(PlannedLink { target: target.into(), left_alone });
+    }
 }
 
 impl LinkForm {

@@ -1,4 +1,4 @@
-use super::*;
+use super::{site::LINKS_MAX, *};
 use crate::decision::{Parts, SignedMail};
 
 mod golden;
@@ -147,6 +147,14 @@ fn reason_is_told_for_each_link() {
     check_links("<a href='https://a.example/refused'>", &[Some(NotSigned)]);
     let long = format!("{}<a href='http://a.b'>", "x".repeat(970));
     check_links(&long, &[Some(LongLine)]);
+}
+
+#[test]
+fn links_have_a_limit() {
+    let text = "http://a.example/\n".repeat(LINKS_MAX + 2);
+    let (_, report) = copied(&format!("\n\n{text}"), &decision());
+    assert_eq!((report.links.len(), report.links_tracked()), (LINKS_MAX + 1, LINKS_MAX));
+    assert_eq!(report.reasons().collect::<Vec<_>>(), [Reason::TooManyLinks]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     Reason,
-    site::{LinkForm, PlannedLink, Site, SiteKind, refusal},
+    site::{LinkForm, PlannedLink, Site, add_link, refusal},
 };
 use crate::decision::Decision;
 use mail::{
@@ -42,11 +42,7 @@ pub(super) fn sites(
             () if joins_words && is_cut(text, &url) => Some(Reason::SoftBreak),
             () => refusal(&target, &decision.tracking_urls),
         };
-        if left_alone.is_none() {
-            let kind = SiteKind::Link { index: links.len(), form: LinkForm::Text };
-            sites.push(Site { range: url, kind });
-        }
-        links.push(PlannedLink { target: target.into(), left_alone });
+        add_link(links, &mut sites, (url, LinkForm::Text), &target, left_alone);
     }
     Ok(sites)
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 fn outline(html: &str) -> Vec<String> {
     let mut tokenizer = Tokenizer::new(html.as_bytes());
     let mut outline = Vec::new();
-    while let Some(token) = tokenizer.next() {
+    for token in tokenizer.by_ref() {
         let (letter, range) = match &token {
             Token::Text(range) => ("T", range),
             Token::StartTag(tag) => ("S", &tag.range),
@@ -247,7 +247,7 @@ proptest! {
     fn tokens_leave_no_gap(html in "(<|>|</|<!--|-->|--!>|!|-|a|script|title|svg|math|mi|p|style|=|'|\"| |/|<!\\[CDATA\\[|]]>|é){0,40}") {
         let mut tokenizer = Tokenizer::new(html.as_bytes());
         let mut position = 0;
-        while let Some(token) = tokenizer.next() {
+        for token in tokenizer.by_ref() {
             let range = match token {
                 Token::Text(range) | Token::Comment(range) | Token::Doctype(range) => range,
                 Token::StartTag(tag) | Token::EndTag(tag) => tag.range,

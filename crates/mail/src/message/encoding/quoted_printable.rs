@@ -176,6 +176,20 @@ fn groups<'a>(body: &[u8], decoded_len: usize, mut edits: &'a [Edit]) -> Vec<Gro
     groups
 }
 
+/// What stands for itself (§6.7, rules 2 and 3).
+const LITERAL: [bool; 256] = literal();
+
+const fn literal() -> [bool; 256] {
+    let mut literal = [false; 256];
+    let mut octet = b' ';
+    while octet <= b'~' {
+        literal[octet as usize] = octet != b'=';
+        octet += 1;
+    }
+    literal[b'\t' as usize] = true;
+    literal
+}
+
 /// Encodes content as the lines between two line ends.
 struct Encoder {
     octets: Vec<u8>,
@@ -188,11 +202,18 @@ impl Encoder {
         Self { octets: Vec::with_capacity(capacity), line_end, column: 0 }
     }
 
-    fn push(&mut self, content: &[u8]) {
-        for &octet in content {
-            match octet {
-                b' ' | b'\t' | b'!'..=b'<' | b'>'..=b'~' => self.put(&[octet]),
-                _ => self.put(&escaped(octet)),
+    fn push(&mut self, mut content: &[u8]) {
+        while let Some(&first) = content.first() {
+            let is_escaped = |octet: &u8| !LITERAL[usize::from(*octet)];
+            let room = (ENCODED_LINE_MAX - 1).saturating_sub(self.column).clamp(1, content.len());
+            let run = content[..room].iter().position(is_escaped).unwrap_or(room);
+            if run == 0 {
+                self.put(&escaped(first));
+                content = &content[1..];
+            } else {
+                // Either it fits, or it is one octet that begins the next line.
+                self.put(&content[..run]);
+                content = &content[run..];
             }
         }
     }

@@ -27,13 +27,13 @@ fn edits_of_an_identity_body_stay_as_they_are() {
     let mut edits = EditList::new(2);
     edits.push(Edit::insert(1, "x")).expect("it fits");
     let encoding = TransferEncoding::EightBit;
-    assert_eq!(encode_edits(b"ab", b"ab", encoding, edits.clone(), LineEnd::Lf), edits);
+    assert_eq!(encode_edits(b"ab", b"ab", encoding, &edits, LineEnd::Lf), edits);
 }
 
 #[test]
 fn no_edit_encodes_to_no_edit() {
     for encoding in [TransferEncoding::QuotedPrintable, TransferEncoding::Base64] {
-        let edits = encode_edits(b"QUJD", b"ABC", encoding, EditList::new(3), LineEnd::Lf);
+        let edits = encode_edits(b"QUJD", b"ABC", encoding, &EditList::new(3), LineEnd::Lf);
         assert!(edits.is_empty());
     }
 }
