@@ -3,9 +3,9 @@
 mod events;
 mod filter;
 mod keys;
-mod report;
+pub(crate) mod report;
 
-use crate::{config, config::Config, demo, link_tool, serve};
+use crate::{config, config::Config, demo, feeders, link_tool, serve};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
@@ -36,6 +36,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Print events, the oldest first.
     Events(events::EventsArgs),
+    /// Make the store anew from what the event log still has, while serve is stopped.
+    Rebuild(RebuildArgs),
     /// Make the tracked copy of a message: from standard input to standard output.
     Rewrite(filter::RewriteArgs),
     /// Make and read tracked links by hand.
@@ -59,6 +61,16 @@ struct ServeArgs {
     roles: Vec<Role>,
 }
 
+#[derive(Debug, Args)]
+struct RebuildArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Rebuild even if the log no longer has its beginning: what stood there, and is in
+    /// the store alone, is lost.
+    #[arg(long)]
+    allow_partial: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
     Gateway,
@@ -77,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Rebuild(args) => rebuild(&args),
         Command::Rewrite(args) => filter::run(&args),
         Command::Linktool(args) => link_tool::run(&args),
     };
@@ -108,6 +121,19 @@ fn roles(chosen: &[Role]) -> serve::Roles {
         tracker: chosen.contains(&Role::Tracker),
         store: chosen.contains(&Role::Store),
     }
+}
+
+fn rebuild(args: &RebuildArgs) -> Result<()> {
+    let config = Config::load(&args.config.config)?;
+    let rebuilt = feeders::store::rebuild(
+        &config.event_log.directory,
+        &config.store_directory,
+        config.store,
+        args.allow_partial,
+    )?;
+    let feeders::store::Rebuilt { events, damages } = rebuilt;
+    let text = format!("the store has {events} events; {damages} parts of the log were damaged");
+    Ok(writeln!(io::stdout(), "{text}")?)
 }
 
 fn check_config(args: &ConfigArgs) -> Result<()> {

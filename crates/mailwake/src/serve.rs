@@ -101,8 +101,9 @@ impl Server {
     /// Binds and starts the parts. Nothing runs when this fails.
     pub fn start(config: &Config, keys: KeyRing, roles: Roles) -> Result<Self> {
         check_roles(config, roles)?;
-        fs::create_dir_all(&config.event_log.directory)
-            .with_context(|| format!("make {}", config.event_log.directory.display()))?;
+        let log_directory = &config.event_log.directory;
+        fs::create_dir_all(log_directory)
+            .with_context(|| format!("make {}", log_directory.display()))?;
         let runtime = Builder::new_multi_thread().enable_all().build().context("start runtime")?;
         let keys = Arc::new(keys);
         let mut server = Self {
@@ -117,8 +118,7 @@ impl Server {
             consumers: CancellationToken::new(),
         };
         if roles.produces() {
-            let (log, recovery) = EventLog::open(&config.event_log)?;
-            info!("event log is open: {recovery}");
+            let (log, _logged) = EventLog::open(&config.event_log)?;
             server.log = Some(log);
         }
         if roles.store {
@@ -143,6 +143,11 @@ impl Server {
     /// Where the tracker listens.
     pub fn tracker_address(&self) -> Option<SocketAddr> {
         self.tracker.as_ref().map(|(address, _)| *address)
+    }
+
+    /// The runtime of the gateway, for whoever has to wait for something.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     /// Reads configuration and keys again. With a mistake in them, what runs goes on as
@@ -227,6 +232,10 @@ impl Server {
             .block_on(TcpListener::bind(gateway.listen))
             .with_context(|| format!("listen on {} (gateway.listen)", gateway.listen))?;
         let address = listener.local_addr()?;
+        if let Some(directory) = gateway.accepted_file.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("make {}", directory.display()))?;
+        }
         let accepted = AcceptedMemory::open(&gateway.accepted_file, SystemTime::now().into())
             .with_context(|| format!("open {}", gateway.accepted_file.display()))?;
         let live = Arc::new(ArcSwap::from_pointee(Live { settings, keys }));

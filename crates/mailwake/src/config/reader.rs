@@ -26,7 +26,7 @@ impl fmt::Display for Mistake {
 
 /// Collects mistakes, and the keys that were asked for.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(super) struct Findings {
     mistakes: RefCell<Vec<Mistake>>,
     known: RefCell<Vec<Known>>,
 }
@@ -42,24 +42,24 @@ pub struct Known {
 
 impl Findings {
     /// Adds a mistake.
-    pub fn add(&self, key: &str, value: Option<String>, right: impl Into<String>) {
+    pub(super) fn add(&self, key: &str, value: Option<String>, right: impl Into<String>) {
         let mistake = Mistake { key: key.into(), value, right: right.into() };
         self.mistakes.borrow_mut().push(mistake);
     }
 
     /// All mistakes, in the order of the reading.
-    pub fn mistakes(&self) -> Vec<Mistake> {
+    pub(super) fn mistakes(&self) -> Vec<Mistake> {
         self.mistakes.borrow().clone()
     }
 
     /// Every key that was asked for.
-    pub fn known(&self) -> Vec<Known> {
+    pub(super) fn known(&self) -> Vec<Known> {
         self.known.borrow().clone()
     }
 }
 
 /// One table of the file. When it is dropped, keys nobody asked for are mistakes.
-pub struct Section<'t> {
+pub(super) struct Section<'t> {
     path: String,
     table: Option<&'t Table>,
     asked: RefCell<BTreeSet<&'static str>>,
@@ -68,12 +68,12 @@ pub struct Section<'t> {
 
 impl<'t> Section<'t> {
     /// The whole file.
-    pub fn root(table: &'t Table, findings: &'t Findings) -> Self {
+    pub(super) fn root(table: &'t Table, findings: &'t Findings) -> Self {
         Self { path: String::new(), table: Some(table), asked: RefCell::default(), findings }
     }
 
     /// The table of that name; an empty one where it is missing.
-    pub fn section(&self, name: &'static str) -> Section<'t> {
+    pub(super) fn section(&self, name: &'static str) -> Section<'t> {
         let table = match self.value(name) {
             None => None,
             Some(Value::Table(table)) => Some(table),
@@ -95,12 +95,12 @@ impl<'t> Section<'t> {
     }
 
     /// Does the file have this table or key?
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(name))
     }
 
     /// A text that some type is read from; `right` says what would be right.
-    pub fn parsed<T: FromStr>(&self, name: &'static str, default: &str, right: &str) -> Option<T> {
+    pub(super) fn parsed<T: FromStr>(&self, name: &'static str, default: &str, right: &str) -> Option<T> {
         self.know(name, quoted(default));
         let text = match self.value(name) {
             None if default.is_empty() => return None,
@@ -119,7 +119,7 @@ impl<'t> Section<'t> {
     }
 
     /// As `parsed`, and missing is a mistake.
-    pub fn required<T: FromStr>(&self, name: &'static str, right: &str) -> Option<T> {
+    pub(super) fn required<T: FromStr>(&self, name: &'static str, right: &str) -> Option<T> {
         if !self.has(name) {
             self.know(name, String::new());
             self.asked.borrow_mut().insert(name);
@@ -130,7 +130,7 @@ impl<'t> Section<'t> {
     }
 
     /// A whole number within a range. `unit` stands in the message.
-    pub fn integer(
+    pub(super) fn integer(
         &self,
         name: &'static str,
         default: u64,
@@ -155,7 +155,7 @@ impl<'t> Section<'t> {
     }
 
     /// `true` or `false`.
-    pub fn boolean(&self, name: &'static str, default: bool) -> bool {
+    pub(super) fn boolean(&self, name: &'static str, default: bool) -> bool {
         self.know(name, default.to_string());
         match self.value(name) {
             None => default,
@@ -168,7 +168,7 @@ impl<'t> Section<'t> {
     }
 
     /// One of a closed set of words; the first is the default.
-    pub fn choice<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> T {
+    pub(super) fn choice<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> T {
         let (default_word, default) = choices[0];
         self.know(name, quoted(default_word));
         let Some(value) = self.value(name) else { return default };
@@ -188,7 +188,7 @@ impl<'t> Section<'t> {
     }
 
     /// Adds a mistake about a key of this table.
-    pub fn mistake(&self, name: &str, value: Option<&Value>, right: impl Into<String>) {
+    pub(super) fn mistake(&self, name: &str, value: Option<&Value>, right: impl Into<String>) {
         self.findings.add(&self.path_of(name), value.map(ToString::to_string), right);
     }
 

@@ -1,1 +1,131 @@
+use super::*;
 
+const REFERENCE: &str = include_str!("../../../../etc/mailwake.toml");
+
+fn mistakes(text: &str) -> Vec<String> {
+    match Config::of(&text.parse().expect("TOML")) {
+        Err(ConfigError::Mistakes(mistakes)) => mistakes.iter().map(ToString::to_string).collect(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => Vec::new(),
+    }
+}
+
+const LEAST: &str = "[gateway]\nlisten = \"127.0.0.1:0\"\nupstream = \"mx.example:25\"\n\
+                     [engagement]\ntracking_url = \"https://t.example\"\n\
+                     [tracker]\nlisten = \"[::1]:0\"\n";
+
+#[test]
+fn reference_is_right_as_it_stands() {
+    assert_eq!(mistakes(REFERENCE), Vec::<String>::new());
+}
+
+/// The reference with its comments taken off the keys, as `table.key = value`.
+fn keys_of_the_reference() -> Vec<Known> {
+    let mut table = String::new();
+    let mut keys = Vec::new();
+    for line in REFERENCE.lines() {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = format!("{name}.");
+        } else if let Some((key, default)) = line.split_once(" = ")
+            && key.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'_')
+        {
+            keys.push(Known { key: format!("{table}{key}"), default: default.into() });
+        }
+    }
+    keys
+}
+
+#[test]
+fn reference_has_every_key_with_its_default() {
+    let without_default =
+        ["engagement.tracking_url", "gateway.listen", "gateway.upstream", "tracker.listen"];
+    let wanted: Vec<_> = Config::known_keys();
+    let seen = keys_of_the_reference();
+    let names = |keys: &[Known]| keys.iter().map(|known| known.key.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&seen), names(&wanted));
+    for (seen, wanted) in seen.iter().zip(&wanted) {
+        if !without_default.contains(&wanted.key.as_str()) {
+            assert_eq!(
+                seen.default.trim_matches('"'),
+                wanted.default.trim_matches('"'),
+                "{}",
+                seen.key
+            );
+        }
+    }
+}
+
+#[test]
+fn least_configuration_has_the_defaults() {
+    let config = Config::of(&LEAST.parse().expect("TOML")).expect("right");
+    let gateway = config.gateway.expect("a gateway");
+    assert_eq!(gateway.config.limits.message_octets_max, 25 << 20);
+    assert_eq!(gateway.accepted_file, Path::new("/var/lib/mailwake/accepted"));
+    assert_eq!(config.event_log.directory, Path::new("/var/lib/mailwake/log"));
+    assert_eq!(config.tracker.expect("a tracker").config.redirect_status, RedirectStatus::Found);
+    let settings = config.engagement.expect("settings");
+    assert_eq!(settings.decision.tracking_urls, ["https://t.example/"]);
+    assert!(settings.decision.open && !settings.decision.initial_open);
+}
+
+#[test]
+fn text_links_go_with_click_tracking() {
+    let text = LEAST.replace("[tracker]", "click_tracking = false\n[tracker]");
+    let config = Config::of(&text.parse().expect("TOML")).expect("right");
+    assert!(!config.engagement.expect("settings").decision.text_links);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let text = "data_dir = \"x\"\n[gateway]\nlisten = \"2525\"\nmessage_mib_max = 0\n\
+                multi_recipient = \"both\"\n[tracker]\nlisten = 5\nredirect_status = 301\n\
+                [engagement]\nopen_tracking = \"yes\"\n[stor]\nx = 1\n";
+    assert_eq!(
+        mistakes(text),
+        [
+            "engagement.tracking_url: is missing; must be the base URL of links, like \
+             \"https://track.example.com/\"",
+            "engagement.open_tracking = \"yes\": must be true or false",
+            "gateway.listen = \"2525\": must be an address and port, like \"127.0.0.1:2525\"",
+            "gateway.upstream: is missing; must be a host and port, like \"127.0.0.1:25\"",
+            "gateway.multi_recipient = \"both\": must be one of \"split\", \"one_at_a_time\"",
+            "gateway.message_mib_max = 0: must be a whole number of MiB from 1 to 1024",
+            "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
+            "tracker.redirect_status = 301: must be one of 302, 307",
+            "data_dir = \"x\": is no key of mailwake; known here are data_directory, engagement, \
+             event_log, gateway, keys, log, store, tracker",
+            "stor: is no key of mailwake; did you mean \"store\"?",
+        ]
+    );
+}
+
+#[test]
+fn quota_must_hold_two_segments() {
+    let text = format!("{LEAST}[event_log]\nsegment_mib = 64\ndisk_quota_mib = 100\n");
+    assert_eq!(mistakes(&text), ["event_log.disk_quota_mib: must be at least twice segment_mib"]);
+}
+
+#[test]
+fn names_that_could_break_a_header_are_refused() {
+    for (key, value) in
+        [("message_id_field", "X Id"), ("message_id_field", "X:"), ("message_id_field", "Ä")]
+    {
+        let text = LEAST.replace("[tracker]", &format!("{key} = \"{value}\"\n[tracker]"));
+        assert_eq!(mistakes(&text).len(), 1, "{value:?}");
+    }
+    let text = LEAST.replace("[engagement]", "host_name = \"a b\"\n[engagement]");
+    assert_eq!(mistakes(&text).len(), 1);
+}
+
+#[test]
+fn upstream_is_a_host_and_a_port() {
+    let is_right = |text: &str| text.parse::<HostPort>().is_ok();
+    for right in ["127.0.0.1:25", "mx.example:2525", "[::1]:25"] {
+        assert!(is_right(right), "{right}");
+    }
+    for wrong in ["mx.example", ":25", "::1:25", "mx.example:0", "mx.example:99999", "mx.example:"]
+    {
+        assert!(!is_right(wrong), "{wrong}");
+    }
+}

@@ -58,5 +58,5 @@ fn exactly_one_key_is_active() {
 #[test]
 fn debug_output_has_no_secret() {
     let told = format!("{:?}", KeyRing::generate([0xab; 32], "2026-11-21"));
-    assert!(!told.contains("171") && !told.to_lowercase().contains("ab, ab"), "{told}");
+    assert!(!told.contains("171") && !told.to_ascii_lowercase().contains("ab, ab"), "{told}");
 }
