@@ -100,7 +100,12 @@ impl<'t> Section<'t> {
     }
 
     /// A text that some type is read from; `right` says what would be right.
-    pub(super) fn parsed<T: FromStr>(&self, name: &'static str, default: &str, right: &str) -> Option<T> {
+    pub(super) fn parsed<T: FromStr>(
+        &self,
+        name: &'static str,
+        default: &str,
+        right: &str,
+    ) -> Option<T> {
         self.know(name, quoted(default));
         let text = match self.value(name) {
             None if default.is_empty() => return None,
