@@ -142,16 +142,19 @@ impl<'m> Plan<'m> {
             let body = &self.message[node.body.clone()];
             let encoding = node.content.encoding;
             let of_body = encode_edits(body, part.decoded, encoding, &part.edits, self.line_end);
-            edits.append(node.body.start, of_body).expect("parts are in order");
+            // Parts are in order; were they not, the net would have caught it.
+            if edits.append(node.body.start, of_body).is_err() {
+                return self.caught(id, report);
+            }
         }
-        match self.applied(&edits, &edited) {
+        match self.applied(edits, &edited) {
             Some(octets) => TrackedCopy { octets, report },
             None => self.caught(id, report),
         }
     }
 
     /// The message with these edits, if the safety net lets them pass.
-    fn applied(&self, edits: &EditList, parts: &[EditedPart<'_>]) -> Option<Cow<'m, [u8]>> {
+    fn applied(&self, edits: EditList, parts: &[EditedPart<'_>]) -> Option<Cow<'m, [u8]>> {
         if edits.is_empty() {
             return Some(Cow::Borrowed(self.message));
         }
@@ -164,7 +167,7 @@ impl<'m> Plan<'m> {
     fn caught(&self, id: Option<IdField<'_>>, mut report: Report) -> TrackedCopy<'m> {
         report.fall_back(self.is_signed);
         let (edits, id_field) = head::edits(self.message, self.tree.root(), id, false);
-        let with_id = self.applied(&edits, &[]);
+        let with_id = self.applied(edits, &[]);
         report.id_field = if with_id.is_some() { id_field } else { IdOutcome::Refused };
         let octets = with_id.unwrap_or(Cow::Borrowed(self.message));
         TrackedCopy { octets, report }

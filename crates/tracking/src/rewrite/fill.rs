@@ -82,9 +82,6 @@ impl<'a> Filling<'a> {
 
     fn make(&mut self, edit: Edit, spare: usize) -> bool {
         let is_allowed = self.limit.as_mut().is_none_or(|limit| limit.allows(&edit, spare));
-        if is_allowed {
-            self.edits.push(edit).expect("sites are in order");
-        }
-        is_allowed
+        is_allowed && self.edits.push(edit).is_ok()
     }
 }

@@ -179,6 +179,21 @@ fn signature_stays_when_the_body_does() {
 }
 
 #[test]
+fn copy_that_is_not_faithful_is_caught() {
+    let message = html("<p>one</p>\n<a href=\"https://a.example/\">x</a>");
+    let mut plan = Plan::new(message.as_bytes(), &decision());
+    let work = plan.parts[0].work.as_mut().expect("the part is rewritten");
+    work.decoded.to_mut()[3] = b'0';
+    let copy = plan.copy(Some(ID), &mut Fake::default());
+    let expected = format!("X-Sp-Message-Id: {}\n{message}", ID.value);
+    assert_eq!(String::from_utf8_lossy(&copy.octets), expected);
+    assert!(copy.report.safety_net);
+    assert_eq!(copy.report.links_tracked(), 0);
+    assert_eq!(copy.report.parts[0].outcome, PartOutcome::Untouched(Reason::SafetyNet));
+    assert_eq!(copy.report.id_field, IdOutcome::Added);
+}
+
+#[test]
 fn plan_serves_several_recipients() {
     let message = html("<a href=\"https://a.example/\">x</a>");
     let plan = Plan::new(message.as_bytes(), &decision());

@@ -14,7 +14,7 @@ fn check(octets: Edit, content: Edit, expected: bool) {
     of_content.push(content).expect("the edit of a test fits");
     let decoded = &MESSAGE[tree.parts()[1].body.clone()];
     let parts = [EditedPart { index: 1, decoded, edits: of_content }];
-    assert_eq!(holds(MESSAGE, &tree, &edits.apply(MESSAGE), &edits, &parts), expected);
+    assert_eq!(holds(MESSAGE, &tree, &edits.apply(MESSAGE), edits, &parts), expected);
 }
 
 fn first_body() -> usize {
@@ -47,6 +47,6 @@ fn octets_that_were_not_edited_are_compared() {
     let tree = split(MESSAGE).expect("within the limits");
     let edits = EditList::new(MESSAGE.len());
     let copy = [MESSAGE, b"x"].concat();
-    assert!(!holds(MESSAGE, &tree, &copy, &edits, &[]));
-    assert!(holds(MESSAGE, &tree, MESSAGE, &edits, &[]));
+    assert!(!holds(MESSAGE, &tree, &copy, edits.clone(), &[]));
+    assert!(holds(MESSAGE, &tree, MESSAGE, edits, &[]));
 }
