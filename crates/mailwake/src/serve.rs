@@ -60,6 +60,7 @@ pub fn run(path: &Path, roles: Roles) -> Result<()> {
     }
     let server = Server::start(&config, keys, roles)?;
     let ended = server.runtime.block_on(until_told(&server, path));
+    server.log_counters();
     server.stop()?;
     ended
 }
@@ -69,12 +70,14 @@ async fn until_told(server: &Server, path: &Path) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut user = signal(SignalKind::user_defined1())?;
     info!("mailwake is ready");
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => server.reload(path),
+            _ = user.recv() => server.log_counters(),
             // `stop` gives the reason.
             () = server.producers.cancelled() => return Ok(()),
             () = server.consumers.cancelled() => return Ok(()),
@@ -93,6 +96,8 @@ pub struct Server {
     gateway: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     store: Option<JoinHandle<Result<()>>>,
+    gateway_counters: Arc<gateway::Counters>,
+    tracker_counters: Arc<tracker::Counters>,
     producers: CancellationToken,
     consumers: CancellationToken,
 }
@@ -114,6 +119,8 @@ impl Server {
             gateway: None,
             tracker: None,
             store: None,
+            gateway_counters: Arc::default(),
+            tracker_counters: Arc::default(),
             producers: CancellationToken::new(),
             consumers: CancellationToken::new(),
         };
@@ -170,20 +177,35 @@ impl Server {
         info!("engagement settings and keys were reloaded");
     }
 
+    /// Writes what the parts have counted to the log (`docs/events.md`).
+    fn log_counters(&self) {
+        let line = |counters: &[(&str, u64)]| {
+            let counted = counters.iter().map(|(name, number)| format!("{name}={number}"));
+            counted.collect::<Vec<_>>().join(" ")
+        };
+        if self.gateway.is_some() {
+            info!("gateway has counted {}", line(&self.gateway_counters.all()));
+        }
+        if self.tracker.is_some() {
+            info!("tracker has counted {}", line(&self.tracker_counters.all()));
+        }
+    }
+
     /// Stops the parts in order. The error is the first that a part ended with.
-    pub fn stop(self) -> Result<()> {
+    pub fn stop(mut self) -> Result<()> {
         self.producers.cancel();
         let mut first = Ok(());
-        for (name, part) in [("gateway", self.gateway), ("tracker", self.tracker)] {
-            if let Some((_, thread)) = part {
+        for (name, part) in [("gateway", &mut self.gateway), ("tracker", &mut self.tracker)] {
+            if let Some((address, thread)) = part.take() {
                 first = first.and(join(name, thread));
+                info!(%address, "{name} has stopped");
             }
         }
-        if let Some(log) = self.log {
+        if let Some(log) = self.log.take() {
             log.close();
         }
         self.consumers.cancel();
-        if let Some(thread) = self.store {
+        if let Some(thread) = self.store.take() {
             first = first.and(join("store", thread));
         }
         info!("mailwake has stopped");
@@ -212,9 +234,8 @@ impl Server {
         info!(listen = %address, threads = listeners.len(), "tracker is ready");
         let (config, keys) = (tracker.config.clone(), self.keys.clone());
         let writer = self.log.as_ref().map(EventLog::writer).context("a tracker has a log")?;
-        let shutdown = self.producers.clone();
+        let (counters, shutdown) = (self.tracker_counters.clone(), self.producers.clone());
         let thread = spawn("tracker", self.producers.clone(), move || {
-            let counters = Arc::default();
             Ok(tracker::run(&config, listeners, &keys, &writer, &counters, &shutdown)?)
         })?;
         self.tracker = Some((address, thread));
@@ -243,9 +264,8 @@ impl Server {
         let writer = self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?;
         let ends = Ends { writer, live, accepted };
         let (config, shutdown) = (gateway.config.clone(), self.producers.clone());
-        let handle = self.runtime.handle().clone();
+        let (counters, handle) = (self.gateway_counters.clone(), self.runtime.handle().clone());
         let thread = spawn("gateway", self.producers.clone(), move || {
-            let counters = Arc::default();
             Ok(handle.block_on(gateway::run(config, listener, ends, counters, shutdown))?)
         })?;
         self.gateway = Some((address, thread));

@@ -99,6 +99,19 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Each counter's name and what it has counted, as `docs/events.md` lists them.
+    pub fn all(&self) -> [(&'static str, u64); 6] {
+        [
+            ("sessions", &self.sessions),
+            ("messages", &self.messages),
+            ("copies_accepted", &self.copies_accepted),
+            ("copies_refused", &self.copies_refused),
+            ("log_refusals", &self.log_refusals),
+            ("safety_nets", &self.safety_nets),
+        ]
+        .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))
+    }
+
     fn add(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }

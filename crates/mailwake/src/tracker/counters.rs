@@ -54,3 +54,26 @@ pub struct Counters {
     /// Events that the event log refused: they are lost.
     pub not_recorded: Counter,
 }
+
+impl Counters {
+    /// Each counter's name and what it has counted, as `docs/events.md` lists them.
+    pub fn all(&self) -> [(&'static str, u64); 14] {
+        [
+            ("connections", &self.connections),
+            ("connections_at_limit", &self.connections_at_limit),
+            ("requests", &self.requests),
+            ("opens", &self.opens),
+            ("initial_opens", &self.initial_opens),
+            ("clicks", &self.clicks),
+            ("late", &self.late),
+            ("heads", &self.heads),
+            ("unknown", &self.unknown),
+            ("other_methods", &self.other_methods),
+            ("bad_hosts", &self.bad_hosts),
+            ("robots", &self.robots),
+            ("past_deadline", &self.past_deadline),
+            ("not_recorded", &self.not_recorded),
+        ]
+        .map(|(name, counter)| (name, counter.get()))
+    }
+}
