@@ -78,6 +78,8 @@ impl Iterator for Urls<'_> {
 fn url_end(text: &[u8], start: usize, rest: usize, charset: Charset) -> usize {
     let mut end = rest;
     let mut punctuation = None;
+    // Behind the last character that is not ASCII, whose octets may look like ASCII.
+    let mut ascii_start = rest;
     while end < text.len() && !is_delimiter(text[end]) {
         if text[end].is_ascii() {
             end += 1;
@@ -92,11 +94,14 @@ fn url_end(text: &[u8], start: usize, rest: usize, charset: Charset) -> usize {
             }
         }
         end += len;
+        if punctuation.is_none() {
+            ascii_start = end;
+        }
     }
     if is_bracketed(text, start) && text.get(end) == Some(&b'>') {
         return end;
     }
-    rest + trimmed_len(&text[rest..punctuation.unwrap_or(end)])
+    rest + trimmed_len(&text[rest..punctuation.unwrap_or(end)], ascii_start - rest)
 }
 
 /// Does `<` or `<URL:` stand before it? Then the URL goes up to the `>`.
@@ -128,12 +133,13 @@ fn is_combining(character: char) -> bool {
 }
 
 /// How much is left without the punctuation of the sentence around the URL, and without
-/// closing brackets that were not opened in it.
-fn trimmed_len(rest: &[u8]) -> usize {
+/// closing brackets that were not opened in it. At least `kept` octets stay.
+fn trimmed_len(rest: &[u8], kept: usize) -> usize {
     let count = |wanted: u8| memchr::memchr_iter(wanted, rest).count();
     let mut surplus: Option<[isize; 3]> = None;
     let mut len = rest.len();
-    while let Some(last) = len.checked_sub(1) {
+    while len > kept {
+        let last = len - 1;
         let bracket = match rest[last] {
             b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'"' | b'*' | b'_' | b'~' | b'`'
             | b'|' | b'\\' | b'^' => {

@@ -36,8 +36,12 @@ pub(super) fn sites(
     let mut sites = Vec::new();
     for url in Urls::new(text, charset) {
         let url = before_option(text, url);
-        let Some(target) = charset.decode(&text[url.clone()]) else { continue };
+        let octets = &text[url.clone()];
+        let decoded = charset.decode(octets);
+        let is_text = decoded.is_some();
+        let target = decoded.unwrap_or_else(|| String::from_utf8_lossy(octets));
         let left_alone = match () {
+            () if !is_text => Some(Reason::Undecodable),
             () if text[url.end..].starts_with(OPT_OUT) => Some(Reason::OptedOut),
             () if joins_words && is_cut(text, &url) => Some(Reason::SoftBreak),
             () => refusal(&target, &decision.tracking_urls),

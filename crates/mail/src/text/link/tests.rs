@@ -99,6 +99,12 @@ fn trail_octet_is_not_a_letter_before_the_url() {
 }
 
 #[test]
+fn trail_octet_is_no_punctuation() {
+    // 83 5C is one katakana; the second octet looks like a backslash.
+    check_in("shift_jis", b"https://e.example/\x83\x5C.", &["https://e.example/ソ"]);
+}
+
+#[test]
 fn trail_octet_does_not_begin_a_url() {
     check_in("shift_jis", b"\x83https://e.example/", &[]);
 }
