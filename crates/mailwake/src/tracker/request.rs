@@ -19,7 +19,7 @@ pub(super) enum Asked<'a> {
         /// The host that was asked, without its port; empty where none was named.
         host: &'a str,
     },
-    /// What robots may fetch (RFC 9309 §2.3).
+    /// What robots may fetch.
     Robots,
     /// Neither GET nor HEAD.
     OtherMethod,
