@@ -36,11 +36,11 @@ pub(super) struct Places {
     outermost_trap: usize,
     is_raw_text: bool,
     /// How many formatting elements are open, by their tags alone.
-    open_formatting: isize,
+    open_formatting: usize,
     /// Behind the last content that opens again what was left open.
     shown_end: Option<usize>,
     /// Did an end tag come after that content?
-    is_behind_block: bool,
+    is_behind_end_tag: bool,
 }
 
 impl Places {
@@ -65,7 +65,7 @@ impl Places {
     fn shown(&mut self, end: usize) {
         if self.body_start.is_some() && self.open_trap().is_none() {
             self.shown_end = Some(end);
-            self.is_behind_block = false;
+            self.is_behind_end_tag = false;
         }
     }
 
@@ -103,7 +103,7 @@ impl Places {
         // The last line break stays the last; before the body it would leave the head.
         let last = if self.body_start.is_some() { without_line_end(html) } else { html };
         let end = self.body_end.or(self.html_end).or(cut).unwrap_or(last.len());
-        let reopens = self.open_formatting > 0 && self.is_behind_block && cut.is_none();
+        let reopens = self.open_formatting > 0 && self.is_behind_end_tag && cut.is_none();
         let shown_end = self.shown_end.filter(|shown_end| reopens && *shown_end < end);
         Some(shown_end.unwrap_or(end))
     }
@@ -128,7 +128,7 @@ impl Places {
         }
         self.is_raw_text = is_one_of(&RAW_TEXT);
         let is_formatting = is_one_of(&FORMATTING);
-        self.open_formatting += isize::from(is_formatting);
+        self.open_formatting += usize::from(is_formatting);
         if is_formatting || is_one_of(&REOPENING) {
             self.shown(tag.range.end);
         }
@@ -153,10 +153,11 @@ impl Places {
             self.body_end = Some(tag.range.start);
         } else if tag.is(html, "html") {
             self.html_end = Some(tag.range.start);
-        } else if FORMATTING.iter().any(|known| tag.is(html, known)) {
-            self.open_formatting -= 1;
         } else {
-            self.is_behind_block = true;
+            let is_formatting = FORMATTING.iter().any(|known| tag.is(html, known));
+            let closed = usize::from(is_formatting);
+            self.open_formatting = self.open_formatting.saturating_sub(closed);
+            self.is_behind_end_tag = true;
         }
     }
 

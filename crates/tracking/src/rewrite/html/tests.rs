@@ -85,6 +85,7 @@ fn pixel_stands_before_an_open_element_that_hides_it() {
 fn pixel_opens_nothing_again_that_was_left_open() {
     check("<p><b>x</p></body>", "{<p><b>x}</p></body>");
     check("<p><b>x</p>\n</body>", "{<p><b>x</p>\n}</body>");
+    check("<b><i>x</b></body>", "{<b><i>x}</b></body>");
     check("<p><b>x</b></p></body>", "{<p><b>x</b></p>}</body>");
 }
 
