@@ -40,6 +40,9 @@ const AHEAD_OCTETS: usize = 1 << 20;
 /// A message above this is rewritten where it holds up no other session.
 const INLINE_OCTETS_MAX: usize = 256 * 1024;
 
+/// Octets of a header field that an event carries.
+const FIELD_OCTETS_MAX: usize = 2_000;
+
 /// What the sender is told, and whether there is an upstream left to talk to.
 pub(super) struct Verdict {
     pub(super) reply: Reply,
@@ -66,6 +69,8 @@ struct Transmission<'a> {
     content: &'a [u8],
     live: Arc<Live>,
     transmission_id: TransmissionId,
+    subject: String,
+    friendly_from: String,
     /// Upstream's transaction is the one that the client has opened.
     is_open: bool,
     is_upstream_lost: bool,
@@ -85,6 +90,8 @@ pub(super) async fn transmit(
         content,
         live: gateway.ends.live.load_full(),
         transmission_id: stamp::transmission_id(stamp::now()),
+        subject: text_of(content, "Subject"),
+        friendly_from: text_of(content, "From"),
         is_open: true,
         is_upstream_lost: false,
     };
@@ -201,14 +208,6 @@ impl Transmission<'_> {
     fn reception(&self, copy: &Copy<'_>) -> Event {
         let decision = &self.live.settings.decision;
         let report = &copy.tracked.report;
-        let (mut subject, mut friendly_from) = (String::new(), String::new());
-        for field in header::fields(self.content) {
-            if field.is("Subject") {
-                subject = encoded_word::decode(&field.value());
-            } else if field.is("From") {
-                friendly_from = encoded_word::decode(&field.value());
-            }
-        }
         let mut untouched: Vec<String> =
             report.reasons().map(|reason| reason.name().to_owned()).collect();
         untouched.sort_unstable();
@@ -219,8 +218,8 @@ impl Transmission<'_> {
             transmission_id: self.transmission_id,
             rcpt_to: self.transaction.recipients[copy.recipient].mailbox.clone(),
             msg_from: self.transaction.reverse_path.mailbox.clone(),
-            subject,
-            friendly_from,
+            subject: self.subject.clone(),
+            friendly_from: self.friendly_from.clone(),
             campaign_id: String::new(),
             msg_size: copy.tracked.octets.len() as u64,
             open_tracking: decision.open && has_pixels,
@@ -411,6 +410,15 @@ impl Transmission<'_> {
             "message passed upstream"
         );
     }
+}
+
+/// The text of the first field of that name, as a reader sees it; cut where it would
+/// only fill the log.
+fn text_of(content: &[u8], name: &str) -> String {
+    let field = header::fields(content).find(|field| field.is(name));
+    let value = field.map(|field| field.value()).unwrap_or_default();
+    let value = &value[..value.len().min(FIELD_OCTETS_MAX)];
+    encoded_word::decode(value)
 }
 
 /// Runs work whose time grows with the message where it holds up nobody.

@@ -99,7 +99,9 @@ fn lost_upstream_ends_the_session_with_the_counts() {
 #[test]
 fn injection_knows_the_queue_id() {
     let outcome = &outcomes(&["250 2.0.0 Ok: queued as 4XyZ1"])[0];
-    let Some(Occurrence::Injection(reply)) = occurrence(outcome, &tell(std::slice::from_ref(outcome))) else {
+    let Some(Occurrence::Injection(reply)) =
+        occurrence(outcome, &tell(std::slice::from_ref(outcome)))
+    else {
         panic!("accepted is an injection")
     };
     assert_eq!(reply.queue_id.as_deref(), Some("4XyZ1"));
