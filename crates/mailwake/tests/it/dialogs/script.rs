@@ -1,0 +1,277 @@
+//! A dialog's text: lines in, actions out. The table of lines is in `dialogs`.
+
+use std::time::Duration;
+
+/// A dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Script {
+    /// How the gateway is configured.
+    pub(super) settings: Settings,
+    /// What happens, in order.
+    pub(super) steps: Vec<Step>,
+    /// The number of the line behind the last one.
+    pub(super) end: usize,
+}
+
+/// One line, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    /// The number of the line.
+    pub(super) line: usize,
+    /// What happens.
+    pub(super) action: Action,
+}
+
+/// Who stands at the other ends of the gateway's sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Who has mail to send.
+    Client,
+    /// The MTA behind the gateway.
+    Upstream,
+}
+
+/// What happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Action {
+    /// A side sends octets.
+    Sends(Side, Vec<u8>),
+    /// A side must get this.
+    Gets(Side, Expected),
+    /// A side must have got nothing so far.
+    HearsNothing(Side),
+    /// A side closes its connection.
+    Closes(Side),
+    /// The gateway must have closed its connection to a side.
+    SeesEnd(Side),
+    /// The client opens another session.
+    Connects,
+    /// The gateway is told to stop.
+    Stops,
+    /// The gateway must have stopped.
+    HasStopped,
+    /// The event log must have this event next.
+    Logs(String),
+}
+
+/// What a side must get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// A line with CRLF behind it, with placeholders.
+    Line(String),
+    /// Octets, as they are.
+    Octets(Vec<u8>),
+}
+
+/// How the gateway of a dialog is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// `multi_recipient=one_at_a_time`.
+    pub(super) is_one_at_a_time: bool,
+    /// `upstream=down`: nobody listens there.
+    pub(super) is_upstream_down: bool,
+    /// `event_log=full`: its quota is used up.
+    pub(super) is_log_full: bool,
+    /// `message_octets_max=N`.
+    pub(super) message_octets_max: usize,
+    /// `recipients_max=N`.
+    pub(super) recipients_max: usize,
+    /// `errors_max=N`.
+    pub(super) errors_max: usize,
+    /// `sessions_max=N`.
+    pub(super) sessions_max: usize,
+    /// `client_timeout_ms=N`.
+    pub(super) client_timeout: Duration,
+    /// `reply_timeout_ms=N`: how long upstream may take.
+    pub(super) reply_timeout: Duration,
+    /// `drain_timeout_ms=N`.
+    pub(super) drain_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            is_one_at_a_time: false,
+            is_upstream_down: false,
+            is_log_full: false,
+            message_octets_max: 4 << 20,
+            recipients_max: 100,
+            errors_max: 20,
+            sessions_max: 10,
+            client_timeout: Duration::from_secs(60),
+            reply_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What is wrong with a script, and in which line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mistake {
+    /// The number of the line.
+    pub(super) line: usize,
+    /// What would be right.
+    pub(super) right: &'static str,
+    /// What stands there.
+    pub(super) found: String,
+}
+
+impl Script {
+    /// Reads a dialog.
+    pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
+        let mut script = Self { settings: Settings::default(), steps: Vec::new(), end: 1 };
+        for (number, text) in (1..).zip(text.lines()) {
+            script.end = number + 1;
+            script.add(number, text).map_err(|right| Mistake {
+                line: number,
+                right,
+                found: text.to_owned(),
+            })?;
+        }
+        Ok(script)
+    }
+
+    fn add(&mut self, line: usize, text: &str) -> Result<(), &'static str> {
+        if let Some(settings) = text.strip_prefix("# settings:") {
+            return settings.split_whitespace().try_for_each(|one| self.settings.set(one));
+        }
+        if text.starts_with('#') || text.is_empty() {
+            return Ok(());
+        }
+        let action = action(text)?;
+        match (self.steps.last_mut().map(|step| &mut step.action), action) {
+            // Lines in a row go together.
+            (Some(Action::Sends(before, sent)), Action::Sends(side, more)) if *before == side => {
+                sent.extend(more);
+            }
+            (_, action) => self.steps.push(Step { line, action }),
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    fn set(&mut self, setting: &str) -> Result<(), &'static str> {
+        let (key, value) = setting.split_once('=').ok_or("KEY=VALUE")?;
+        match (key, value) {
+            ("multi_recipient", "one_at_a_time") => self.is_one_at_a_time = true,
+            ("upstream", "down") => self.is_upstream_down = true,
+            ("event_log", "full") => self.is_log_full = true,
+            (_, value) => {
+                let number: u32 = value.parse().map_err(|_| "a number behind the =")?;
+                self.set_number(key, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_number(&mut self, key: &str, number: u32) -> Result<(), &'static str> {
+        let time = Duration::from_millis(number.into());
+        let count = usize::try_from(number).map_err(|_| "a smaller number")?;
+        match key {
+            "message_octets_max" => self.message_octets_max = count,
+            "recipients_max" => self.recipients_max = count,
+            "errors_max" => self.errors_max = count,
+            "sessions_max" => self.sessions_max = count,
+            "client_timeout_ms" => self.client_timeout = time,
+            "reply_timeout_ms" => self.reply_timeout = time,
+            "drain_timeout_ms" => self.drain_timeout = time,
+            _ => return Err("a setting of script::Settings"),
+        }
+        Ok(())
+    }
+}
+
+fn action(text: &str) -> Result<Action, &'static str> {
+    const ROLES: &str = "C, S, U, u, L or M before a colon";
+    let (role, rest) = text.split_once(':').ok_or(ROLES)?;
+    let rest = rest.strip_prefix(' ').unwrap_or(rest);
+    Ok(match (role, rest) {
+        ("C", "(connects)") => Action::Connects,
+        ("C", "(closes)") => Action::Closes(Side::Client),
+        ("u", "(closes)") => Action::Closes(Side::Upstream),
+        ("S", "(closed)") => Action::SeesEnd(Side::Client),
+        ("U", "(closed)") => Action::SeesEnd(Side::Upstream),
+        ("S", "(nothing)") => Action::HearsNothing(Side::Client),
+        ("U", "(nothing)") => Action::HearsNothing(Side::Upstream),
+        ("M", "(stops)") => Action::Stops,
+        ("M", "(stopped)") => Action::HasStopped,
+        ("C", line) => Action::Sends(Side::Client, sent(line)?),
+        ("u", line) => Action::Sends(Side::Upstream, sent(line)?),
+        ("S", line) => Action::Gets(Side::Client, expected(line)?),
+        ("U", line) => Action::Gets(Side::Upstream, expected(line)?),
+        ("L", event) => Action::Logs(event.into()),
+        _ => return Err(ROLES),
+    })
+}
+
+fn sent(line: &str) -> Result<Vec<u8>, &'static str> {
+    Ok(quoted(line)?.unwrap_or_else(|| format!("{line}\r\n").into_bytes()))
+}
+
+fn expected(line: &str) -> Result<Expected, &'static str> {
+    Ok(quoted(line)?.map_or_else(|| Expected::Line(line.into()), Expected::Octets))
+}
+
+/// The octets of `'…'` or `'…' * N`; none for a line that is not quoted.
+fn quoted(line: &str) -> Result<Option<Vec<u8>>, &'static str> {
+    let Some(rest) = line.strip_prefix('\'') else { return Ok(None) };
+    let (text, behind) = rest.rsplit_once('\'').ok_or("a quote at the end")?;
+    let octets = unescaped(text)?;
+    let times = match behind.strip_prefix(" * ") {
+        Some(number) => number.parse().map_err(|_| "a number behind the *")?,
+        None if behind.is_empty() => 1,
+        None => return Err("' * N' or nothing behind the quotes"),
+    };
+    Ok(Some(octets.repeat(times)))
+}
+
+fn unescaped(text: &str) -> Result<Vec<u8>, &'static str> {
+    let mut octets = Vec::new();
+    let mut rest = text.as_bytes();
+    loop {
+        rest = match rest {
+            [] => return Ok(octets),
+            [b'\\', b'x', high, low, behind @ ..] => {
+                let digit = |octet: u8| char::from(octet).to_digit(16).ok_or("\\xHH");
+                let octet = digit(*high)? * 16 + digit(*low)?;
+                octets.push(u8::try_from(octet).map_err(|_| "\\xHH")?);
+                behind
+            }
+            [b'\\', escaped, behind @ ..] => {
+                octets.push(match escaped {
+                    b'r' => b'\r',
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    b'0' => 0,
+                    b'\\' | b'\'' => *escaped,
+                    _ => return Err("one of \\r \\n \\t \\0 \\\\ \\' \\xHH"),
+                });
+                behind
+            }
+            [octet, behind @ ..] => {
+                octets.push(*octet);
+                behind
+            }
+        };
+    }
+}
+
+#[test]
+fn quoted_octets_are_unescaped_and_repeated() {
+    assert_eq!(quoted("'a\\r\\n\\x00\\\\'"), Ok(Some(b"a\r\n\0\\".to_vec())));
+    assert_eq!(quoted("'ab' * 3"), Ok(Some(b"ababab".to_vec())));
+    assert_eq!(quoted("250 'ok'"), Ok(None));
+    assert!(quoted("'a").is_err() && quoted("'a' x").is_err() && quoted("'\\q'").is_err());
+}
+
+#[test]
+fn lines_in_a_row_go_in_one_segment() {
+    let script = Script::parse("# why\nC: A\nC: 'b'\nS: 250 ok\n").expect("a script");
+    let [Step { line: 2, action: sends }, Step { line: 4, action: gets }] = &script.steps[..]
+    else {
+        panic!("{:?}", script.steps);
+    };
+    assert_eq!(sends, &Action::Sends(Side::Client, b"A\r\nb".to_vec()));
+    assert_eq!(gets, &Action::Gets(Side::Client, Expected::Line("250 ok".into())));
+}

@@ -1,0 +1,277 @@
+//! Where a dialog takes place: the gateway with its event log, and the sockets of a client
+//! and an upstream on both sides of it.
+
+use super::{mask::TRACKING_URL, script::Settings};
+use crate::support::{PATIENCE, free_port, wait_for};
+use arc_swap::ArcSwap;
+use mail::smtp::session::Limits;
+use mailwake::{
+    event_log::{
+        EventLog, LogConfig, Position,
+        reader::Entry,
+        writer::{AppendError, Writer},
+    },
+    gateway::{self, Ends, GatewayConfig, Live, MultiRecipient, accepted::AcceptedMemory},
+    smtp_io::upstream::Patience,
+};
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracking::{
+    copy,
+    event::{Event, Occurrence, UpstreamReply},
+    ids::{EventId, MessageId, Timestamp},
+    link::TrackingUrl,
+    token::key::KeyRing,
+};
+
+const SEGMENT_BYTES: u64 = 256 << 10;
+
+/// A running gateway.
+pub(super) struct Stage<'r> {
+    runtime: &'r Runtime,
+    upstream: TcpListener,
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    running: Option<JoinHandle<io::Result<()>>>,
+    log: EventLog,
+    /// Where the events of the dialog begin in the log.
+    start: Position,
+    _directory: TempDir,
+}
+
+impl<'r> Stage<'r> {
+    /// Starts the gateway on a free port.
+    pub(super) fn set(runtime: &'r Runtime, settings: &Settings) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = LogConfig {
+            segment_bytes: SEGMENT_BYTES,
+            disk_quota_bytes: 2 * SEGMENT_BYTES,
+            ..LogConfig::new(directory.path().join("log"))
+        };
+        let (log, _) = EventLog::open(&config).expect("an event log");
+        let start = match settings.is_log_full {
+            true => runtime.block_on(fill(&log.writer())),
+            false => Position::START,
+        };
+        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        upstream.set_nonblocking(true).expect("a listener that does not block");
+        let upstream_address = match settings.is_upstream_down {
+            true => SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())),
+            false => upstream.local_addr().expect("an address"),
+        };
+        let accepted = directory.path().join("accepted");
+        let ends = Ends {
+            writer: log.writer(),
+            live: Arc::new(ArcSwap::from_pointee(live())),
+            accepted: AcceptedMemory::open(&accepted, now()).expect("a file"),
+        };
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let listener = runtime.block_on(listener).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let shutdown = CancellationToken::new();
+        let config = gateway_config(settings, upstream_address.to_string());
+        let running = gateway::run(config, listener, ends, Arc::default(), shutdown.clone());
+        let running = Some(runtime.spawn(running));
+        Self { runtime, upstream, address, shutdown, running, log, start, _directory: directory }
+    }
+
+    /// A client's connection to the gateway.
+    pub(super) fn connect(&self, deadline: Duration) -> Peer {
+        Peer::new(TcpStream::connect(self.address).expect("the gateway listens"), deadline)
+    }
+
+    /// The gateway's next connection to upstream.
+    pub(super) fn accept(&self, deadline: Duration) -> Peer {
+        let stream = wait_for("the gateway to connect to upstream", PATIENCE, || {
+            match self.upstream.accept() {
+                Ok((stream, _)) => Some(stream),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+                Err(error) => panic!("accept a connection: {error}"),
+            }
+        });
+        stream.set_nonblocking(false).expect("a socket that blocks");
+        Peer::new(stream, deadline)
+    }
+
+    /// Tells the gateway to stop.
+    pub(super) fn stop(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Waits for the gateway's end; an error when it does not come in time.
+    pub(super) fn wait_until_stopped(&mut self, deadline: Duration) -> Result<(), String> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        let ended = self.runtime.block_on(async { tokio::time::timeout(deadline, running).await });
+        match ended {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(ended) => Err(format!("{ended:?}")),
+            Err(_elapsed) => Err("a gateway that goes on".into()),
+        }
+    }
+
+    /// All events of the dialog so far, as `L:` lines write them.
+    pub(super) fn events(&self) -> Vec<String> {
+        let mut reader = self.log.reader(self.start);
+        let mut events = Vec::new();
+        while let Some(entry) = reader.read().expect("read the event log") {
+            events.push(match entry {
+                Entry::Event { event, .. } => event_line(&event),
+                Entry::Damage(damage) => format!("{damage:?}"),
+            });
+        }
+        events
+    }
+}
+
+fn event_line(event: &Event) -> String {
+    let head = format!("{} {}", event.occurrence.type_name(), event.message_id);
+    match &event.occurrence {
+        Occurrence::Reception(reception) => format!("{head} {}", reception.rcpt_to),
+        Occurrence::Injection(reply)
+        | Occurrence::Bounce(reply)
+        | Occurrence::Delay(reply)
+        | Occurrence::PolicyRejection(reply) => {
+            format!("{head} {} {}", reply.error_code, reply.raw_reason)
+        }
+        _ => head,
+    }
+}
+
+/// One end of a connection with the gateway.
+pub(super) struct Peer {
+    stream: BufReader<TcpStream>,
+}
+
+impl Peer {
+    fn new(stream: TcpStream, deadline: Duration) -> Self {
+        stream.set_nodelay(true).expect("a TCP socket");
+        stream.set_read_timeout(Some(deadline)).expect("a socket");
+        stream.set_write_timeout(Some(deadline)).expect("a socket");
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends octets. Whether the gateway is still there is seen by what it answers.
+    pub(super) fn send(&mut self, octets: &[u8]) {
+        self.stream.get_mut().write_all(octets).ok();
+    }
+
+    /// Everything up to the next LF; less when nothing more comes.
+    pub(super) fn line(&mut self) -> Got {
+        let mut line = Vec::new();
+        let ended = self.stream.read_until(b'\n', &mut line);
+        Got::new(line, ended.map(drop))
+    }
+
+    /// So many octets; less when nothing more comes.
+    pub(super) fn octets(&mut self, number: usize) -> Got {
+        let mut octets = Vec::new();
+        let ended = (&mut self.stream).take(number as u64).read_to_end(&mut octets);
+        Got::new(octets, ended.map(drop))
+    }
+
+    /// Has anything come that was not read yet?
+    pub(super) fn has_input(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).expect("a socket");
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).expect("a socket");
+        !self.stream.buffer().is_empty() || peeked.is_ok()
+    }
+
+    /// Closes the way out: the gateway sees the end, and what it still says can be read.
+    pub(super) fn close(&self) {
+        // A connection that is gone already is what was wanted.
+        self.stream.get_ref().shutdown(Shutdown::Write).ok();
+    }
+}
+
+/// What a side got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Got {
+    /// Octets; perhaps fewer than were asked for.
+    Octets(Vec<u8>),
+    /// Nothing: the connection was closed.
+    End,
+    /// Nothing in time.
+    Nothing,
+}
+
+impl Got {
+    fn new(octets: Vec<u8>, ended: io::Result<()>) -> Self {
+        match ended {
+            _ if !octets.is_empty() => Self::Octets(octets),
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+            {
+                Self::Nothing
+            }
+            _ => Self::End,
+        }
+    }
+}
+
+fn gateway_config(settings: &Settings, upstream: String) -> GatewayConfig {
+    GatewayConfig {
+        upstream,
+        host_name: "mx.example".into(),
+        multi_recipient: match settings.is_one_at_a_time {
+            true => MultiRecipient::OneAtATime,
+            false => MultiRecipient::Split,
+        },
+        limits: Limits {
+            message_octets_max: settings.message_octets_max,
+            recipients_max: settings.recipients_max,
+            errors_max: settings.errors_max,
+        },
+        sessions_max: settings.sessions_max,
+        client_timeout: settings.client_timeout,
+        patience: Patience {
+            connect: settings.reply_timeout,
+            reply: settings.reply_timeout,
+            final_reply: settings.reply_timeout,
+        },
+        drain_timeout: settings.drain_timeout,
+    }
+}
+
+fn live() -> Live {
+    let tracking_url: TrackingUrl = TRACKING_URL.parse().expect("a tracking URL");
+    let keys = KeyRing::generate([7; 32], "2026-11-21");
+    Live { settings: copy::Settings::new(tracking_url), keys: Arc::new(keys) }
+}
+
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+/// Appends until the log takes nothing more, not even a small event, and gives its end.
+async fn fill(writer: &Writer) -> Position {
+    let mut end = Position::START;
+    for octets in [64 << 10, 1] {
+        loop {
+            match writer.append(&[filler(octets)]).await {
+                Ok(position) => end = position,
+                Err(AppendError::QuotaExceeded { .. }) => break,
+                Err(error) => panic!("fill the event log: {error}"),
+            }
+        }
+    }
+    end
+}
+
+fn filler(octets: usize) -> Event {
+    let reply = UpstreamReply { error_code: 250, raw_reason: "x".repeat(octets), queue_id: None };
+    Event {
+        event_id: EventId::new(now(), [0; 10]),
+        timestamp: now(),
+        message_id: MessageId::new(now(), [0; 5]),
+        occurrence: Occurrence::Injection(reply),
+    }
+}
