@@ -40,6 +40,8 @@ struct Conversation<'g> {
     client: Wire,
     upstream: Upstream,
     session: Session,
+    /// The client's QUIT was passed upstream, which has taken its leave with it.
+    has_quit: bool,
 }
 
 /// Serves one client to the end of its session.
@@ -62,9 +64,9 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
     }
     let is_one_at_a_time = config.multi_recipient == MultiRecipient::OneAtATime;
     let session = Session::new(config.limits, is_one_at_a_time);
-    let mut conversation = Conversation { gateway, client, upstream, session };
+    let mut conversation = Conversation { gateway, client, upstream, session, has_quit: false };
     let ended = conversation.carry_on().await;
-    let Conversation { mut client, upstream, .. } = conversation;
+    let Conversation { mut client, upstream, has_quit, .. } = conversation;
     match &ended {
         Err(SessionError::Upstream(error)) => {
             warn!(%error, "a session was cut off");
@@ -74,6 +76,7 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
             client.write(Reply::new(421, "4.4.2", "you were silent for too long").octets());
             upstream.quit();
         }
+        _ if has_quit => {}
         _ => upstream.quit(),
     }
     client.close();
@@ -115,7 +118,10 @@ impl Conversation<'_> {
         };
         let (reply, next) = match step {
             Step::Pass => self.pass(&line, Next::Command).await?,
-            Step::PassAndEnd => self.pass(&line, Next::End).await?,
+            Step::PassAndEnd => {
+                self.has_quit = true;
+                self.pass(&line, Next::End).await?
+            }
             Step::Answer(reply) => (reply, Next::Command),
             Step::End(reply) => (reply, Next::End),
             Step::TakeContent(reply, transaction) => {
@@ -179,7 +185,7 @@ fn unavailable(error: &UpstreamError) -> Reply {
         },
         UpstreamError::Wire(WireError::TimedOut(_)) => "it does not greet",
         UpstreamError::Wire(_) => "it hung up",
-        UpstreamError::Reply(_) | UpstreamError::WantsMore(_) => "it does not speak SMTP",
+        UpstreamError::Reply(_) | UpstreamError::OutOfStep(..) => "it does not speak SMTP",
     };
     Reply::new(421, "4.3.2", &format!("upstream is not available, {why}"))
 }

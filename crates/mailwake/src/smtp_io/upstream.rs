@@ -34,9 +34,9 @@ pub enum UpstreamError {
     /// It answered what is no reply.
     #[error("talk to upstream: {0}")]
     Reply(#[from] ReplyError),
-    /// It waits for something that was never promised.
-    #[error("talk to upstream: it wants more after {0}")]
-    WantsMore(u16),
+    /// Its reply is none to what it was asked: what stands behind cannot be trusted.
+    #[error("talk to upstream: {0} is no answer to {1}")]
+    OutOfStep(u16, &'static str),
 }
 
 /// An open connection to upstream.
@@ -67,19 +67,28 @@ impl Upstream {
     pub async fn exchange(&mut self, line: &[u8]) -> Result<Reply, UpstreamError> {
         let reply = self.ask(line).await?;
         if reply.is_intermediate() {
-            return Err(UpstreamError::WantsMore(reply.code()));
+            return Err(UpstreamError::OutOfStep(reply.code(), "a command"));
         }
         Ok(reply)
     }
 
-    /// Sends a message with DATA. Where upstream refuses DATA, that is the reply.
+    /// Sends a message with DATA. Where upstream refuses DATA, that is the reply. A
+    /// positive one to DATA itself is an error: it would be taken for acceptance of
+    /// content that upstream never saw.
     pub async fn send_message(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
         let reply = self.ask(b"DATA").await?;
+        if reply.is_positive() {
+            return Err(UpstreamError::OutOfStep(reply.code(), "DATA"));
+        }
         if !reply.is_intermediate() {
             return Ok(reply);
         }
         self.wire.send_content(content, self.patience.reply).await?;
-        self.read_reply(self.patience.final_reply).await
+        let reply = self.read_reply(self.patience.final_reply).await?;
+        if reply.is_intermediate() {
+            return Err(UpstreamError::OutOfStep(reply.code(), "a message"));
+        }
+        Ok(reply)
     }
 
     /// Says QUIT and closes, without waiting for an answer.
