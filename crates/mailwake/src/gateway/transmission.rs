@@ -271,7 +271,7 @@ impl Transmission<'_> {
         for line in [mail, rcpt] {
             let reply = self.upstream.exchange(line).await?;
             if !reply.is_positive() {
-                self.upstream.exchange(b"RSET").await?;
+                self.reset().await;
                 return Ok(reply);
             }
         }
@@ -283,11 +283,13 @@ impl Transmission<'_> {
         let reply = self.upstream.send_message(content).await?;
         if !reply.is_positive() {
             // DATA itself may have been refused, and then the transaction is still open.
-            self.upstream.exchange(b"RSET").await?;
+            self.reset().await;
         }
         Ok(reply)
     }
 
+    /// Takes upstream's transaction back. Upstream may be gone behind its last reply,
+    /// which stands all the same.
     async fn reset(&mut self) {
         if let Err(error) = self.upstream.exchange(b"RSET").await {
             self.lose(&error);
@@ -338,6 +340,10 @@ impl Transmission<'_> {
         if failures.is_empty() || reverse_path.is_empty() {
             return Ok(());
         }
+        let is_lost = || Err(Reply::new(421, "4.4.2", "connection to upstream lost"));
+        if self.is_upstream_lost {
+            return is_lost();
+        }
         let now = jiff::Timestamp::now();
         let notification = dsn::write(&Notification {
             reporting_mta: &self.gateway.config.host_name,
@@ -361,7 +367,7 @@ impl Transmission<'_> {
             }
             Err(error) => {
                 self.lose(&error);
-                Err(Reply::new(421, "4.4.2", "connection to upstream lost"))
+                is_lost()
             }
         }
     }
@@ -374,7 +380,7 @@ impl Transmission<'_> {
         };
         let recipients = self.transaction.recipients.iter().zip(outcomes);
         recipients
-            .filter(|(recipient, _)| !is_never_notified(recipient))
+            .filter(|(recipient, _)| is_notified(recipient))
             .filter_map(|(recipient, outcome)| {
                 let (code, text) = refusal(outcome)?;
                 Some(Failure::new(&recipient.mailbox, code, &text))
@@ -429,12 +435,11 @@ fn on_this_thread<T>(content: &[u8], work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Has the sender asked for no notification (RFC 3461 §4.1)?
-fn is_never_notified(recipient: &EnvelopeLine) -> bool {
-    match Command::parse(&recipient.line) {
-        Command::Rcpt(envelope) => {
-            envelope.parameter("NOTIFY").is_some_and(|when| when.eq_ignore_ascii_case("NEVER"))
-        }
-        _ => false,
-    }
+/// Is the sender to be told of a failure (RFC 3461 §4.1)? Without NOTIFY it is; with it,
+/// only when FAILURE is among its values.
+fn is_notified(recipient: &EnvelopeLine) -> bool {
+    let Command::Rcpt(envelope) = Command::parse(&recipient.line) else { return true };
+    envelope
+        .parameter("NOTIFY")
+        .is_none_or(|notify| notify.split(',').any(|value| value.eq_ignore_ascii_case("FAILURE")))
 }
