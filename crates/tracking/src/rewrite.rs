@@ -134,6 +134,10 @@ impl<'m> Plan<'m> {
             () if strips_signatures => Signature::Stripped,
             () => Signature::Broken,
         };
+        if id.is_some() && edited.is_empty() && self.is_protected() {
+            report.id_field = IdOutcome::Withheld;
+            return TrackedCopy { octets: Cow::Borrowed(self.message), report };
+        }
         let root = self.tree.root();
         let (mut edits, id_field) = head::edits(self.message, root, id, strips_signatures);
         report.id_field = id_field;
@@ -151,6 +155,23 @@ impl<'m> Plan<'m> {
             Some(octets) => TrackedCopy { octets, report },
             None => self.caught(id, report),
         }
+    }
+
+    /// Is there nothing in the message that may be touched? What is signed, encrypted or
+    /// not understood goes through as the very input.
+    fn is_protected(&self) -> bool {
+        if let Some(reason) = self.untouched {
+            return reason.is_protective();
+        }
+        let is_protective = |part: &PlannedPart<'_>| match part.work {
+            Ok(_) => false,
+            Err(reason) => reason.is_protective() || part.content_type.starts_with("message/"),
+        };
+        let is_readable = |part: &PlannedPart<'_>| matches!(part.work, Ok(_) | Err(Reason::Empty));
+        let has_protected_link =
+            self.links.iter().any(|link| link.left_alone.is_some_and(Reason::is_protective));
+        let has_protected_part = self.parts.is_empty() || self.parts.iter().any(is_protective);
+        has_protected_link || has_protected_part && !self.parts.iter().any(is_readable)
     }
 
     /// The message with these edits, if the safety net lets them pass.

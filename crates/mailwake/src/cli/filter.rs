@@ -129,6 +129,7 @@ fn id_words(outcome: IdOutcome) -> &'static str {
         IdOutcome::Added => "put on top",
         IdOutcome::Replaced => "put on top, in place of the one that was there",
         IdOutcome::Kept => "was there already",
+        IdOutcome::Withheld => "none, nothing in this message may be touched",
         IdOutcome::Refused => "none, it could not be put in without harm",
     }
 }

@@ -122,6 +122,8 @@ pub enum IdOutcome {
     Replaced,
     /// The message had it already.
     Kept,
+    /// Nothing of the message may be touched, so all of it is the very input.
+    Withheld,
     /// It could not be put in without harm to the message.
     Refused,
 }
@@ -198,6 +200,39 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Does it say that the content is protected, or not understood? A message that
+    /// holds nothing else goes through as the very input, without even an id.
+    pub fn is_protective(self) -> bool {
+        match self {
+            Self::Signed
+            | Self::Encrypted
+            | Self::DkimSigned
+            | Self::ContentMd5
+            | Self::UnknownEncoding
+            | Self::BrokenEncoding
+            | Self::Charset
+            | Self::AmbiguousHeader
+            | Self::Boundary
+            | Self::TooDeep
+            | Self::TooManyParts
+            | Self::SoftBreak => true,
+            Self::NotTracked
+            | Self::ContentType
+            | Self::Attachment
+            | Self::NotTop
+            | Self::Empty
+            | Self::NothingToTrack
+            | Self::OptedOut
+            | Self::OwnUrl
+            | Self::Undecodable
+            | Self::MalformedUrl
+            | Self::LongLine
+            | Self::TooManyLinks
+            | Self::NotSigned
+            | Self::SafetyNet => false,
+        }
+    }
+
     /// A stable name in snake_case, fit for a metric label.
     pub fn name(self) -> &'static str {
         match self {
