@@ -170,6 +170,9 @@ pub async fn run(
             drop(place);
         });
     }
+    // A client that comes now is refused, and tries another host, instead of waiting in
+    // the queue of a socket that nobody serves.
+    drop(listener);
     sessions.close();
     if timeout(drain_timeout, sessions.wait()).await.is_err() {
         warn!(sessions = sessions.len(), "sessions did not end in time and are cut off");
