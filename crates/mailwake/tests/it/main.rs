@@ -3,5 +3,7 @@
 mod dialogs;
 mod docs;
 mod e2e;
+mod faults;
 mod layering;
+mod memory;
 mod support;

@@ -4,10 +4,15 @@
 use super::{free_port, process::Server, process::run};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::{fs, path::PathBuf, process::Command, process::ExitStatus};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_mailwake");
+/// The program itself, as cargo built it for the tests.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_mailwake");
 
 /// An installation: its configuration, keys and data, whether it runs or not.
 #[derive(Debug)]
@@ -57,13 +62,36 @@ impl Installation {
         fs::write(self.configuration(), text.replace(line, other)).expect("write file");
     }
 
+    /// Where its data lies, unless the configuration was changed.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Adds a key to its key ring, which seals links once it was read again.
+    pub(crate) fn rotate_keys(&self) {
+        let ring = self.directory.path().join("keys.toml");
+        run(
+            BINARY,
+            "mailwake",
+            [Path::new("keys"), "rotate".as_ref(), "--key-file".as_ref(), &ring],
+        );
+    }
+
     /// Starts `mailwake serve` and waits until it takes mail and requests.
     pub(crate) fn serve(&self) -> Serving {
+        self.serve_roles("gateway,tracker,store")
+    }
+
+    /// Starts some parts in a process of their own, and waits until they listen.
+    pub(crate) fn serve_roles(&self, roles: &str) -> Serving {
         let mut command = Command::new(BINARY);
-        command.arg("serve").arg("--config").arg(self.configuration());
+        command.args(["serve", "--role", roles, "--config"]).arg(self.configuration());
         let log = self.directory.path().join("serve.log");
         let mut server = Server::start("mailwake", "mailwake", &mut command, log);
-        server.wait_until_listening(&[self.gateway_port, self.tracker_port]);
+        let ports = [("gateway", self.gateway_port), ("tracker", self.tracker_port)];
+        for (_, port) in ports.iter().filter(|(role, _)| roles.contains(role)) {
+            server.wait_until_listening(&[*port]);
+        }
         Serving { server }
     }
 
@@ -103,8 +131,27 @@ pub(crate) struct Serving {
 impl Serving {
     /// Ends it as an operator does (SIGTERM), and gives its exit status.
     pub(crate) fn stop(self) -> ExitStatus {
-        self.server.signal(Signal::TERM);
+        self.terminate();
         self.server.wait()
+    }
+
+    /// Asks it to end (SIGTERM); `wait` waits until it has.
+    pub(crate) fn terminate(&self) {
+        self.server.signal(Signal::TERM);
+    }
+
+    /// Waits for its end, and gives its exit status.
+    pub(crate) fn wait(self) -> ExitStatus {
+        self.server.wait()
+    }
+
+    /// A line of `/proc/PID/status` in KiB, such as `VmHWM`, the most memory it ever had.
+    pub(crate) fn memory_kib(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.server.id()));
+        let status = status.expect("a process that runs");
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib = value.and_then(|value| value.trim().strip_suffix(" kB")?.parse().ok());
+        kib.unwrap_or_else(|| panic!("no {name} in {status}"))
     }
 
     /// Asks it to read its configuration and keys again (SIGHUP).

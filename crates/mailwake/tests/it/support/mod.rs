@@ -10,6 +10,7 @@ pub(crate) mod process;
 pub(crate) mod sink;
 pub(crate) mod smtp;
 pub(crate) mod swaks;
+pub(crate) mod upstream;
 
 use std::{
     fs,

@@ -87,6 +87,11 @@ impl Server {
         false
     }
 
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn pid(&self) -> Pid {
         let id = i32::try_from(self.child.id()).expect("ids of processes are positive");
         Pid::from_raw(id).expect("no child has the id 0")

@@ -69,7 +69,13 @@ impl Session {
         self.reply()
     }
 
-    fn reply(&mut self) -> io::Result<Reply> {
+    /// Sends octets as they are, and waits for nothing.
+    pub(crate) fn push(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(octets)
+    }
+
+    /// Reads the next reply.
+    pub(crate) fn reply(&mut self) -> io::Result<Reply> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();

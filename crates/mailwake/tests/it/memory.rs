@@ -1,0 +1,88 @@
+//! What mailwake takes of the machine's memory: a thousand sessions that wait, and one
+//! large message that goes through while they do.
+
+use crate::support::{
+    PATIENCE, http, mailwake::Installation, message, say, smtp::Session, upstream::Upstream,
+};
+use std::{
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, TcpStream},
+};
+
+const SESSIONS: usize = 1_000;
+
+/// 200 MB.
+const MEMORY_KIB_MAX: u64 = 200_000_000 / 1_024;
+
+/// As large as the default limit of 25 MiB allows, less what is no attachment.
+const ATTACHMENT_OCTETS: usize = 26_000_000;
+
+const LINKS: usize = 200;
+
+#[test]
+fn a_thousand_sessions_and_a_large_message_fit_in_200_megabytes() {
+    mailwake::net::raise_open_files_limit().expect("a limit that can be raised");
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let serving = installation.serve();
+    let at_start = serving.memory_kib("VmRSS");
+    let idle: Vec<_> = (0..SESSIONS).map(|_| idle_session(installation.gateway_port)).collect();
+    let with_sessions = serving.memory_kib("VmRSS");
+
+    let mut session = Session::open(installation.gateway_port).expect("a session");
+    let content = large_message();
+    let reply = session.send("news@shop.example", "ann@example.com", content.as_bytes());
+    assert_eq!(reply.expect("a reply").code, 250);
+    let (most, after) = (serving.memory_kib("VmHWM"), serving.memory_kib("VmRSS"));
+    say(&format!(
+        "memory: {at_start} KiB at the start, {with_sessions} KiB with {SESSIONS} sessions, \
+         {most} KiB at most and {after} KiB after a message of {} octets",
+        content.len()
+    ));
+    assert!(most < MEMORY_KIB_MAX, "{most} KiB, and at most {MEMORY_KIB_MAX} were expected");
+
+    check_copy(&upstream, &content);
+    drop(idle);
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+}
+
+/// A session whose client has read the greeting and waits.
+fn idle_session(port: u16) -> TcpStream {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let mut greeting = String::new();
+    BufReader::new(&stream).read_line(&mut greeting).expect("a greeting");
+    assert!(greeting.starts_with("220 "), "{greeting}");
+    stream
+}
+
+fn large_message() -> String {
+    let links: String = (0..LINKS)
+        .map(|number| format!("<p><a href=\"https://shop.example/{number}\">{number}</a></p>\r\n"))
+        .collect();
+    let line = format!("{}\r\n", "QUJD".repeat(19));
+    let attachment = line.repeat(ATTACHMENT_OCTETS / line.len());
+    format!(
+        "From: news@shop.example\r\nTo: ann@example.com\r\nSubject: catalogue\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n\
+         --b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n\
+         <html><body>\r\n{links}</body></html>\r\n\
+         --b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+         {attachment}--b--\r\n"
+    )
+}
+
+/// The message went through whole, each of its links tracked.
+fn check_copy(upstream: &Upstream, content: &str) {
+    let copy = upstream.messages().pop().expect("a message");
+    let attachment = |message: &[u8]| {
+        let start = b"application/pdf";
+        let at = memchr::memmem::find(message, start).expect("an attachment");
+        message[at..].iter().filter(|octet| **octet != b'\r').copied().collect::<Vec<_>>()
+    };
+    assert!(attachment(&copy) == attachment(content.as_bytes()), "the attachment was changed");
+    let links = message::attributes(&message::part(&copy, "text/html"), "href");
+    assert_eq!(links.len(), LINKS);
+    let answer = http::get(&links[LINKS - 1]);
+    assert_eq!(answer.field("location"), format!("https://shop.example/{}", LINKS - 1));
+}
