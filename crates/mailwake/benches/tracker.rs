@@ -5,6 +5,8 @@
 //!
 //! `cargo bench -p mailwake --bench tracker` needs nginx and wrk.
 
+mod support;
+
 use anyhow::{Context, Result, bail, ensure};
 use arc_swap::ArcSwap;
 use mailwake::{
@@ -15,13 +17,13 @@ use mailwake::{
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
     thread,
-    time::{Duration, Instant},
 };
+use support::{command, cpu_microseconds, free_address, median, print, wait_for};
 use tokio_util::sync::CancellationToken;
 use tracking::{
     ids::{MessageId, Timestamp},
@@ -41,9 +43,6 @@ const LOAD_CORE: &str = "1";
 
 /// In this mode the bench is the tracker, in a process of its own.
 const SERVE: &str = "serve-the-tracker";
-
-/// Hundredths of a second, in which Linux tells CPU time to programs (USER_HZ).
-const MICROSECONDS_PER_TICK: f64 = 10_000.0;
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = env::args().collect();
@@ -73,9 +72,9 @@ fn compare() -> Result<()> {
             }
         }
     }
-    let floor = median(&servers[0].turns);
+    let floor = middle(&servers[0].turns);
     for server in &servers {
-        let turn = median(&server.turns);
+        let turn = middle(&server.turns);
         print(&format!(
             "{:26}{:>10.0} {:>8.2} {:>8.2} {:>9.2}   {:.2}x req/s, {:.2}x CPU\n",
             server.name,
@@ -88,17 +87,6 @@ fn compare() -> Result<()> {
         ))?;
     }
     servers.into_iter().try_for_each(Server::stop)
-}
-
-fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
-}
-
-/// Administrators' programs are not in everybody's path.
-fn command(program: &str) -> Command {
-    let mut command = Command::new(program);
-    command.env("PATH", env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin");
-    command
 }
 
 fn pinned(core: &str, program: &str) -> Command {
@@ -119,12 +107,8 @@ struct Turn {
     cpu: f64,
 }
 
-fn median(turns: &[Turn]) -> Turn {
-    let of = |number: fn(&Turn) -> f64| {
-        let mut numbers: Vec<_> = turns.iter().map(number).collect();
-        numbers.sort_by(f64::total_cmp);
-        numbers[numbers.len() / 2]
-    };
+fn middle(turns: &[Turn]) -> Turn {
+    let of = |number: fn(&Turn) -> f64| median(turns.iter().map(number));
     Turn { rate: of(|t| t.rate), p50: of(|t| t.p50), p99: of(|t| t.p99), cpu: of(|t| t.cpu) }
 }
 
@@ -137,7 +121,7 @@ struct Server {
 
 impl Server {
     fn nginx(directory: &Path) -> Result<Self> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let free = free_address()?;
         let configuration = directory.join("nginx.conf");
         fs::write(&configuration, nginx_configuration(directory, free))?;
         let process = pinned(SERVER_CORE, "nginx")
@@ -153,12 +137,7 @@ impl Server {
             url: format!("http://{free}/pixel.gif"),
             turns: Vec::new(),
         };
-        // It tells nobody when it is ready.
-        let end = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(free).is_err() {
-            ensure!(Instant::now() < end, "nginx does not listen on {free}");
-            thread::yield_now();
-        }
+        wait_for(free)?;
         Ok(server)
     }
 
@@ -179,11 +158,11 @@ impl Server {
     }
 
     fn turn(&self) -> Result<Turn> {
-        let before = self.cpu_ticks()?;
+        let before = cpu_microseconds(&self.process)?;
         let output = pinned(LOAD_CORE, "wrk")
             .args(["-t1", "-c", CONNECTIONS, "-d", SECONDS, "--latency", &self.url])
             .output()?;
-        let ticks = self.cpu_ticks()? - before;
+        let used = cpu_microseconds(&self.process)? - before;
         let report = String::from_utf8(output.stdout)?;
         if !output.status.success() || report.contains("Non-2xx") {
             bail!("wrk on {}: {report}", self.name);
@@ -198,17 +177,8 @@ impl Server {
             rate: number("Requests/sec:")?,
             p50: number("50%")?,
             p99: number("99%")?,
-            cpu: ticks * MICROSECONDS_PER_TICK / requests,
+            cpu: used / requests,
         })
-    }
-
-    /// User and system time of all threads, past ones too (proc_pid_stat(5)).
-    fn cpu_ticks(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // The name of the program may hold anything but ends in the last parenthesis.
-        let (_, fields) = stat.rsplit_once(") ").context("stat of a process")?;
-        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
-        Ok(ticks.sum::<Result<f64, _>>()?)
     }
 
     /// The tracker ends with its input, nginx with a signal; both are waited for.

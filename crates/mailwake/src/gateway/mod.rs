@@ -9,18 +9,11 @@ mod session;
 mod stamp;
 mod transmission;
 
-use crate::{event_log::writer::Writer, smtp_io::upstream::Patience};
+use crate::{event_log::writer::Writer, smtp_io::upstream::Patience, telemetry::Counter};
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
 use mail::smtp::{reply::Reply, session::Limits};
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -85,17 +78,17 @@ pub struct Ends {
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Sessions that were begun.
-    pub sessions: AtomicU64,
+    pub sessions: Counter,
     /// Messages whose content was taken.
-    pub messages: AtomicU64,
+    pub messages: Counter,
     /// Copies that upstream accepted.
-    pub copies_accepted: AtomicU64,
+    pub copies_accepted: Counter,
     /// Copies that upstream did not accept.
-    pub copies_refused: AtomicU64,
+    pub copies_refused: Counter,
     /// Messages refused because the event log takes no events.
-    pub log_refusals: AtomicU64,
+    pub log_refusals: Counter,
     /// Copies that went out as the original because the rewrite could not be undone.
-    pub safety_nets: AtomicU64,
+    pub safety_nets: Counter,
 }
 
 impl Counters {
@@ -109,11 +102,7 @@ impl Counters {
             ("log_refusals", &self.log_refusals),
             ("safety_nets", &self.safety_nets),
         ]
-        .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))
-    }
-
-    fn add(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
+        .map(|(name, counter)| (name, counter.get()))
     }
 }
 
@@ -156,7 +145,7 @@ pub async fn run(
             turn_away(&stream);
             continue;
         };
-        Counters::add(&gateway.counters.sessions);
+        gateway.counters.sessions.increment();
         let (gateway, halt) = (gateway.clone(), halt.clone());
         sessions.spawn(async move {
             tokio::select! {

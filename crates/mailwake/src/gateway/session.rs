@@ -1,7 +1,7 @@
 //! One session: the client's commands and upstream's replies are carried between the
 //! two sockets, as the state machine in `mail::smtp::session` says.
 
-use super::{Counters, Gateway, MultiRecipient, transmission};
+use super::{Gateway, MultiRecipient, transmission};
 use crate::smtp_io::{
     upstream::{Upstream, UpstreamError},
     wire::{Line, Wire, WireError},
@@ -149,7 +149,7 @@ impl Conversation<'_> {
         self.client.flush(limit).await?;
         let mut reader = DataReader::new(self.gateway.config.limits.message_octets_max);
         self.client.read_content(&mut reader, limit).await?;
-        Counters::add(&self.gateway.counters.messages);
+        self.gateway.counters.messages.increment();
         let content = match reader.finish() {
             Ok(content) => content,
             Err(error) => {

@@ -7,7 +7,7 @@
 //! came of it is on disk before the sender is told.
 
 use super::{
-    Counters, Gateway, Live,
+    Gateway, Live,
     accepted::{self, AcceptedKey},
     outcome::{self, Outcome, Told},
     stamp,
@@ -185,7 +185,7 @@ impl Transmission<'_> {
                 copy::make(plan, &self.live.settings, message_id, now, &mut sealer)
             });
             if tracked.report.safety_net {
-                Counters::add(&self.gateway.counters.safety_nets);
+                self.gateway.counters.safety_nets.increment();
                 error!(%message_id, "a rewrite could not be undone; the original goes out");
             }
             octets += tracked.octets.len();
@@ -199,7 +199,7 @@ impl Transmission<'_> {
     async fn receive(&self, copies: &[Copy<'_>]) -> Result<(), Reply> {
         let receptions: Vec<Event> = copies.iter().map(|copy| self.reception(copy)).collect();
         self.gateway.ends.writer.append(&receptions).await.map(drop).map_err(|error| {
-            Counters::add(&self.gateway.counters.log_refusals);
+            self.gateway.counters.log_refusals.increment();
             error!(%error, "a message was refused because its events cannot be kept");
             Reply::new(452, "4.3.1", "no room to record this message, try again later")
         })
@@ -393,10 +393,10 @@ impl Transmission<'_> {
         let counters = &self.gateway.counters;
         let mut events = Vec::with_capacity(attempts.len());
         for attempt in attempts {
-            Counters::add(match attempt.outcome.is_accepted() {
-                true => &counters.copies_accepted,
-                false => &counters.copies_refused,
-            });
+            match attempt.outcome.is_accepted() {
+                true => counters.copies_accepted.increment(),
+                false => counters.copies_refused.increment(),
+            }
             let occurrence = outcome::occurrence(&attempt.outcome, told);
             if let (Some(message_id), Some(occurrence)) = (attempt.message_id, occurrence) {
                 events.push(stamp::event(message_id, occurrence));
@@ -404,7 +404,7 @@ impl Transmission<'_> {
         }
         if let Err(error) = self.gateway.ends.writer.append(&events).await {
             // Upstream has the mail: refusing it now would only send it twice.
-            Counters::add(&counters.log_refusals);
+            counters.log_refusals.increment();
             error!(%error, transmission_id = %self.transmission_id, "what came of a message cannot be recorded");
         }
         info!(

@@ -1,26 +1,7 @@
 //! What the tracker counts. Every request is counted once more by what was answered, so
 //! the numbers add up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A number that only grows, shared by the threads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// How many there were until now.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn add(&self, number: u64) {
-        self.0.fetch_add(number, Ordering::Relaxed);
-    }
-
-    pub(super) fn increment(&self) {
-        self.add(1);
-    }
-}
+use crate::telemetry::Counter;
 
 /// The tracker's counters, since it started.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ mod request;
 mod worker;
 
 pub use config::{RedirectStatus, TrackerConfig};
-pub use counters::{Counter, Counters};
+pub use counters::Counters;
 
 use crate::event_log::writer::Writer;
 use arc_swap::ArcSwap;

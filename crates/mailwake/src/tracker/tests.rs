@@ -107,7 +107,7 @@ fn an_engagement_is_on_disk_before_its_answer() {
     assert!(events.windows(2).all(|pair| pair[0].timestamp <= pair[1].timestamp));
     let counters = &recording.tracker.counters;
     let counted = [&counters.opens, &counters.initial_opens, &counters.clicks];
-    assert_eq!(counted.map(Counter::get), [1, 1, 1]);
+    assert_eq!(counted.map(crate::telemetry::Counter::get), [1, 1, 1]);
     recording.stop();
 }
 

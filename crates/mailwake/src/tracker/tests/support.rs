@@ -3,7 +3,8 @@
 use crate::{
     event_log::{EventLog, LogConfig, Position, reader::Entry},
     net,
-    tracker::{Counter, Counters, RunError, TrackerConfig, recorder::Log, run_with},
+    telemetry::Counter,
+    tracker::{Counters, RunError, TrackerConfig, recorder::Log, run_with},
 };
 use arc_swap::ArcSwap;
 use std::{
