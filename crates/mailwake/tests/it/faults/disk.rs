@@ -1,8 +1,12 @@
 //! No room for events: mail is refused with 452, so that no message is under way of which
 //! nothing is known; clicks still redirect; and with room again all goes on.
 
-use super::{SEGMENT_BYTES, TARGET, fill_log, last_link, limit_log, send, wait_for_receptions};
-use crate::support::{PATIENCE, http, mailwake::Installation, say, upstream::Upstream, wait_for};
+use super::{
+    SEGMENT_BYTES, TARGET, content, fill_log, last_link, limit_log, send, wait_for_receptions,
+};
+use crate::support::{
+    PATIENCE, http, mailwake::Installation, say, smtp::Session, upstream::Upstream, wait_for,
+};
 use std::{
     fs::{self, File},
     io::Write,
@@ -40,16 +44,18 @@ fn a_full_disk_refuses_mail_until_there_is_room() {
     let upstream = Upstream::start();
     let installation = Installation::new(upstream.port);
     limit_log(&installation, 100);
-    let disk = match SmallDisk::mount(&installation.data(), "6m") {
+    let disk = match SmallDisk::mount(&installation.data(), "32m") {
         Ok(disk) => disk,
         Err(error) => return say(&format!("NOT RUN: full disk: {error}")),
     };
     fill_log(&installation, 100, 1_000, SEGMENT_BYTES - LEFT_OCTETS);
-    fs::remove_file(installation.data().join("log/spare.tmp")).expect("a segment made ahead");
-    // Too little for another segment, and enough for the store to be made.
-    disk.fill("most", SEGMENT_BYTES - (64 << 10));
     let serving = installation.serve();
-    disk.fill("rest", 0);
+    // What is left is the rest of the segment, and the one that was made ahead.
+    let ahead = installation.data().join("log/spare.tmp");
+    wait_for("a segment made ahead", PATIENCE, || {
+        fs::metadata(&ahead).ok().filter(|file| file.len() == SEGMENT_BYTES)
+    });
+    disk.fill();
     let mut acknowledged = send_until_refused(&installation);
     check_full(&installation, &upstream, acknowledged.len());
 
@@ -62,9 +68,12 @@ fn a_full_disk_refuses_mail_until_there_is_room() {
 /// The recipients of all messages that were taken before the first 452.
 fn send_until_refused(installation: &Installation) -> Vec<String> {
     let mut taken = Vec::new();
-    for number in 0..1_000 {
+    let mut session = Session::open(installation.gateway_port).expect("a session");
+    for number in 0..10_000 {
         let recipient = format!("full-{number}@example.com");
-        let reply = send(installation, &recipient);
+        let content = content(&recipient);
+        let reply = session.send("news@shop.example", &recipient, content.as_bytes());
+        let reply = reply.expect("a reply");
         match reply.code {
             250 => taken.push(recipient),
             452 => return taken,
@@ -112,26 +121,18 @@ impl SmallDisk {
         }
     }
 
-    /// Writes a file until so many octets are left.
-    fn fill(&self, name: &str, left: u64) {
-        const BLOCK: usize = 4_096;
-        let mut file = File::create(self.directory.join(name)).expect("a file");
-        while self.free() > left {
-            if file.write_all(&[1; BLOCK]).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn free(&self) -> u64 {
-        let state = rustix::fs::statvfs(&self.directory).expect("state of a file system");
-        state.f_bavail * state.f_frsize
+    /// Writes a file until nothing is left.
+    fn fill(&self) {
+        let mut file = File::create(self.filler()).expect("a file");
+        while file.write_all(&[1; 4_096]).is_ok() {}
     }
 
     fn make_room(&self) {
-        for name in ["most", "rest"] {
-            fs::remove_file(self.directory.join(name)).expect("a file that is there");
-        }
+        fs::remove_file(self.filler()).expect("a file that is there");
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.directory.join("filler")
     }
 }
 
