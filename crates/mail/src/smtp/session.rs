@@ -95,12 +95,14 @@ impl Session {
     /// Takes a command line, without its CRLF.
     pub fn command(&mut self, line: &[u8]) -> Step {
         let step = self.decide(line);
-        if let Step::Answer(reply) = &step
-            && !reply.is_positive()
-        {
-            return self.refused(step);
+        match &step {
+            // RFC 5321 §4.5.3.1.10: a recipient too many is no error of the client, who
+            // sends the rest in another transaction.
+            Step::Answer(reply) if !reply.is_positive() && !reply.is_transient() => {
+                self.refused(step)
+            }
+            _ => step,
         }
-        step
     }
 
     /// Takes a line that is no command: too long, or with a bare CR or LF.
