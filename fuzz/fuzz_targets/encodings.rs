@@ -1,0 +1,118 @@
+//! Transfer encodings: a body whose edits were encoded decodes to the edited content,
+//! lines that no edit touches keep their octets, and edits of plain text that the line
+//! limit allows leave no line over it.
+
+#![no_main]
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use mail::message::{
+    content_type::TransferEncoding,
+    edit::{Edit, EditList},
+    encoding::{LineEnd, LineLimit, decode, encode_edits},
+};
+
+/// RFC 5322 §2.1.1.
+const LINE_MAX: usize = 998;
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    encoding: Encoding,
+    has_crlf: bool,
+    edits: Vec<(u8, u8, &'a [u8])>,
+    body: &'a [u8],
+}
+
+#[derive(Debug, Clone, Copy, Arbitrary)]
+enum Encoding {
+    QuotedPrintable,
+    Base64,
+    EightBit,
+}
+
+fuzz_target!(|input: Input<'_>| {
+    let line_end = if input.has_crlf { LineEnd::CrLf } else { LineEnd::Lf };
+    match input.encoding {
+        Encoding::QuotedPrintable => {
+            check(&input, TransferEncoding::QuotedPrintable, line_end);
+        }
+        Encoding::Base64 => check(&input, TransferEncoding::Base64, line_end),
+        Encoding::EightBit => check_line_limit(&input),
+    }
+});
+
+fn check(input: &Input<'_>, encoding: TransferEncoding, line_end: LineEnd) {
+    let body = input.body;
+    let Ok(decoded) = decode(body, encoding) else { return };
+    let edits = edits(&input.edits, decoded.len());
+    let encoded = encode_edits(body, &decoded, encoding, &edits, line_end);
+    let edited = encoded.apply(body);
+    let read_back = decode(&edited, encoding).expect("what is encoded can be decoded");
+    assert_eq!(read_back, edits.apply(&decoded));
+    assert!(encoded.is_undone_to(body, &edited));
+    if encoding == TransferEncoding::QuotedPrintable {
+        check_untouched_lines(body, &edits, &encoded);
+    }
+}
+
+/// Each line of the body that is encoded anew holds an edit, or a part of one.
+fn check_untouched_lines(body: &[u8], edits: &EditList, encoded: &EditList) {
+    let decoded_len = |end: usize| {
+        let decoded = decode(&body[..end], TransferEncoding::QuotedPrintable);
+        decoded.map_or(0, |decoded| decoded.len())
+    };
+    for Edit { range, .. } in encoded.as_slice() {
+        let mut line_start = range.start;
+        for line in body[range.clone()].split_inclusive(|octet| *octet == b'\n') {
+            let line_end = line_start + line.len();
+            let (from, to) = (decoded_len(line_start), decoded_len(line_end));
+            let is_here = |edit: &Edit| edit.range.start <= to && from <= edit.range.end;
+            assert!(edits.as_slice().iter().any(is_here), "{line:?} at {line_start}");
+            line_start = line_end;
+        }
+    }
+}
+
+fn check_line_limit(input: &Input<'_>) {
+    let text = expanded(input.body);
+    let edits = edits(&input.edits, text.len());
+    let mut limit = LineLimit::new(&text);
+    let mut allowed = EditList::new(text.len());
+    for Edit { range, replacement } in edits.as_slice() {
+        let edit = Edit { range: range.clone(), replacement: expanded(replacement) };
+        if limit.allows(&edit, 0) {
+            allowed.push(edit).expect("the edits are in order");
+        }
+    }
+    if longest_line(&text) <= LINE_MAX {
+        assert!(longest_line(&allowed.apply(&text)) <= LINE_MAX);
+    }
+}
+
+/// Octets above ASCII stand for runs, so that a short input makes a long line.
+fn expanded(octets: &[u8]) -> Vec<u8> {
+    let run = |octet: &u8| match octet {
+        0x80.. => vec![b'x'; usize::from(octet - 0x7F) * 4],
+        _ => vec![*octet],
+    };
+    octets.iter().flat_map(run).collect()
+}
+
+fn longest_line(text: &[u8]) -> usize {
+    let visible = |line: &[u8]| line.strip_suffix(b"\r").unwrap_or(line).len();
+    text.split(|octet| *octet == b'\n').map(visible).max().unwrap_or(0)
+}
+
+/// Edits in order, made of what is skipped, what is taken out and what comes in.
+fn edits(input: &[(u8, u8, &[u8])], len: usize) -> EditList {
+    let mut edits = EditList::new(len);
+    let mut position = 0;
+    for (skipped, taken, replacement) in input {
+        let start = (position + usize::from(*skipped)).min(len);
+        let end = (start + usize::from(*taken)).min(len);
+        let edit = Edit { range: start..end, replacement: replacement.to_vec() };
+        edits.push(edit).expect("the edits are in order");
+        position = end;
+    }
+    edits
+}

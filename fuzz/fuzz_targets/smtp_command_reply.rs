@@ -1,0 +1,99 @@
+//! A session between a client and an upstream that say anything. A model that knows
+//! only which commands upstream accepted says when content may be taken.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mail::smtp::{
+    command::Command,
+    extensions,
+    reply::{LINES_MAX, Reply, ReplyParser},
+    session::{Limits, Session, Step, Transaction},
+};
+
+const LIMITS: Limits = Limits { message_octets_max: 1000, recipients_max: 3, errors_max: 20 };
+
+/// What upstream has accepted, as far as a listener at the wire can tell.
+#[derive(Debug, Default)]
+struct Model {
+    has_mail: bool,
+    recipients: Vec<Vec<u8>>,
+}
+
+// Lines go in turn to the session and to the parser of replies.
+fuzz_target!(|input: &[u8]| {
+    let Some((&first, stream)) = input.split_first() else { return };
+    let mut session = Session::new(LIMITS, first & 1 == 1);
+    let mut model = Model::default();
+    let mut parser = ReplyParser::default();
+    let mut lines = stream.split(|octet| *octet == b'\n');
+    while let Some(line) = lines.next() {
+        match session.command(line) {
+            Step::Pass => {
+                let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
+                model.passed(line, &reply);
+                let told = session.upstream_replied(reply.clone());
+                assert_eq!(told.code(), reply.code());
+            }
+            Step::Answer(reply) => check_reply(&reply),
+            Step::TakeContent(reply, transaction) => {
+                check_reply(&reply);
+                assert_eq!(reply.code(), 354);
+                model.take_content(&transaction);
+                assert!(!session.is_in_transaction());
+            }
+            Step::End(reply) => return check_reply(&reply),
+            Step::PassAndEnd => return,
+        }
+        assert_eq!(session.is_in_transaction(), model.has_mail);
+    }
+});
+
+impl Model {
+    fn passed(&mut self, line: &[u8], reply: &Reply) {
+        match Command::parse(line) {
+            Command::Rset => *self = Self::default(),
+            _ if !reply.is_positive() => {}
+            Command::Helo | Command::Ehlo => *self = Self::default(),
+            Command::Mail(_) => *self = Self { has_mail: true, recipients: Vec::new() },
+            Command::Rcpt(_) => self.recipients.push(line.to_vec()),
+            _ => {}
+        }
+    }
+
+    fn take_content(&mut self, transaction: &Transaction) {
+        assert!(self.has_mail && !self.recipients.is_empty());
+        let lines: Vec<_> = transaction.recipients.iter().map(|known| &known.line).collect();
+        assert_eq!(lines, self.recipients.iter().collect::<Vec<_>>());
+        assert!(lines.len() <= LIMITS.recipients_max);
+        *self = Self::default();
+    }
+}
+
+fn next_reply<'a>(
+    parser: &mut ReplyParser,
+    lines: &mut impl Iterator<Item = &'a [u8]>,
+) -> Option<Reply> {
+    for line in lines {
+        if let Some(reply) = parser.line(line).ok()? {
+            assert!((200..600).contains(&reply.code()));
+            assert!(reply.lines().count() <= LINES_MAX);
+            reply.text();
+            extensions::is_offered(&reply, "SIZE");
+            check_reply(&extensions::offer(&reply, LIMITS.message_octets_max));
+            return Some(reply);
+        }
+    }
+    None
+}
+
+/// A reply of our own can be read by the parser, whatever went into it.
+fn check_reply(reply: &Reply) {
+    let mut parser = ReplyParser::default();
+    let mut lines = reply.octets().split_inclusive(|octet| *octet == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        let line = line.strip_suffix(b"\r\n").expect("a line ends in CRLF");
+        let parsed = parser.line(line).expect("a reply of our own is one");
+        assert_eq!(parsed.is_some(), lines.peek().is_none());
+    }
+}

@@ -1,0 +1,68 @@
+//! Content of DATA: in pieces or at once it gives the same, nothing bare gets through,
+//! and what is stuffed with dots for the wire is read back as it was.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mail::smtp::data::{DataError, DataReader, DotStuffer};
+
+const OCTETS_MAX: usize = 1024;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&first, wire)) = input.split_first() else { return };
+    let piece_len = usize::from(first % 32) + 1;
+    let (content, taken) = read(wire, wire.len().max(1));
+    let (in_pieces, taken_in_pieces) = read(wire, piece_len);
+    assert_eq!((&content, taken), (&in_pieces, taken_in_pieces));
+    if let Some(Ok(content)) = content {
+        check_line_ends(&content);
+        assert!(content.len() <= OCTETS_MAX);
+        assert!(wire[..taken].ends_with(b".\r\n"));
+    }
+    check_stuffing(wire, piece_len);
+});
+
+/// The content, if its end was found, and how much of the wire belongs to it.
+fn read(wire: &[u8], piece_len: usize) -> (Option<Result<Vec<u8>, DataError>>, usize) {
+    let mut reader = DataReader::new(OCTETS_MAX);
+    let mut taken = 0;
+    for piece in wire.chunks(piece_len) {
+        let of_piece = reader.take(piece);
+        taken += of_piece;
+        if reader.is_done() {
+            return (Some(reader.finish()), taken);
+        }
+        assert_eq!(of_piece, piece.len());
+    }
+    (None, taken)
+}
+
+/// RFC 5321 §2.3.8: CR and LF only as CRLF.
+fn check_line_ends(content: &[u8]) {
+    for (at, octet) in content.iter().enumerate() {
+        match octet {
+            b'\r' => assert_eq!(content.get(at + 1), Some(&b'\n')),
+            b'\n' => assert!(at > 0 && content[at - 1] == b'\r'),
+            _ => {}
+        }
+    }
+}
+
+fn check_stuffing(content: &[u8], piece_len: usize) {
+    let mut stuffer = DotStuffer::default();
+    let mut wire = Vec::new();
+    for piece in content.chunks(piece_len) {
+        stuffer.push(piece, &mut wire);
+    }
+    stuffer.finish(&mut wire);
+    let mut reader = DataReader::new(wire.len());
+    let taken = reader.take(&wire);
+    let is_done = reader.is_done();
+    // With a bare CR or LF in it there may be an end before the end; the reader refuses it.
+    if let Ok(read_back) = reader.finish() {
+        assert!(is_done && taken == wire.len());
+        let missing: &[u8] =
+            if content.is_empty() || content.ends_with(b"\r\n") { b"" } else { b"\r\n" };
+        assert_eq!(read_back, [content, missing].concat());
+    }
+}

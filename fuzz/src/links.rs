@@ -1,0 +1,42 @@
+//! Links for a copy, each with a mark by which it is found again.
+
+use std::collections::BTreeMap;
+use tracking::rewrite::Links;
+
+/// What every link of [`MarkedLinks`] begins with.
+pub const MARK: &str = "https://t.example/Xq7-";
+
+/// How the URL of a pixel goes on behind the mark.
+pub const PIXEL_URL: &str = "pixel";
+
+/// Gives a URL for every link, and remembers what was asked for.
+#[derive(Debug, Default)]
+pub struct MarkedLinks {
+    /// The targets by the index of their link.
+    pub targets: BTreeMap<u32, String>,
+    /// How many pixels were asked for.
+    pub pixels: usize,
+}
+
+/// The URL that stands in for the link of this index. It holds what must be escaped in
+/// an attribute.
+pub fn click_url(link_index: u32) -> String {
+    format!("{MARK}{link_index}?a&b")
+}
+
+impl Links for MarkedLinks {
+    fn click(&mut self, target_url: &str, link_index: u32) -> Option<String> {
+        let before = self.targets.insert(link_index, target_url.to_owned());
+        assert_eq!(before, None, "an index for each link");
+        Some(click_url(link_index))
+    }
+
+    fn open(&mut self) -> Option<String> {
+        self.pixels += 1;
+        Some(format!("{MARK}{PIXEL_URL}"))
+    }
+
+    fn initial_open(&mut self) -> Option<String> {
+        self.open()
+    }
+}
