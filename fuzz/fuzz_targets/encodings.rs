@@ -57,20 +57,27 @@ fn check(input: &Input<'_>, encoding: TransferEncoding, line_end: LineEnd) {
 
 /// Each line of the body that is encoded anew holds an edit, or a part of one.
 fn check_untouched_lines(body: &[u8], edits: &EditList, encoded: &EditList) {
-    let decoded_len = |end: usize| {
-        let decoded = decode(&body[..end], TransferEncoding::QuotedPrintable);
-        decoded.map_or(0, |decoded| decoded.len())
-    };
+    let mut edits = edits.as_slice().iter().peekable();
+    let (mut position, mut start) = (0, 0);
     for Edit { range, .. } in encoded.as_slice() {
-        let mut line_start = range.start;
+        start += decoded_len(&body[position..range.start]);
+        position = range.start;
+        let mut from = start;
         for line in body[range.clone()].split_inclusive(|octet| *octet == b'\n') {
-            let line_end = line_start + line.len();
-            let (from, to) = (decoded_len(line_start), decoded_len(line_end));
-            let is_here = |edit: &Edit| edit.range.start <= to && from <= edit.range.end;
-            assert!(edits.as_slice().iter().any(is_here), "{line:?} at {line_start}");
-            line_start = line_end;
+            let to = from + decoded_len(line);
+            // An edit that cuts a CRLF in two joins its line and the next.
+            while edits.next_if(|edit| edit.range.end + 1 < from).is_some() {}
+            let is_touched = edits.peek().is_some_and(|edit| edit.range.start <= to);
+            assert!(is_touched, "{line:?} at {from} of the content");
+            from = to;
         }
     }
+}
+
+/// An escape never spans lines, so a stretch of whole lines decodes by itself.
+fn decoded_len(lines: &[u8]) -> usize {
+    let decoded = decode(lines, TransferEncoding::QuotedPrintable);
+    decoded.map_or(0, |decoded| decoded.len())
 }
 
 fn check_line_limit(input: &Input<'_>) {
