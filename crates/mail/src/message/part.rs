@@ -221,11 +221,13 @@ impl Splitter<'_> {
     }
 
     /// Ends the part whose body is being passed, and all multiparts from a level on.
-    fn finish(&mut self, level: usize, end: usize) {
-        let inner = self.open.drain(level..).map(|open| open.part);
-        for index in inner.chain(self.current.take()) {
+    fn finish(&mut self, level: usize, mut end: usize) {
+        let around = self.open.drain(level..).rev().map(|open| open.part);
+        for index in self.current.take().into_iter().chain(around) {
             let part = &mut self.parts[index];
-            let end = end.max(part.header.start);
+            // The line break before the delimiter ends the line before a part of no
+            // octets. That part still stands in all that is around it.
+            end = end.max(part.header.start);
             if end < part.body.start {
                 // The delimiter has taken the blank line, or more.
                 part.has_blank_line = false;

@@ -90,6 +90,17 @@ fn outer_delimiter_ends_an_unclosed_inner_multipart() {
 }
 
 #[test]
+fn part_of_no_octets_stands_in_its_multipart() {
+    let message = format!(
+        "{MIXED}--b\r\nContent-Type: multipart/related; boundary=bb\r\n\r\n--bb\r\n--b--\r\n"
+    );
+    let tree = split(message.as_bytes()).expect("within the limits");
+    let [_, outer, inner] = tree.parts() else { panic!("{tree:?}") };
+    assert!(inner.header.is_empty() && inner.body.is_empty());
+    assert_eq!(inner.body.end, outer.body.end);
+}
+
+#[test]
 fn delimiter_ends_a_header_without_blank_line() {
     check(
         &format!(
