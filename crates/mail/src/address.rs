@@ -18,7 +18,8 @@ pub fn path_end(argument: &str) -> usize {
             _ => {}
         }
     }
-    argument.len()
+    // A quote that is never closed quotes nothing.
+    argument.find('>').map_or(argument.len(), |at| at + 1)
 }
 
 /// The mailbox of a path: without brackets and without a source route, which

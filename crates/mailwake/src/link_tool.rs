@@ -90,7 +90,7 @@ struct EncodeArgs {
     )]
     target_link_url: String,
     /// The message: 20 lower-case hexadecimal characters; any text with --legacy.
-    #[arg(long, alias = "message_id", value_name = "ID", default_value = "00000000000000000000")]
+    #[arg(long, alias = "message_id", value_name = "ID", default_value = "0000123456789abcdef0")]
     message_id: String,
     /// Make a link of the Go reference.
     #[arg(long)]
@@ -253,18 +253,21 @@ struct ReadLink {
 
 impl ReadLink {
     /// The line that names the flags of `encode`, as the Go reference's tool prints it.
+    /// A flag without a value is left out, so that the line can be used as it is.
     fn flags(&self) -> String {
         let Self { tracking_url, says, .. } = self;
         // The reference prints the base without its final slash.
         let base = tracking_url.as_str().trim_end_matches('/');
-        format!(
-            "Equivalent to encode -tracking_url {base} -rcpt_to {} -action {} -target_link_url {} \
-             -message_id {}",
-            says.rcpt,
-            Action::name(&says.act),
-            says.t_url,
-            says.msg_id
-        )
+        let flags = [
+            ("tracking_url", base),
+            ("rcpt_to", &says.rcpt),
+            ("action", Action::name(&says.act)),
+            ("target_link_url", &says.t_url),
+            ("message_id", &says.msg_id),
+        ];
+        let given = flags.iter().filter(|(_, value)| !value.is_empty());
+        let given: Vec<_> = given.map(|(name, value)| format!("-{name} {value}")).collect();
+        format!("Equivalent to encode {}", given.join(" "))
     }
 }
 

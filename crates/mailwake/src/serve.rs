@@ -12,6 +12,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail};
 use arc_swap::ArcSwap;
+use rustix::fs::Mode;
 use std::{
     fs,
     net::SocketAddr,
@@ -53,6 +54,8 @@ impl Roles {
 pub fn run(path: &Path, roles: Roles) -> Result<()> {
     let config = Config::load(path)?;
     telemetry::start(config.telemetry);
+    // Logs and stores hold addresses: what mailwake writes, nobody else reads.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
     let keys = config.keys.load()?;
     match net::raise_open_files_limit() {
         Ok(_) => {}
@@ -129,7 +132,14 @@ impl Server {
             server.log = Some(log);
         }
         if roles.store {
-            server.start_store(config)?;
+            match server.start_store(config) {
+                // Mail and clicks do not wait for a store that is broken: the event log
+                // keeps what it has missed, up to its quota.
+                Err(error) if roles.produces() => {
+                    error!("store is not running, events stay in the event log: {error:#}");
+                }
+                started => started?,
+            }
         }
         if let (true, Some(tracker)) = (roles.tracker, &config.tracker) {
             server.start_tracker(tracker)?;
@@ -170,11 +180,18 @@ impl Server {
                 return;
             }
         };
-        self.keys.store(keys.clone());
-        if let (Some(live), Some(settings)) = (&self.live, settings) {
+        let old = self.keys.swap(keys.clone());
+        for key in old.keys().iter().filter(|key| !keys.has_same(key)) {
+            warn!(
+                key = key.id(),
+                "the key ring lost this key: links it has sealed are unknown now"
+            );
+        }
+        if let Some(live) = &self.live {
+            let settings = settings.unwrap_or_else(|| live.load().settings.clone());
             live.store(Arc::new(Live { settings, keys }));
         }
-        info!("engagement settings and keys were reloaded");
+        info!("engagement settings and keys were reloaded; other changes need a restart");
     }
 
     /// Writes what the parts have counted to the log (`docs/events.md`).
@@ -220,9 +237,17 @@ impl Server {
             None => Reader::open(directory, cursor.position())?,
         };
         let store = Store::open(&config.store_directory, config.store.clone())?;
-        let shutdown = self.consumers.clone();
-        self.store = Some(spawn("store", self.consumers.clone(), move || {
-            Ok(feeders::store::run(reader, cursor, store, &shutdown)?)
+        let (shutdown, is_alone) = (self.consumers.clone(), self.log.is_none());
+        let over = if is_alone { shutdown.clone() } else { CancellationToken::new() };
+        self.store = Some(spawn("store", over, move || {
+            match feeders::store::run(reader, cursor, store, &shutdown) {
+                // As above: the producers go on.
+                Err(error) if !is_alone => {
+                    error!("store has stopped, events stay in the event log: {error}");
+                    Ok(())
+                }
+                ended => Ok(ended?),
+            }
         })?);
         Ok(())
     }

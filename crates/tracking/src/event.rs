@@ -113,6 +113,18 @@ pub struct Click {
 }
 
 impl Occurrence {
+    /// The name of every type.
+    pub const TYPE_NAMES: [&'static str; 8] = [
+        "reception",
+        "injection",
+        "delay",
+        "bounce",
+        "policy_rejection",
+        "open",
+        "initial_open",
+        "click",
+    ];
+
     /// The type's name, as it stands in the stored form and in every report.
     pub fn type_name(&self) -> &'static str {
         match self {

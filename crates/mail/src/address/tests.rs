@@ -21,6 +21,7 @@ fn quoted_bracket_ends_nothing() {
 fn unclosed_path_ends_with_the_line() {
     check("<a@b.example", 12, "a@b.example");
     check("<\"a>", 4, "\"a");
+    check("<a\"b@c.example> X=1", 15, "a\"b@c.example");
     check("", 0, "");
 }
 

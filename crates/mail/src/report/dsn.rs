@@ -3,6 +3,10 @@
 
 use crate::message::header;
 
+/// Longest text of a server that a notification repeats: with it, a line stays below
+/// the 998 octets of RFC 5322 §2.1.1.
+const DIAGNOSTIC_CHARACTERS_MAX: usize = 200;
+
 /// What a notification is about.
 #[derive(Debug, Clone)]
 pub struct Notification<'a> {
@@ -38,7 +42,10 @@ impl Failure {
         let status = if is_status(first_word) { first_word } else { "5.0.0" };
         Self {
             recipient: one_line(recipient),
-            diagnostic: one_line(&format!("{code} {text}")),
+            diagnostic: one_line(&format!("{code} {text}"))
+                .chars()
+                .take(DIAGNOSTIC_CHARACTERS_MAX)
+                .collect(),
             status: status.into(),
         }
     }

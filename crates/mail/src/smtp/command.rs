@@ -44,12 +44,8 @@ impl<'l> Envelope<'l> {
 }
 
 impl<'l> Command<'l> {
-    /// Reads a command line. A line that is no UTF-8 (RFC 6531 §3.3 allows nothing
-    /// else) gives `Other` with what can be read of its verb.
-    pub fn parse(line: &'l [u8]) -> Self {
-        let Ok(line) = std::str::from_utf8(line) else {
-            return Self::Other(verb_of(&String::from_utf8_lossy(line)));
-        };
+    /// Reads a command line.
+    pub fn parse(line: &'l str) -> Self {
         match verb_of(line).as_str() {
             "HELO" => Self::Helo,
             "EHLO" => Self::Ehlo,

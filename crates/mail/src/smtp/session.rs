@@ -43,7 +43,7 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvelopeLine {
     /// The whole line without its CRLF, with all parameters.
-    pub line: Vec<u8>,
+    pub line: String,
     /// The mailbox without angle brackets.
     pub mailbox: String,
 }
@@ -128,11 +128,14 @@ impl Session {
                 self.transaction = Some(Transaction { reverse_path, recipients: Vec::new() });
             }
             Some(Pending::Recipient(recipient)) if reply.is_positive() => {
-                if let Some(transaction) = &mut self.transaction {
+                // A recipient who is named twice gets one copy, as from any MTA.
+                if let Some(transaction) = &mut self.transaction
+                    && !transaction.recipients.contains(&recipient)
+                {
                     transaction.recipients.push(recipient);
                 }
             }
-            Some(Pending::Reset) => self.transaction = None,
+            Some(Pending::Reset) if reply.is_positive() => self.transaction = None,
             _ => {}
         }
         reply
@@ -144,7 +147,12 @@ impl Session {
     }
 
     fn decide(&mut self, line: &[u8]) -> Step {
-        match Command::parse(line) {
+        // RFC 6531 §3.3 allows nothing else. Were such a line passed on, upstream might
+        // take it for a RCPT of which the session knows nothing.
+        let Ok(text) = std::str::from_utf8(line) else {
+            return answer(501, "5.5.2", "command line is not UTF-8");
+        };
+        match Command::parse(text) {
             Command::Helo => self.pass(Pending::Greeting { is_extended: false }),
             Command::Ehlo => self.pass(Pending::Greeting { is_extended: true }),
             Command::Quit => {
@@ -158,7 +166,7 @@ impl Session {
                     Some(size) if self.is_too_large(size) => {
                         answer(552, "5.3.4", "message size exceeds the limit of this gateway")
                     }
-                    _ => self.pass(Pending::Mail(envelope_line(line, envelope.path))),
+                    _ => self.pass(Pending::Mail(envelope_line(text, envelope.path))),
                 }
             }
             Command::Rcpt(envelope) => match &self.transaction {
@@ -166,7 +174,7 @@ impl Session {
                 Some(transaction) if transaction.recipients.len() >= self.recipients_max() => {
                     answer(452, "4.5.3", "too many recipients in one message")
                 }
-                Some(_) => self.pass(Pending::Recipient(envelope_line(line, envelope.path))),
+                Some(_) => self.pass(Pending::Recipient(envelope_line(text, envelope.path))),
             },
             Command::Data => match self.transaction.take_if(|open| !open.recipients.is_empty()) {
                 Some(transaction) => Step::TakeContent(
@@ -211,8 +219,8 @@ fn answer(code: u16, enhanced_status: &str, text: &str) -> Step {
     Step::Answer(Reply::new(code, enhanced_status, text))
 }
 
-fn envelope_line(line: &[u8], mailbox: &str) -> EnvelopeLine {
-    EnvelopeLine { line: line.to_vec(), mailbox: mailbox.into() }
+fn envelope_line(line: &str, mailbox: &str) -> EnvelopeLine {
+    EnvelopeLine { line: line.into(), mailbox: mailbox.into() }
 }
 
 #[cfg(test)]

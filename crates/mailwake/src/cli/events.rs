@@ -31,7 +31,7 @@ pub(super) struct EventsArgs {
     #[arg(long)]
     follow: bool,
     /// Only events of this type, such as open, click or injection.
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = Occurrence::TYPE_NAMES)]
     type_name: Option<String>,
     /// Only events of this message.
     #[arg(long, value_name = "ID")]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use std::{
     fs::{self, File, Permissions},
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 use tracking::token::key::{KeyRing, KeyState, SECRET_OCTETS};
@@ -53,16 +53,15 @@ pub(crate) fn load(path: &Path) -> Result<KeyRing> {
 fn rotate(path: &Path) -> Result<()> {
     let mut ring = load(path)?;
     let id = ring.rotate(secret()?, &today())?;
-    let permissions = fs::metadata(path)?.permissions();
-    replace(path, &ring.to_text(), permissions)
-        .with_context(|| format!("write key ring {}", path.display()))?;
+    replace(path, &ring.to_text()).with_context(|| format!("write key ring {}", path.display()))?;
     writeln!(io::stdout(), "key {id} seals from now on; mailwake learns of it by SIGHUP")?;
     Ok(())
 }
 
 /// Writes the file anew, whole or not at all: a ring that was cut off would make links
 /// that are in the mail unreadable.
-fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<()> {
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let old = fs::metadata(path)?;
     let fresh = path.with_extension("new");
     if fresh.exists() {
         fs::remove_file(&fresh)?;
@@ -70,9 +69,12 @@ fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<()> 
     let mut file = File::create_new(&fresh)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(text.as_bytes())?;
-    file.set_permissions(permissions)?;
+    // Who could read the ring can read it still, also when root has rotated it.
+    fchown(&file, Some(old.uid()), Some(old.gid()))?;
+    file.set_permissions(old.permissions())?;
     file.sync_all()?;
-    fs::rename(&fresh, path)
+    fs::rename(&fresh, path)?;
+    File::open(path.parent().filter(|folder| *folder != "").unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn list(path: &Path) -> Result<()> {

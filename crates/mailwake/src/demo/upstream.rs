@@ -73,7 +73,7 @@ async fn serve(stream: TcpStream, mails: &SyncSender<Arrived>) -> Result<(), Wir
         let Line::Whole(line) = client.read_line(4_096, LIMIT).await? else {
             return Ok(());
         };
-        let reply = match Command::parse(&line) {
+        let reply = match Command::parse(&String::from_utf8_lossy(&line)) {
             Command::Ehlo => Reply::of_lines(250, ["demo.example", "8BITMIME", "SIZE 26214400"]),
             Command::Rcpt(envelope) => {
                 recipients.push(envelope.path.into());

@@ -6,7 +6,7 @@
 use crate::event_log::Position;
 use crate::event_log::cursor::{Cursor, CursorError};
 use crate::event_log::reader::{self, Entry, ReadError, Reader};
-use crate::stores::sqlite::{LogEntry, Store, StoreConfig, StoreError};
+use crate::stores::sqlite::{LogEntry, Store, StoreConfig, StoreError, StoreReader};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use std::{future, io};
@@ -37,8 +37,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub enum FeedError {
     /// The store was filled from another log, or from one that lost its end.
     #[error(
-        "feed store: it has events up to position {applied}, but the event log ends at {durable}; \
-         rebuild it from this log, or bring back the log that belongs to it"
+        "feed store: it has events up to position {applied}, but the event log ends at {durable}: \
+         it belongs to another log; bring that log back, or move the store away, or give its \
+         counts up with: mailwake rebuild --allow-partial"
     )]
     StoreAhead {
         /// How far the store was filled.
@@ -129,8 +130,8 @@ pub struct Rebuilt {
 }
 
 /// Makes the store in `store_directory` anew from the log. Refuses while another process
-/// writes the store, and when the log does not reach back to its beginning, unless a
-/// store without that part `allow_partial`.
+/// writes the store, and when the log does not have all that the store has counted, unless
+/// a store without that part will do: `allow_partial`.
 pub fn rebuild(
     log_directory: &Path,
     store_directory: &Path,
@@ -142,6 +143,12 @@ pub fn rebuild(
         return Err(FeedError::Partial { first });
     }
     let mut reader = Reader::open(log_directory, first)?;
+    let durable = reader.durable()?;
+    let applied =
+        Position(StoreReader::open(store_directory).and_then(|old| old.applied()).unwrap_or(0));
+    if durable < applied && !allow_partial {
+        return Err(FeedError::StoreAhead { applied, durable });
+    }
     let mut store = Store::open_anew(store_directory, config)?;
     let mut rebuilt = Rebuilt::default();
     let mut batch = Vec::new();

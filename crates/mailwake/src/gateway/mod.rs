@@ -23,6 +23,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 use tracking::{copy::Settings, token::key::KeyRing};
 
+/// How long the gateway waits when the system does not let it accept a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
 /// How the gateway works. It is read once, when the gateway starts.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
@@ -136,7 +139,7 @@ pub async fn run(
                 Err(error) => {
                     // Out of file descriptors, as a rule: sessions that end free some.
                     warn!(%error, "a connection could not be accepted");
-                    tokio::task::yield_now().await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             },

@@ -7,6 +7,9 @@ use tracking::{
     event::{Occurrence, UpstreamReply},
 };
 
+/// Characters of a reply that an event carries.
+const REASON_CHARACTERS_MAX: usize = 1_000;
+
 /// What came of the copy for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -148,7 +151,7 @@ pub(super) fn occurrence(outcome: &Outcome, told: &Told) -> Option<Occurrence> {
 }
 
 fn upstream_reply(reply: &Reply) -> UpstreamReply {
-    let raw_reason = reply.text();
+    let raw_reason: String = reply.text().chars().take(REASON_CHARACTERS_MAX).collect();
     let queue_id = queue_id(&raw_reason).filter(|_| reply.is_positive()).map(str::to_owned);
     UpstreamReply { error_code: reply.code(), raw_reason, queue_id }
 }

@@ -153,9 +153,10 @@ impl Conversation<'_> {
         let content = match reader.finish() {
             Ok(content) => content,
             Err(error) => {
-                // Upstream still waits for the DATA of this transaction.
-                self.upstream.exchange(b"RSET").await?;
-                return Ok((refusal(error), Next::Command));
+                // Upstream still waits for the DATA of this transaction. If it is gone, the
+                // sender is to know all the same that the message will never be taken.
+                let is_reset = self.upstream.exchange(b"RSET").await.is_ok();
+                return Ok((refusal(error), if is_reset { Next::Command } else { Next::End }));
             }
         };
         let verdict =

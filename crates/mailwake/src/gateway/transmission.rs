@@ -37,6 +37,9 @@ use tracking::{
 /// covers many recipients of a small message, and a large one is in memory once.
 const AHEAD_OCTETS: usize = 1 << 20;
 
+/// Events that are given to the log at once.
+const EVENTS_AT_ONCE: usize = 500;
+
 /// A message above this is rewritten where it holds up no other session.
 const INLINE_OCTETS_MAX: usize = 256 * 1024;
 
@@ -177,6 +180,7 @@ impl Transmission<'_> {
         let mut copies = Vec::new();
         let mut octets = 0;
         while octets < AHEAD_OCTETS
+            && copies.len() < EVENTS_AT_ONCE
             && let Some(recipient) = recipients.pop()
         {
             let now = stamp::now();
@@ -243,8 +247,8 @@ impl Transmission<'_> {
                 self.send_content(&copy.tracked.octets).await
             }
             recipients => {
-                let rcpt = &recipients[copy.recipient].line;
-                self.send_apart(&transaction.reverse_path.line, rcpt, &copy.tracked.octets).await
+                let (mail, rcpt) = (&transaction.reverse_path, &recipients[copy.recipient]);
+                self.send_apart(&mail.line, &rcpt.line, &copy.tracked.octets).await
             }
         };
         match sent {
@@ -260,8 +264,8 @@ impl Transmission<'_> {
     /// refuses, or the last.
     async fn send_apart(
         &mut self,
-        mail: &[u8],
-        rcpt: &[u8],
+        mail: &str,
+        rcpt: &str,
         content: &[u8],
     ) -> Result<Reply, UpstreamError> {
         if self.is_open {
@@ -269,7 +273,7 @@ impl Transmission<'_> {
             self.is_open = false;
         }
         for line in [mail, rcpt] {
-            let reply = self.upstream.exchange(line).await?;
+            let reply = self.upstream.exchange(line.as_bytes()).await?;
             if !reply.is_positive() {
                 self.reset().await;
                 return Ok(reply);
@@ -316,17 +320,20 @@ impl Transmission<'_> {
             },
             told => told,
         };
-        if matches!(told, Told::Deferred(_)) && outcomes.iter().any(Outcome::is_accepted) {
+        let memory = &self.gateway.ends.accepted;
+        let kept = if matches!(told, Told::Deferred(_)) {
             let keys = keys.unwrap_or_else(|| accepted::keys(self.transaction, self.content));
-            let accepted: Vec<AcceptedKey> = outcomes
-                .iter()
-                .zip(keys)
-                .filter_map(|(outcome, key)| outcome.is_accepted().then_some(key))
-                .collect();
-            if let Err(error) = self.gateway.ends.accepted.remember(&accepted, stamp::now()) {
-                // Told to come again all the same: a second copy is better than none.
-                error!(%error, "who accepted a message cannot be remembered");
-            }
+            let keys = keys_of(&keys, outcomes, Outcome::is_accepted);
+            tokio::task::block_in_place(|| memory.remember(&keys, stamp::now()))
+        } else {
+            // The message has come to its end: the same one, sent anew, is another one.
+            let keys = keys.unwrap_or_default();
+            let keys = keys_of(&keys, outcomes, |outcome| *outcome == Outcome::AcceptedBefore);
+            tokio::task::block_in_place(|| memory.forget(&keys))
+        };
+        if let Err(error) = kept {
+            // The sender is told the same: a second copy is better than none.
+            error!(%error, "who accepted a message cannot be remembered");
         }
         told
     }
@@ -354,7 +361,7 @@ impl Transmission<'_> {
             original: self.content,
         });
         let rcpt = format!("RCPT TO:<{reverse_path}>");
-        let sent = self.send_apart(b"MAIL FROM:<>", rcpt.as_bytes(), &notification).await;
+        let sent = self.send_apart("MAIL FROM:<>", &rcpt, &notification).await;
         match sent {
             Ok(reply) if reply.is_positive() => Ok(()),
             Ok(reply) => {
@@ -402,10 +409,13 @@ impl Transmission<'_> {
                 events.push(stamp::event(message_id, occurrence));
             }
         }
-        if let Err(error) = self.gateway.ends.writer.append(&events).await {
-            // Upstream has the mail: refusing it now would only send it twice.
-            counters.log_refusals.increment();
-            error!(%error, transmission_id = %self.transmission_id, "what came of a message cannot be recorded");
+        // Together they could be more than the log's queue takes at once.
+        for events in events.chunks(EVENTS_AT_ONCE) {
+            if let Err(error) = self.gateway.ends.writer.append(events).await {
+                // Upstream has the mail: refusing it now would only send it twice.
+                counters.log_refusals.increment();
+                error!(%error, transmission_id = %self.transmission_id, "what came of a message cannot be recorded");
+            }
         }
         info!(
             transmission_id = %self.transmission_id,
@@ -413,9 +423,24 @@ impl Transmission<'_> {
             accepted = attempts.iter().filter(|attempt| attempt.outcome.is_accepted()).count(),
             octets = self.content.len(),
             code = told.reply().code(),
-            "message passed upstream"
+            "{}",
+            match told {
+                Told::Accepted(_) | Told::AcceptedWithFailures(_) => "message passed upstream",
+                Told::Deferred(_) => "message was not passed, its sender is to come again",
+                Told::Refused(_) => "message was refused by upstream",
+            }
         );
     }
+}
+
+/// The keys of recipients with such outcomes.
+fn keys_of(
+    keys: &[AcceptedKey],
+    outcomes: &[Outcome],
+    is_such: impl Fn(&Outcome) -> bool,
+) -> Vec<AcceptedKey> {
+    let such = keys.iter().zip(outcomes).filter(|(_, outcome)| is_such(outcome));
+    such.map(|(key, _)| *key).collect()
 }
 
 /// The text of the first field of that name, as a reader sees it; cut where it would
@@ -423,8 +448,10 @@ impl Transmission<'_> {
 fn text_of(content: &[u8], name: &str) -> String {
     let field = header::fields(content).find(|field| field.is(name));
     let value = field.map(|field| field.value()).unwrap_or_default();
-    let value = &value[..value.len().min(FIELD_OCTETS_MAX)];
-    encoded_word::decode(value)
+    // Not in the middle of a character, which would no longer be UTF-8.
+    let is_inside = |at: &usize| value.get(*at).is_some_and(|octet| octet & 0xc0 == 0x80);
+    let end = (0..=value.len().min(FIELD_OCTETS_MAX)).rev().find(|at| !is_inside(at));
+    encoded_word::decode(&value[..end.unwrap_or_default()])
 }
 
 /// Runs work whose time grows with the message where it holds up nobody.

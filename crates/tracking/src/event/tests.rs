@@ -80,6 +80,12 @@ fn type_name_is_the_one_in_the_stored_form() {
 }
 
 #[test]
+fn every_type_is_listed() {
+    let names: Vec<_> = every_type().iter().map(|event| event.occurrence.type_name()).collect();
+    assert_eq!(names, Occurrence::TYPE_NAMES);
+}
+
+#[test]
 fn fields_of_a_later_version_are_passed_over() {
     let stored = encode(&every_type()[5]);
     let text = String::from_utf8(stored[1..].to_vec()).expect("JSON is UTF-8");

@@ -115,6 +115,11 @@ impl KeyRing {
         self.keys.iter().find(|key| key.id == id)
     }
 
+    /// Does the ring have this key, with the same id and secret?
+    pub fn has_same(&self, key: &SigningKey) -> bool {
+        self.find(key.id).is_some_and(|own| own.secret == key.secret)
+    }
+
     /// All keys, in the order of the file.
     pub fn keys(&self) -> &[SigningKey] {
         &self.keys

@@ -1,7 +1,7 @@
 use super::*;
 
 fn check(line: &str, verb: &str, path: &str, size: Option<&str>) {
-    let (seen, envelope) = match Command::parse(line.as_bytes()) {
+    let (seen, envelope) = match Command::parse(line) {
         Command::Mail(envelope) => ("MAIL", envelope),
         Command::Rcpt(envelope) => ("RCPT", envelope),
         other => panic!("{line:?} is {other:?}"),
@@ -11,12 +11,12 @@ fn check(line: &str, verb: &str, path: &str, size: Option<&str>) {
 
 #[test]
 fn verbs_are_read_in_any_case() {
-    assert_eq!(Command::parse(b"ehlo a.example"), Command::Ehlo);
-    assert_eq!(Command::parse(b"Helo a.example"), Command::Helo);
-    assert_eq!(Command::parse(b"DATA"), Command::Data);
-    assert_eq!(Command::parse(b"rSeT"), Command::Rset);
-    assert_eq!(Command::parse(b"QUIT "), Command::Quit);
-    assert_eq!(Command::parse(b"vrfy ann"), Command::Other("VRFY".into()));
+    assert_eq!(Command::parse("ehlo a.example"), Command::Ehlo);
+    assert_eq!(Command::parse("Helo a.example"), Command::Helo);
+    assert_eq!(Command::parse("DATA"), Command::Data);
+    assert_eq!(Command::parse("rSeT"), Command::Rset);
+    assert_eq!(Command::parse("QUIT "), Command::Quit);
+    assert_eq!(Command::parse("vrfy ann"), Command::Other("VRFY".into()));
 }
 
 #[test]
@@ -65,8 +65,7 @@ fn broken_arguments_give_an_empty_path() {
 }
 
 #[test]
-fn lines_that_are_no_text_are_other() {
-    assert_eq!(Command::parse(b"MAIL FROM:<\xff@example.com>"), Command::Other("MAIL".into()));
-    assert_eq!(Command::parse(b"\x16\x03\x01"), Command::Other(String::new()));
-    assert_eq!(Command::parse(b""), Command::Other(String::new()));
+fn lines_without_a_verb_are_other() {
+    assert_eq!(Command::parse("\x16\x03\x01"), Command::Other(String::new()));
+    assert_eq!(Command::parse(""), Command::Other(String::new()));
 }

@@ -93,10 +93,10 @@ fn recipients_that_upstream_accepted_are_kept() {
          U: 250 ok",
     );
     let transaction = transaction_of(&mut session);
-    assert_eq!(transaction.reverse_path.line, b"MAIL FROM:<a@a.example> SIZE=10");
+    assert_eq!(transaction.reverse_path.line, "MAIL FROM:<a@a.example> SIZE=10");
     let recipients: Vec<_> = transaction.recipients.iter().map(|r| r.mailbox.as_str()).collect();
     assert_eq!(recipients, ["b@b.example", "d@b.example"]);
-    assert_eq!(transaction.recipients[1].line, b"RCPT TO:<d@b.example> NOTIFY=NEVER");
+    assert_eq!(transaction.recipients[1].line, "RCPT TO:<d@b.example> NOTIFY=NEVER");
 }
 
 #[test]
@@ -208,6 +208,34 @@ fn lines_that_are_no_commands_count_as_errors() {
         );
     }
     assert!(matches!(session.malformed("line too long"), Step::End(_)));
+}
+
+#[test]
+fn line_that_is_not_utf_8_never_reaches_upstream() {
+    let mut session = check_greeted("C: MAIL FROM:<> ->\nU: 250 ok");
+    for line in [b"RCPT TO:<b\xe9@b.example>".as_slice(), b"EHLO \xff"] {
+        let step = session.command(line);
+        assert!(matches!(step, Step::Answer(reply) if reply.code() == 501), "{line:?}");
+    }
+}
+
+#[test]
+fn recipient_who_is_named_twice_is_kept_once() {
+    let mut session = check_greeted(
+        "C: MAIL FROM:<> ->
+         U: 250 ok
+         C: RCPT TO:<b@b.example> ->
+         U: 250 ok
+         C: RCPT TO:<b@b.example> ->
+         U: 250 ok",
+    );
+    assert_eq!(transaction_of(&mut session).recipients.len(), 1);
+}
+
+#[test]
+fn rset_that_upstream_refuses_changes_nothing() {
+    let session = check_greeted("C: MAIL FROM:<> ->\nU: 250 ok\nC: RSET x ->\nU: 501 no");
+    assert!(session.is_in_transaction());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use mail::smtp::session::EnvelopeLine;
 const NOW: Timestamp = Timestamp(1_795_233_600_000);
 
 fn transaction(recipients: &[&str]) -> Transaction {
-    let line = |mailbox: &str| EnvelopeLine { line: Vec::new(), mailbox: mailbox.into() };
+    let line = |mailbox: &str| EnvelopeLine { line: String::new(), mailbox: mailbox.into() };
     Transaction {
         reverse_path: line("ann@example.com"),
         recipients: recipients.iter().map(|recipient| line(recipient)).collect(),
@@ -57,4 +57,45 @@ fn record_that_was_cut_off_is_dropped() {
     fs::write(&path, &whole[..whole.len() - 1]).expect("write");
     let memory = open(&folder, NOW);
     assert!(memory.holds(keys[0], NOW) && !memory.holds(keys[1], NOW));
+}
+
+#[test]
+fn damaged_record_is_passed_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = keys(&transaction(&["bob@example.com", "eve@example.com"]), b"hello");
+    open(&folder, NOW).remember(&keys, NOW).expect("remember");
+    let path = folder.path().join("accepted");
+    let mut damaged = fs::read(&path).expect("read");
+    damaged[3] ^= 1;
+    fs::write(&path, damaged).expect("write");
+    let memory = open(&folder, NOW);
+    assert!(!memory.holds(keys[0], NOW) && memory.holds(keys[1], NOW));
+}
+
+#[test]
+fn what_has_come_to_its_end_is_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = keys(&transaction(&["bob@example.com", "eve@example.com"]), b"hello");
+    let memory = open(&folder, NOW);
+    memory.remember(&keys, NOW).expect("remember");
+    memory.forget(&keys[..1]).expect("forget");
+    assert!(!memory.holds(keys[0], NOW) && memory.holds(keys[1], NOW));
+    drop(memory);
+    let memory = open(&folder, NOW);
+    assert!(!memory.holds(keys[0], NOW) && memory.holds(keys[1], NOW));
+}
+
+#[test]
+fn file_stays_small_however_much_comes_and_goes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let memory = open(&folder, NOW);
+    let recipients: Vec<String> = (0..1_000).map(|n| format!("{n}@example.com")).collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let keys = keys(&transaction(&recipients), b"hello");
+    for _ in 0..20 {
+        memory.remember(&keys, NOW).expect("remember");
+        memory.forget(&keys).expect("forget");
+    }
+    let octets = fs::metadata(folder.path().join("accepted")).expect("file").len();
+    assert!(octets <= 13_000 * RECORD_OCTETS as u64, "{octets}");
 }

@@ -80,12 +80,16 @@ impl StoreReader {
     /// Events in the log's order.
     pub fn events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
         let reading = "read events of";
+        // Days are written one after the other: what is not counted yet may still get
+        // earlier neighbours, which a reader that has gone on would never see.
+        let applied = self.applied()?;
         let days = Day::list(&self.directory).map_err(disk(reading, &self.directory))?;
         let first = filter.since.map(Day::of);
         let mut rows = Vec::new();
         for (_, path) in days.into_iter().filter(|(day, _)| first.is_none_or(|first| *day >= first))
         {
-            rows.extend(self.events_of_day(&path, filter)?);
+            let of_day = self.events_of_day(&path, filter)?;
+            rows.extend(of_day.into_iter().filter(|row| row.position < applied));
             // Days overlap in the log only a little: this keeps few rows too many.
             rows.sort_unstable_by_key(|row: &StoredEvent| row.position);
             rows.truncate(filter.limit);
