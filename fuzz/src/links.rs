@@ -1,7 +1,7 @@
 //! Links for a copy, each with a mark by which it is found again.
 
 use std::collections::BTreeMap;
-use tracking::rewrite::Links;
+use tracking::rewrite::{LinkRequest, Links};
 
 /// What every link of [`MarkedLinks`] begins with.
 pub const MARK: &str = "https://t.example/Xq7-";
@@ -25,10 +25,10 @@ pub fn click_url(link_index: u32) -> String {
 }
 
 impl Links for MarkedLinks {
-    fn click(&mut self, target_url: &str, link_index: u32) -> Option<String> {
-        let before = self.targets.insert(link_index, target_url.to_owned());
+    fn click(&mut self, link: &LinkRequest<'_>) -> Option<String> {
+        let before = self.targets.insert(link.link_index, link.target_url.to_owned());
         assert_eq!(before, None, "an index for each link");
-        Some(click_url(link_index))
+        Some(click_url(link.link_index))
     }
 
     fn open(&mut self) -> Option<String> {

@@ -2,6 +2,7 @@
 //! goes out or all mistakes at once, each with its key, what stands there, and what
 //! would be right. `etc/mailwake.toml` is the reference, and a test holds it to this.
 
+mod engagement;
 mod reader;
 
 pub use reader::{Known, Mistake};
@@ -23,12 +24,7 @@ use std::{
     time::Duration,
 };
 use toml::Table;
-use tracking::{
-    copy::{LINK_EXPIRY_DAYS, MESSAGE_ID_FIELD, Settings},
-    decision::{Decision, Parts, SignedMail},
-    link::TrackingUrl,
-    token::key::KeyRing,
-};
+use tracking::{copy::Settings, token::key::KeyRing};
 
 /// Where the configuration is, unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/mailwake/mailwake.toml";
@@ -193,7 +189,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         root.parsed("data_directory", "/var/lib/mailwake", "must be a directory");
     let telemetry = read_log(&root.section("log"));
     let keys = read_keys(&root.section("keys"));
-    let engagement = read_engagement(&root.section("engagement"), root.has("gateway"));
+    let engagement = engagement::read(&root.section("engagement"), root.has("gateway"));
     let data_directory = data_directory.unwrap_or_default();
     let gateway = root.section("gateway");
     let gateway = root.has("gateway").then(|| read_gateway(&gateway, &data_directory));
@@ -239,46 +235,6 @@ fn read_keys(section: &Section<'_>) -> KeySource {
         }
         _ => KeySource::Environment,
     }
-}
-
-fn read_engagement(section: &Section<'_>, is_required: bool) -> Option<Settings> {
-    let right = "must be the base URL of links, like \"https://track.example.com/\"";
-    let tracking_url: Option<TrackingUrl> = match is_required {
-        true => section.required("tracking_url", right),
-        false => section.parsed("tracking_url", "", right),
-    };
-    let decision = Decision {
-        open: section.boolean("open_tracking", true),
-        initial_open: section.boolean("initial_open_tracking", false),
-        click: section.boolean("click_tracking", true),
-        text_links: section.boolean("text_links", true),
-        parts: section.choice("parts", &[("all", Parts::All), ("top", Parts::Top)]),
-        signed_mail: section.choice(
-            "signed_mail",
-            &[
-                ("rewrite", SignedMail::Rewrite),
-                ("strip", SignedMail::Strip),
-                ("bypass", SignedMail::Bypass),
-            ],
-        ),
-        tracking_urls: tracking_url.iter().map(|url| url.as_str().to_owned()).collect(),
-    };
-    let bind_links_to_host = section.boolean("bind_links_to_host", false);
-    let link_expiry_days =
-        section.integer("link_expiry_days", LINK_EXPIRY_DAYS.into(), 1..=36_500, "days");
-    let message_id_field: Option<FieldName> = section.parsed(
-        "message_id_field",
-        MESSAGE_ID_FIELD,
-        "must be the name of a header field, like \"X-Sp-Message-Id\"",
-    );
-    let click_tracking = decision.click;
-    Some(Settings {
-        decision: Decision { text_links: decision.text_links && click_tracking, ..decision },
-        tracking_url: tracking_url?,
-        bind_links_to_host,
-        link_expiry_days: u32::try_from(link_expiry_days).unwrap_or(LINK_EXPIRY_DAYS),
-        message_id_field: message_id_field?.0,
-    })
 }
 
 fn read_gateway(section: &Section<'_>, data_directory: &Path) -> Option<Gateway> {
@@ -414,20 +370,6 @@ impl std::str::FromStr for HostPort {
         let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
         let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
         (is_port && !host.is_empty() && !is_bare_ipv6).then(|| Self(text.into())).ok_or(())
-    }
-}
-
-/// The name of a header field (RFC 5322 §3.6.8).
-struct FieldName(String);
-
-impl std::str::FromStr for FieldName {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let is_name = |octet: u8| octet.is_ascii_graphic() && octet != b':';
-        (!text.is_empty() && text.len() <= 64 && text.bytes().all(is_name))
-            .then(|| Self(text.into()))
-            .ok_or(())
     }
 }
 

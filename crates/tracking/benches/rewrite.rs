@@ -5,7 +5,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::{fmt::Write as _, hint::black_box};
 use tracking::{
     decision::Decision,
-    rewrite::{IdField, Links, Plan, rewrite},
+    rewrite::{IdField, LinkRequest, Links, Plan, rewrite},
 };
 
 const ID: IdField<'_> = IdField { name: "X-Sp-Message-Id", value: "00000123456789abcdef" };
@@ -14,7 +14,7 @@ const ID: IdField<'_> = IdField { name: "X-Sp-Message-Id", value: "0000012345678
 struct Ready;
 
 impl Links for Ready {
-    fn click(&mut self, _: &str, _: u32) -> Option<String> {
+    fn click(&mut self, _: &LinkRequest<'_>) -> Option<String> {
         Some(format!("https://t.example/{}", "x".repeat(110)))
     }
 

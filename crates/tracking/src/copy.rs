@@ -7,8 +7,11 @@ use crate::{
     ids::{MessageId, Timestamp},
     link::{CopyFacts, SealedLinks, TrackingUrl},
     rewrite::{IdField, Plan, TrackedCopy},
+    smtpapi::{self, Refusal, Request},
     token::{Day, Sealer},
 };
+
+use std::borrow::Cow;
 
 /// The name of the field that carries the message id, unless it is configured.
 pub const MESSAGE_ID_FIELD: &str = "X-Sp-Message-Id";
@@ -30,6 +33,8 @@ pub struct Settings {
     pub link_expiry_days: u32,
     /// The name of the header field that carries the message id.
     pub message_id_field: String,
+    /// Whether senders may decide for a message in X-MSYS-API.
+    pub reads_smtpapi: bool,
 }
 
 impl Settings {
@@ -41,9 +46,21 @@ impl Settings {
             bind_links_to_host: false,
             link_expiry_days: LINK_EXPIRY_DAYS,
             message_id_field: MESSAGE_ID_FIELD.into(),
+            reads_smtpapi: true,
         };
         settings.decision.tracking_urls = vec![settings.tracking_url.as_str().into()];
         settings
+    }
+
+    /// What is tracked in this message, and what its sender asks for, if anything. An
+    /// error is a reason to refuse the message.
+    pub fn decide(&self, message: &[u8]) -> Result<(Cow<'_, Decision>, Option<Request>), Refusal> {
+        let request = if self.reads_smtpapi { smtpapi::read(message)? } else { None };
+        let decision = match &request {
+            Some(request) => Cow::Owned(request.apply(&self.decision)),
+            None => Cow::Borrowed(&self.decision),
+        };
+        Ok((decision, request))
     }
 }
 

@@ -1,6 +1,13 @@
 //! What is tracked in one message: the decision that a rewrite carries out. It is
 //! made elsewhere, from configuration, header and policy; here it is only a value.
 
+mod exclusions;
+
+pub use exclusions::{Domain, DomainError, Exclusions, LinkPattern, LinkPatternError};
+
+/// A message above this is not rewritten, unless configured, in MiB.
+pub const MESSAGE_MIB_REWRITTEN_MAX: usize = 50;
+
 /// What is tracked in one message, and which parts of it may be touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -11,7 +18,7 @@ pub struct Decision {
     pub initial_open: bool,
     /// Links in HTML parts.
     pub click: bool,
-    /// URLs in plain text parts.
+    /// With `click`, URLs in plain text parts as well.
     pub text_links: bool,
     /// Which of the inline text parts are covered.
     pub parts: Parts,
@@ -21,6 +28,25 @@ pub struct Decision {
     /// Beginnings of URLs that are already ours and are never wrapped again, such
     /// as `https://t.example/`. Compared without regard to case.
     pub tracking_urls: Vec<String>,
+    /// Links that are left as they are.
+    pub exclusions: Exclusions,
+    /// Leave a link alone whose text is itself a URL: mail clients warn of one that
+    /// shows one host and leads to another.
+    pub skip_links_shown_as_urls: bool,
+    /// Links in the conditional comments that Outlook reads, also those of VML shapes.
+    pub vml_links: bool,
+    /// Links in text/x-amp-html parts. A pixel has no place in them.
+    pub amp: bool,
+    /// Take out what is said of a link to the tracker alone: `data-msys-linkname` and
+    /// its like, and `[[data-msys-...]]` behind a URL in text.
+    pub remove_link_attributes: bool,
+    /// Undo the escapes that Momentum wants for curly braces:
+    /// `{{opening_double_curly()}}` and `{{closing_double_curly()}}`.
+    pub substitution_escapes: bool,
+    /// A larger message goes through as it is.
+    pub message_octets_rewritten_max: usize,
+    /// Take X-MSYS-API out of the header. It was read, and nobody else is to read it.
+    pub removes_smtpapi: bool,
 }
 
 impl Default for Decision {
@@ -33,6 +59,14 @@ impl Default for Decision {
             parts: Parts::All,
             signed_mail: SignedMail::Rewrite,
             tracking_urls: Vec::new(),
+            exclusions: Exclusions::default(),
+            skip_links_shown_as_urls: false,
+            vml_links: false,
+            amp: false,
+            remove_link_attributes: false,
+            substitution_escapes: false,
+            message_octets_rewritten_max: MESSAGE_MIB_REWRITTEN_MAX << 20,
+            removes_smtpapi: false,
         }
     }
 }
@@ -45,7 +79,17 @@ impl Decision {
 
     /// Is there anything to track at all?
     pub fn is_tracked(&self) -> bool {
-        self.open || self.initial_open || self.click || self.text_links
+        self.open || self.initial_open || self.click
+    }
+
+    /// Are URLs in plain text parts tracked?
+    pub fn tracks_text(&self) -> bool {
+        self.click && self.text_links
+    }
+
+    /// Is anything to be edited that has nothing to do with tracking?
+    pub(crate) fn cleans_up(&self) -> bool {
+        self.remove_link_attributes || self.substitution_escapes
     }
 }
 

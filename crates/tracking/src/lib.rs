@@ -9,4 +9,5 @@ pub mod event;
 pub mod ids;
 pub mod link;
 pub mod rewrite;
+pub mod smtpapi;
 pub mod token;

@@ -3,7 +3,7 @@
 
 use crate::{
     ids::MessageId,
-    rewrite::Links,
+    rewrite::{LinkRequest, Links},
     token::{Context, Day, Engagement, Link, Sealer},
 };
 use std::{fmt, str::FromStr};
@@ -26,6 +26,11 @@ impl TrackingUrl {
     /// The URL of a token.
     pub fn link(&self, token: &str) -> String {
         [&self.base, token].concat()
+    }
+
+    /// The URL of a token below a path that apps know.
+    pub fn sublink(&self, path: &str, token: &str) -> String {
+        [&self.base, "f/", path, "/", token].concat()
     }
 
     /// The host name, without the port.
@@ -115,6 +120,11 @@ impl<'a> SealedLinks<'a> {
     }
 
     fn seal(&mut self, engagement: Engagement, link_index: u32) -> Option<String> {
+        let token = self.token(engagement, link_index)?;
+        Some(self.facts.tracking_url.link(&token))
+    }
+
+    fn token(&mut self, engagement: Engagement, link_index: u32) -> Option<String> {
         let host = self.facts.is_host_bound.then(|| self.facts.tracking_url.host());
         let link = Link {
             tenant: self.facts.tenant,
@@ -124,14 +134,22 @@ impl<'a> SealedLinks<'a> {
             context: self.facts.context.clone(),
             engagement,
         };
-        let token = self.sealer.seal(&link, host).ok()?;
-        Some(self.facts.tracking_url.link(&token))
+        self.sealer.seal(&link, host).ok()
     }
 }
 
 impl Links for SealedLinks<'_> {
-    fn click(&mut self, target_url: &str, link_index: u32) -> Option<String> {
-        self.seal(Engagement::Click { target_url: target_url.into() }, link_index)
+    fn click(&mut self, link: &LinkRequest<'_>) -> Option<String> {
+        let target_url = link.target_url.to_owned();
+        let engagement = match link.is_unsubscribe {
+            true => Engagement::Unsubscribe { target_url },
+            false => Engagement::Click { target_url },
+        };
+        let token = self.token(engagement, link.link_index)?;
+        Some(match link.sublink {
+            Some(path) => self.facts.tracking_url.sublink(path, &token),
+            None => self.facts.tracking_url.link(&token),
+        })
     }
 
     fn open(&mut self) -> Option<String> {

@@ -4,6 +4,8 @@
 //! came (RFC 5322 and RFC 2045 say how they are found). What the links are made of
 //! is the caller's: here nothing is sealed, sent or stored.
 
+mod control;
+mod escape;
 mod fill;
 mod head;
 mod html;
@@ -20,6 +22,7 @@ pub use report::{
 };
 
 use crate::decision::{Decision, SignedMail};
+use head::Removals;
 use mail::message::{
     edit::EditList,
     encoding::{LineEnd, decode, encode_edits},
@@ -30,11 +33,26 @@ use select::{Kind, Selection};
 use site::{PlannedLink, Site};
 use std::{borrow::Cow, sync::Arc};
 
+/// What is asked of [`Links`] for one link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkRequest<'a> {
+    /// Where it leads, decoded.
+    pub target_url: &'a str,
+    /// Its place among the links of the message, from 0.
+    pub link_index: u32,
+    /// What its sender calls it, in 63 octets at most.
+    pub name: Option<&'a str>,
+    /// Following it is an unsubscription.
+    pub is_unsubscribe: bool,
+    /// The path under which apps know it, fit to stand in a URL as it is.
+    pub sublink: Option<&'a str>,
+}
+
 /// What stands in the place of a link or pixel in one copy.
 pub trait Links {
-    /// The whole tracked URL for a target, or `None` if it cannot be signed: then
+    /// The whole tracked URL for a link, or `None` if it cannot be signed: then
     /// the link goes out as it was, and the reason is counted.
-    fn click(&mut self, target_url: &str, link_index: u32) -> Option<String>;
+    fn click(&mut self, link: &LinkRequest<'_>) -> Option<String>;
     /// The URL of the pixel at the end of an HTML part, or `None` for no pixel.
     fn open(&mut self) -> Option<String>;
     /// The URL of the pixel at the start of an HTML part, or `None` for no pixel.
@@ -70,7 +88,7 @@ pub struct Plan<'m> {
     parts: Vec<PlannedPart<'m>>,
     links: Vec<PlannedLink>,
     is_signed: bool,
-    strips_signatures: bool,
+    removals: Removals,
 }
 
 /// A part that holds no others, and what is to be done with it.
@@ -101,7 +119,8 @@ impl<'m> Plan<'m> {
         let tree = split.unwrap_or_else(|_| whole(message));
         let is_signed = head::is_signed(message, tree.root());
         let untouched = match () {
-            () if !decision.is_tracked() => Some(Reason::NotTracked),
+            () if !decision.is_tracked() && !decision.cleans_up() => Some(Reason::NotTracked),
+            () if message.len() > decision.message_octets_rewritten_max => Some(Reason::TooLarge),
             () if is_signed && decision.signed_mail == SignedMail::Bypass => {
                 Some(Reason::DkimSigned)
             }
@@ -119,7 +138,10 @@ impl<'m> Plan<'m> {
             parts,
             links,
             is_signed,
-            strips_signatures: decision.signed_mail == SignedMail::Strip,
+            removals: Removals {
+                signatures: decision.signed_mail == SignedMail::Strip,
+                smtpapi: decision.removes_smtpapi,
+            },
         }
     }
 
@@ -127,20 +149,18 @@ impl<'m> Plan<'m> {
     pub fn copy(&self, id: Option<IdField<'_>>, links: &mut dyn Links) -> TrackedCopy<'m> {
         let mut report = self.report();
         let edited = self.fill(links, &mut report);
-        let strips_signatures = self.strips_signatures && !edited.is_empty();
+        let signatures = self.removals.signatures && !edited.is_empty();
         report.signature = match () {
             () if !self.is_signed => Signature::Absent,
             () if edited.is_empty() => Signature::Kept,
-            () if strips_signatures => Signature::Stripped,
+            () if signatures => Signature::Stripped,
             () => Signature::Broken,
         };
-        if id.is_some() && edited.is_empty() && self.is_protected() {
-            report.id_field = IdOutcome::Withheld;
-            return TrackedCopy { octets: Cow::Borrowed(self.message), report };
-        }
-        let root = self.tree.root();
-        let (mut edits, id_field) = head::edits(self.message, root, id, strips_signatures);
-        report.id_field = id_field;
+        let is_withheld = id.is_some() && edited.is_empty() && self.is_protected();
+        let id = id.filter(|_| !is_withheld);
+        let removals = Removals { signatures, ..self.removals };
+        let (mut edits, id_field) = head::edits(self.message, self.tree.root(), id, removals);
+        report.id_field = if is_withheld { IdOutcome::Withheld } else { id_field };
         for part in &edited {
             let node = &self.tree.parts()[part.index];
             let body = &self.message[node.body.clone()];
@@ -187,7 +207,8 @@ impl<'m> Plan<'m> {
     /// with its id if that does no harm.
     fn caught(&self, id: Option<IdField<'_>>, mut report: Report) -> TrackedCopy<'m> {
         report.fall_back(self.is_signed);
-        let (edits, id_field) = head::edits(self.message, self.tree.root(), id, false);
+        let removals = Removals { signatures: false, ..self.removals };
+        let (edits, id_field) = head::edits(self.message, self.tree.root(), id, removals);
         let with_id = self.applied(edits, &[]);
         report.id_field = if with_id.is_some() { id_field } else { IdOutcome::Refused };
         let octets = with_id.unwrap_or(Cow::Borrowed(self.message));
@@ -207,6 +228,8 @@ impl<'m> Plan<'m> {
         let links = self.links.iter().zip(0..).map(|(link, index)| LinkReport {
             index,
             target: Arc::clone(&link.target),
+            name: link.control.name.clone(),
+            is_unsubscribe: link.control.is_unsubscribe,
             outcome: LinkOutcome::LeftAlone(link.left_alone.unwrap_or(Reason::NotSigned)),
         });
         Report {
@@ -236,10 +259,16 @@ fn planned_parts<'m>(
                 return Err(Reason::Empty);
             }
             let media_type = &part.content.media_type;
-            let sites = match kind {
-                Kind::Html => html::sites(&decoded, charset, decision, &mut links),
+            let mut sites = match kind {
+                Kind::Html | Kind::Amp => {
+                    html::sites(&decoded, charset, kind, decision, &mut links)
+                }
                 Kind::Text => text::sites(&decoded, charset, media_type, decision, &mut links)?,
             };
+            if decision.substitution_escapes {
+                escape::add_sites(&decoded, charset, &mut sites);
+            }
+            sites.sort_by_key(Site::order);
             Ok(Work { decoded, sites })
         });
         parts.push(PlannedPart {

@@ -1,6 +1,7 @@
 //! Finds the URLs in plain text that mail clients make links of: http and https only,
-//! with the ends that a reader expects (RFC 3986 appendix C). Ranges of the octets go
-//! out; nothing is decoded or judged.
+//! with the ends that a reader expects (RFC 3986 appendix C). `https+notrack`, by which
+//! senders tell a tracker to keep off, counts as https. Ranges of the octets go out;
+//! nothing is decoded or judged.
 
 use super::charset::Charset;
 use memchr::memmem;
@@ -8,6 +9,8 @@ use std::ops::Range;
 
 #[cfg(test)]
 mod tests;
+
+const NOTRACK: &[u8] = b"+notrack";
 
 /// Gives the URLs of a text, in order. The cost is linear in the text.
 #[derive(Debug, Clone)]
@@ -29,6 +32,12 @@ impl<'a> Urls<'a> {
     /// not the end of a longer word.
     fn scheme_start(&mut self, colon: usize) -> Option<usize> {
         let before = &self.text[self.position..colon];
+        let word = before.len().saturating_sub(NOTRACK.len());
+        let has_word = before[word..].eq_ignore_ascii_case(NOTRACK);
+        let (before, colon) = match has_word {
+            true => (&before[..word], colon - NOTRACK.len()),
+            false => (before, colon),
+        };
         let len = [5, 4].into_iter().find(|&len| {
             before.len() >= len
                 && before[before.len() - len..].eq_ignore_ascii_case(&b"https"[..len])

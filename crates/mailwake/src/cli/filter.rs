@@ -2,8 +2,8 @@
 
 use super::keys;
 use crate::link_tool::KeyChoice;
-use anyhow::{Context, Result, bail};
-use clap::Args;
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, ValueEnum};
 use std::{
     io::{self, Read, Write},
     sync::Arc,
@@ -11,9 +11,13 @@ use std::{
 };
 use tracking::{
     copy::{self, Settings},
+    decision::{
+        Decision, Domain, Exclusions, LinkPattern, MESSAGE_MIB_REWRITTEN_MAX, Parts, SignedMail,
+    },
     ids::{MessageId, Timestamp},
     link::TrackingUrl,
     rewrite::{IdOutcome, LinkOutcome, PartOutcome, Plan, Report, Signature},
+    smtpapi::Refusal,
     token::Sealer,
 };
 
@@ -40,15 +44,65 @@ pub(super) struct RewriteArgs {
     /// Wrap links.
     #[arg(long)]
     click: bool,
+    #[command(flatten)]
+    scope: ScopeArgs,
     /// The message id of the copy; a new one, unless told.
     #[arg(long, value_name = "ID")]
     message_id: Option<MessageId>,
     /// Make links that work on the host of the tracking URL alone.
     #[arg(long)]
     bind_links_to_host: bool,
+    /// Do not read the header field X-MSYS-API.
+    #[arg(long)]
+    ignore_x_msys_api: bool,
     /// Tell on standard error what was done to each part and link, and why.
     #[arg(long)]
     explain: bool,
+}
+
+/// Which parts and links are touched, in the words of the configuration.
+#[derive(Debug, Args)]
+struct ScopeArgs {
+    /// Leave URLs in text parts alone.
+    #[arg(long)]
+    no_text_links: bool,
+    /// Cover the topmost text and HTML part alone.
+    #[arg(long)]
+    top: bool,
+    /// Wrap links in AMP parts.
+    #[arg(long)]
+    amp: bool,
+    /// Wrap links in Outlook's conditional comments.
+    #[arg(long)]
+    vml_links: bool,
+    /// Leave links to this domain and to what is below it alone. May be repeated.
+    #[arg(long, value_name = "DOMAIN")]
+    exclude_domain: Vec<Domain>,
+    /// Leave links like this one alone; * stands for any characters. May be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    exclude_link: Vec<LinkPattern>,
+    /// Leave links alone whose text is itself a URL.
+    #[arg(long)]
+    skip_links_shown_as_urls: bool,
+    /// Take out what is said of links to the tracker alone.
+    #[arg(long)]
+    remove_link_attributes: bool,
+    /// Undo Momentum's escapes of curly braces.
+    #[arg(long)]
+    substitution_escapes: bool,
+    /// What becomes of mail with a DKIM signature.
+    #[arg(long, value_name = "WHAT", default_value = "rewrite")]
+    signed_mail: SignedMailChoice,
+    /// Largest message that is rewritten, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = MESSAGE_MIB_REWRITTEN_MAX)]
+    message_mib_rewritten_max: usize,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SignedMailChoice {
+    Rewrite,
+    Strip,
+    Bypass,
 }
 
 pub(super) fn run(args: &RewriteArgs) -> Result<()> {
@@ -67,7 +121,10 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
         Some(id) => id,
         None => MessageId::new(now, random()?),
     };
-    let plan = Plan::new(&message, &settings.decision);
+    let (decision, _) = settings
+        .decide(&message)
+        .map_err(|refusal| anyhow!("{} {} {refusal}", Refusal::CODE, Refusal::ENHANCED))?;
+    let plan = Plan::new(&message, &decision);
     let tracked = copy::make(&plan, &settings, message_id, now, &mut sealer);
     let mut out = io::stdout().lock();
     out.write_all(&tracked.octets)?;
@@ -88,10 +145,31 @@ fn settings(args: &RewriteArgs) -> Settings {
     let is_default = !args.open && !args.initial_open && !args.click;
     let mut settings = Settings::new(args.tracking_url.clone());
     settings.bind_links_to_host = args.bind_links_to_host;
-    settings.decision.open = args.open || is_default;
-    settings.decision.initial_open = args.initial_open;
-    settings.decision.click = args.click || is_default;
-    settings.decision.text_links = args.click || is_default;
+    settings.reads_smtpapi = !args.ignore_x_msys_api;
+    let scope = &args.scope;
+    settings.decision = Decision {
+        open: args.open || is_default,
+        initial_open: args.initial_open,
+        click: args.click || is_default,
+        text_links: !scope.no_text_links,
+        parts: if scope.top { Parts::Top } else { Parts::All },
+        amp: scope.amp,
+        vml_links: scope.vml_links,
+        exclusions: Exclusions {
+            domains: scope.exclude_domain.clone(),
+            links: scope.exclude_link.clone(),
+        },
+        skip_links_shown_as_urls: scope.skip_links_shown_as_urls,
+        remove_link_attributes: scope.remove_link_attributes,
+        substitution_escapes: scope.substitution_escapes,
+        signed_mail: match scope.signed_mail {
+            SignedMailChoice::Rewrite => SignedMail::Rewrite,
+            SignedMailChoice::Strip => SignedMail::Strip,
+            SignedMailChoice::Bypass => SignedMail::Bypass,
+        },
+        message_octets_rewritten_max: scope.message_mib_rewritten_max.saturating_mul(1 << 20),
+        ..settings.decision
+    };
     settings
 }
 
@@ -115,10 +193,13 @@ fn explain(report: &Report) -> String {
     }
     for link in &report.links {
         let done = match link.outcome {
+            LinkOutcome::Tracked if link.is_unsubscribe => "tracked, an unsubscription".to_owned(),
             LinkOutcome::Tracked => "tracked".to_owned(),
             LinkOutcome::LeftAlone(reason) => format!("left alone, {reason}"),
         };
-        lines.push(format!("link {} {}: {done}", link.index, link.target.escape_debug()));
+        let name = link.name.as_deref().map(|name| format!(" {:?}", name)).unwrap_or_default();
+        let target = link.target.escape_debug();
+        lines.push(format!("link {}{name} {target}: {done}", link.index));
     }
     lines.join("\n") + "\n"
 }

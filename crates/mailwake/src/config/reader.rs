@@ -134,6 +134,27 @@ impl<'t> Section<'t> {
         self.parsed(name, "", right)
     }
 
+    /// A list of texts that some type is read from. By default there are none.
+    pub(super) fn list<T: FromStr>(&self, name: &'static str, right: &str) -> Vec<T> {
+        self.know(name, "[]".into());
+        let mut list = Vec::new();
+        let values = match self.value(name) {
+            None => return list,
+            Some(Value::Array(values)) => values,
+            Some(other) => {
+                self.mistake(name, Some(other), format!("must be a list; each of it {right}"));
+                return list;
+            }
+        };
+        for value in values {
+            match value.as_str().and_then(|text| text.parse().ok()) {
+                Some(parsed) => list.push(parsed),
+                None => self.mistake(name, Some(value), right),
+            }
+        }
+        list
+    }
+
     /// A whole number within a range. `unit` stands in the message.
     pub(super) fn integer(
         &self,

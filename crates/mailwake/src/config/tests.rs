@@ -73,7 +73,33 @@ fn least_configuration_has_the_defaults() {
 fn text_links_go_with_click_tracking() {
     let text = LEAST.replace("[tracker]", "click_tracking = false\n[tracker]");
     let config = Config::of(&text.parse().expect("TOML")).expect("right");
-    assert!(!config.engagement.expect("settings").decision.text_links);
+    assert!(!config.engagement.expect("settings").decision.tracks_text());
+}
+
+#[test]
+fn exclusions_are_read() {
+    let keys = "excluded_domains = [\"bank.example\"]\nexcluded_links = [\"*/logout*\"]\n";
+    let text = LEAST.replace("[tracker]", &format!("{keys}[tracker]"));
+    let config = Config::of(&text.parse().expect("TOML")).expect("right");
+    let exclusions = config.engagement.expect("settings").decision.exclusions;
+    assert!(exclusions.cover("https://www.bank.example/"));
+    assert!(exclusions.cover("https://shop.example/logout?now"));
+    assert!(!exclusions.cover("https://shop.example/"));
+}
+
+#[test]
+fn wrong_exclusions_are_told() {
+    let keys = "excluded_domains = [\"https://a.example/\"]\nexcluded_links = \"*\"\n";
+    let text = LEAST.replace("[tracker]", &format!("{keys}[tracker]"));
+    assert_eq!(
+        mistakes(&text),
+        [
+            "engagement.excluded_domains = \"https://a.example/\": must be a domain like \
+             example.com, without scheme, port or path",
+            "engagement.excluded_links = \"*\": must be a list; each of it must be a URL with * \
+             for any characters, like https://example.com/unsubscribe*",
+        ]
+    );
 }
 
 #[test]

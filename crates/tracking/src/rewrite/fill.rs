@@ -1,7 +1,7 @@
 //! Fills the sites of a plan with the links and pixels of one copy.
 
 use super::{
-    LinkOutcome, Links, PartOutcome, Plan, Reason, Report, Work,
+    LinkOutcome, LinkRequest, Links, PartOutcome, Plan, Reason, Report, Work,
     safety_net::EditedPart,
     site::{LinkForm, Site, SiteKind, is_url, pixels},
 };
@@ -27,10 +27,18 @@ impl Plan<'_> {
             for site in &work.sites {
                 match site.kind {
                     SiteKind::Link { index, form } => {
-                        let link = &mut report.links[index];
-                        let url = links.click(&link.target, link.index);
-                        link.outcome = filling.link(site, form, url);
+                        let link = &self.links[index];
+                        let reported = &mut report.links[index];
+                        let url = links.click(&LinkRequest {
+                            target_url: &link.target,
+                            link_index: reported.index,
+                            name: link.control.name.as_deref(),
+                            is_unsubscribe: link.control.is_unsubscribe,
+                            sublink: link.control.sublink.as_deref(),
+                        });
+                        reported.outcome = filling.link(site, form, url);
                     }
+                    SiteKind::Words(words) => filling.words(site, words),
                     SiteKind::Open => filling.pixel(site, links.open()),
                     SiteKind::InitialOpen => filling.pixel(site, links.initial_open()),
                 }
@@ -65,12 +73,26 @@ impl<'a> Filling<'a> {
         let Some(url) = url.filter(|url| is_url(url)) else {
             return LinkOutcome::LeftAlone(Reason::NotSigned);
         };
-        let edit = Edit { range: site.range.clone(), replacement: form.write(&url) };
-        if !self.make(edit, PIXEL_ROOM) {
+        let line_break = self.line_end.octets();
+        let breaks: [[&[u8]; 2]; 4] =
+            [[b"", b""], [line_break, b""], [b"", line_break], [line_break, line_break]];
+        let ways = if form.may_be_broken() { &breaks[..] } else { &breaks[..1] };
+        let is_made = ways.iter().any(|breaks| {
+            let replacement = form.write(&url, *breaks);
+            self.make(Edit { range: site.range.clone(), replacement }, PIXEL_ROOM)
+        });
+        if !is_made {
             return LinkOutcome::LeftAlone(Reason::LongLine);
         }
         self.links += 1;
         LinkOutcome::Tracked
+    }
+
+    fn words(&mut self, site: &Site, words: &str) {
+        let made = self.edits.as_slice().last();
+        if made.is_none_or(|link| link.range.end <= site.range.start) {
+            self.make(Edit { range: site.range.clone(), replacement: words.into() }, 0);
+        }
     }
 
     fn pixel(&mut self, site: &Site, url: Option<String>) {

@@ -1,7 +1,9 @@
-//! Edits of the message header: the field with the message id, and DKIM signatures.
+//! Edits of the message header: the field with the message id, DKIM signatures, and
+//! X-MSYS-API where it was read.
 //! All other fields keep their octets, their order and their folds.
 
 use super::{IdField, IdOutcome};
+use crate::smtpapi;
 use mail::message::{
     edit::{Edit, EditList},
     encoding::LineEnd,
@@ -14,6 +16,21 @@ mod tests;
 
 /// The longest field that is put in without folding it (RFC 5322 §2.1.1).
 const FIELD_MAX: usize = 998;
+
+/// Which fields are taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Removals {
+    /// DKIM signatures.
+    pub(super) signatures: bool,
+    /// X-MSYS-API.
+    pub(super) smtpapi: bool,
+}
+
+impl Removals {
+    fn cover(self, field: &Field<'_>) -> bool {
+        self.signatures && is_signature(field) || self.smtpapi && smtpapi::is_field(field)
+    }
+}
 
 /// Is there a DKIM signature (RFC 6376 §3.5)?
 pub(super) fn is_signed(message: &[u8], root: &Part) -> bool {
@@ -29,7 +46,7 @@ pub(super) fn edits(
     message: &[u8],
     root: &Part,
     id: Option<IdField<'_>>,
-    strips_signatures: bool,
+    removals: Removals,
 ) -> (EditList, IdOutcome) {
     let block = &message[root.header.clone()];
     let (outcome, id) = match id {
@@ -48,7 +65,7 @@ pub(super) fn edits(
     }
     for field in fields(block) {
         let is_other_id = id.is_some_and(|id| field.is(id.name));
-        if is_other_id || strips_signatures && is_signature(&field) {
+        if is_other_id || removals.cover(&field) {
             push(Edit::delete(field.range));
         }
     }

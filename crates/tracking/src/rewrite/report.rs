@@ -97,9 +97,23 @@ pub struct LinkReport {
     pub index: u32,
     /// Where it leads, decoded.
     pub target: Arc<str>,
+    /// What its sender calls it.
+    pub name: Option<Arc<str>>,
+    /// Following it is an unsubscription.
+    pub is_unsubscribe: bool,
     /// What was done.
     pub outcome: LinkOutcome,
 }
+
+impl LinkReport {
+    /// What the link is called in reports: a link without a name is a `Raw URL`.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(UNNAMED_LINK)
+    }
+}
+
+/// What SparkPost calls a link to which its sender gave no name.
+const UNNAMED_LINK: &str = "Raw URL";
 
 /// What was done with a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +169,8 @@ pub enum Reason {
     Signed,
     /// Encrypted content.
     Encrypted,
+    /// A message above the size that is rewritten.
+    TooLarge,
     /// DKIM-signed mail, which the decision leaves untouched.
     DkimSigned,
     /// A part whose digest stands in its header (RFC 1864).
@@ -183,6 +199,12 @@ pub enum Reason {
     OptedOut,
     /// The link is a tracked one already.
     OwnUrl,
+    /// The configuration leaves links to this domain or like this one alone.
+    Excluded,
+    /// A link whose text is itself a URL, which the configuration leaves alone.
+    ShownAsUrl,
+    /// The target holds a placeholder that the mail client fills in (AMP).
+    Placeholder,
     /// The target's octets are not text in the charset of the part.
     Undecodable,
     /// A URL without a host, or one that only a browser's repair makes one.
@@ -200,6 +222,40 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, in order, for counters and documentation.
+    pub const ALL: [Self; 30] = [
+        Self::NotTracked,
+        Self::ContentType,
+        Self::Attachment,
+        Self::Signed,
+        Self::Encrypted,
+        Self::TooLarge,
+        Self::DkimSigned,
+        Self::ContentMd5,
+        Self::UnknownEncoding,
+        Self::BrokenEncoding,
+        Self::Charset,
+        Self::AmbiguousHeader,
+        Self::Boundary,
+        Self::TooDeep,
+        Self::TooManyParts,
+        Self::NotTop,
+        Self::Empty,
+        Self::NothingToTrack,
+        Self::OptedOut,
+        Self::OwnUrl,
+        Self::Excluded,
+        Self::ShownAsUrl,
+        Self::Placeholder,
+        Self::Undecodable,
+        Self::MalformedUrl,
+        Self::SoftBreak,
+        Self::LongLine,
+        Self::TooManyLinks,
+        Self::NotSigned,
+        Self::SafetyNet,
+    ];
+
     /// Does it say that the content is protected, or not understood? A message that
     /// holds nothing else goes through as the very input, without even an id.
     pub fn is_protective(self) -> bool {
@@ -223,7 +279,11 @@ impl Reason {
             | Self::Empty
             | Self::NothingToTrack
             | Self::OptedOut
+            | Self::TooLarge
             | Self::OwnUrl
+            | Self::Excluded
+            | Self::ShownAsUrl
+            | Self::Placeholder
             | Self::Undecodable
             | Self::MalformedUrl
             | Self::LongLine
@@ -241,6 +301,7 @@ impl Reason {
             Self::Attachment => "attachment",
             Self::Signed => "signed",
             Self::Encrypted => "encrypted",
+            Self::TooLarge => "too_large",
             Self::DkimSigned => "dkim_signed",
             Self::ContentMd5 => "content_md5",
             Self::UnknownEncoding => "unknown_encoding",
@@ -255,6 +316,9 @@ impl Reason {
             Self::NothingToTrack => "nothing_to_track",
             Self::OptedOut => "opted_out",
             Self::OwnUrl => "own_url",
+            Self::Excluded => "excluded",
+            Self::ShownAsUrl => "shown_as_url",
+            Self::Placeholder => "placeholder",
             Self::Undecodable => "undecodable",
             Self::MalformedUrl => "malformed_url",
             Self::SoftBreak => "soft_break",
@@ -274,6 +338,7 @@ impl fmt::Display for Reason {
             Self::Attachment => "an attachment",
             Self::Signed => "signed by S/MIME or PGP",
             Self::Encrypted => "encrypted",
+            Self::TooLarge => "the message is too large to be rewritten",
             Self::DkimSigned => "signed by DKIM",
             Self::ContentMd5 => "its header holds a digest of it",
             Self::UnknownEncoding => "unknown Content-Transfer-Encoding",
@@ -288,6 +353,9 @@ impl fmt::Display for Reason {
             Self::NothingToTrack => "no link and no place for a pixel",
             Self::OptedOut => "the link opted out",
             Self::OwnUrl => "a tracking URL already",
+            Self::Excluded => "excluded by the configuration",
+            Self::ShownAsUrl => "its text is itself a URL",
+            Self::Placeholder => "the mail client fills in a placeholder",
             Self::Undecodable => "the target is not text in the charset of the part",
             Self::MalformedUrl => "malformed URL",
             Self::SoftBreak => "the URL is cut by a soft line break",

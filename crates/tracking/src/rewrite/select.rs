@@ -1,5 +1,5 @@
 //! Which parts of a message are rewritten: text/html and text/plain that a mail client
-//! shows, and that may change without harm.
+//! shows, text/x-amp-html where wanted, and of these what may change without harm.
 
 use super::Reason;
 use crate::decision::{Decision, Parts};
@@ -19,6 +19,8 @@ mod tests;
 pub(super) enum Kind {
     Html,
     Text,
+    /// HTML by the rules of AMP for Email: no pixel, and templates inside.
+    Amp,
 }
 
 /// Picks the parts of a message, from first to last.
@@ -26,33 +28,31 @@ pub(super) enum Kind {
 pub(super) struct Selection<'a> {
     tree: &'a PartTree,
     decision: &'a Decision,
-    has_html: bool,
-    has_text: bool,
+    /// Which kinds were seen.
+    seen: [bool; 3],
 }
 
 impl<'a> Selection<'a> {
     /// Picks by this decision.
     pub(super) fn new(tree: &'a PartTree, decision: &'a Decision) -> Self {
-        Self { tree, decision, has_html: false, has_text: false }
+        Self { tree, decision, seen: [false; 3] }
     }
 
     /// What this part is rewritten as. Refuses one that is to be left untouched.
     pub(super) fn pick(&mut self, index: usize) -> Result<(Kind, Charset), Reason> {
         let part = &self.tree.parts()[index];
         self.tree.ancestors(index).chain([part]).find_map(protection).map_or(Ok(()), Err)?;
-        let kind = shown_kind(part)?;
-        let seen = match kind {
-            Kind::Html => &mut self.has_html,
-            Kind::Text => &mut self.has_text,
-        };
+        let kind = shown_kind(part, self.decision)?;
+        let seen = &mut self.seen[kind as usize];
         if std::mem::replace(seen, true) && self.decision.parts == Parts::Top {
             return Err(Reason::NotTop);
         }
         let is_tracked = match kind {
-            Kind::Html => self.decision.open || self.decision.initial_open || self.decision.click,
-            Kind::Text => self.decision.text_links,
+            Kind::Html => self.decision.is_tracked(),
+            Kind::Text => self.decision.tracks_text(),
+            Kind::Amp => self.decision.click,
         };
-        if !is_tracked {
+        if !is_tracked && !self.decision.cleans_up() {
             return Err(Reason::NotTracked);
         }
         editable_charset(part).map(|charset| (kind, charset))
@@ -72,11 +72,12 @@ fn protection(part: &Part) -> Option<Reason> {
 
 /// What of the part is shown inline. RFC 2183 §2.8: a disposition that is not known is
 /// that of an attachment. A part with a file name may be shown as one.
-fn shown_kind(part: &Part) -> Result<Kind, Reason> {
+fn shown_kind(part: &Part, decision: &Decision) -> Result<Kind, Reason> {
     let content = &part.content;
     let kind = match content.media_type.essence.as_str() {
         "text/html" => Kind::Html,
         "text/plain" => Kind::Text,
+        "text/x-amp-html" if decision.amp => Kind::Amp,
         _ if content.media_type.is_multipart() => return Err(Reason::Boundary),
         _ => return Err(Reason::ContentType),
     };

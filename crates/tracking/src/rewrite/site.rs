@@ -1,7 +1,8 @@
 //! Places in decoded content where a copy differs from the message, and what is put
 //! there for a link or pixel.
 
-use super::Reason;
+use super::{Reason, control::LinkControl};
+use crate::decision::Decision;
 use mail::{
     html::attribute,
     message::{edit::Edit, encoding::LineEnd},
@@ -20,6 +21,19 @@ pub(super) struct Site {
     pub(super) kind: SiteKind,
 }
 
+impl Site {
+    /// What sites are sorted by. Pixels stand before what they are put in before.
+    pub(super) fn order(&self) -> (usize, usize) {
+        let rank = match self.kind {
+            SiteKind::InitialOpen => 0,
+            SiteKind::Open => 1,
+            SiteKind::Link { .. } => 2,
+            SiteKind::Words(_) => 3,
+        };
+        (self.range.start, rank)
+    }
+}
+
 /// What is put in at a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SiteKind {
@@ -29,6 +43,8 @@ pub(super) enum SiteKind {
     Open,
     /// The pixel at the start.
     InitialOpen,
+    /// These words, in every copy. It is left out where a link that was put in covers it.
+    Words(&'static str),
 }
 
 /// How the URL of a link is written.
@@ -40,12 +56,17 @@ pub(super) enum LinkForm {
     Quoted,
     /// As an attribute value that gets quotes.
     Unquoted,
+    /// As an attribute value in a comment: its quotes stay, and it holds no line break,
+    /// since Outlook is no browser.
+    InComment,
 }
 
 /// A link of the message, tracked or not.
 #[derive(Debug)]
 pub(super) struct PlannedLink {
     pub(super) target: Arc<str>,
+    /// What its sender says of it.
+    pub(super) control: LinkControl,
     /// Why it is left alone in every copy.
     pub(super) left_alone: Option<Reason>,
 }
@@ -57,6 +78,7 @@ pub(super) fn add_link(
     sites: &mut Vec<Site>,
     (range, form): (Range<usize>, LinkForm),
     target: &str,
+    control: LinkControl,
     left_alone: Option<Reason>,
 ) {
     let index = links.len();
@@ -68,24 +90,30 @@ pub(super) fn add_link(
         sites.push(Site { range, kind: SiteKind::Link { index, form } });
     }
     if index <= LINKS_MAX {
-        links.push(PlannedLink { target: target.into(), left_alone });
+        links.push(PlannedLink { target: target.into(), control, left_alone });
     }
 }
 
 impl LinkForm {
-    /// The octets of a URL in this form.
-    pub(super) fn write(self, url: &str) -> Vec<u8> {
+    /// The octets of a URL in this form, between line breaks or nothing. The URL
+    /// standard (4.4) strips white space around the value of an attribute.
+    pub(super) fn write(self, url: &str, [before, behind]: [&[u8]; 2]) -> Vec<u8> {
         let mut octets = Vec::with_capacity(url.len() + 16);
+        let quote = if self == Self::Unquoted { &b"\""[..] } else { b"" };
+        octets.extend_from_slice(quote);
+        octets.extend_from_slice(before);
         match self {
             Self::Text => octets.extend_from_slice(url.as_bytes()),
-            Self::Quoted => attribute::escape_into(url, &mut octets),
-            Self::Unquoted => {
-                octets.push(b'"');
-                attribute::escape_into(url, &mut octets);
-                octets.push(b'"');
-            }
+            _ => attribute::escape_into(url, &mut octets),
         }
+        octets.extend_from_slice(behind);
+        octets.extend_from_slice(quote);
         octets
+    }
+
+    /// May line breaks stand around the URL?
+    pub(super) fn may_be_broken(self) -> bool {
+        matches!(self, Self::Quoted | Self::Unquoted)
     }
 }
 
@@ -118,9 +146,23 @@ pub(super) fn scheme_len(url: &str) -> Option<usize> {
     ["http:", "https:"].iter().find(|scheme| is_start(scheme)).map(|scheme| scheme.len())
 }
 
+/// What Postal's senders put into the scheme of a link that is not to be tracked.
+const NOTRACK: &str = "+notrack";
+
+/// Where the scheme of this URL says `+notrack`. No mail client knows such a scheme, so
+/// the word is taken out, and the link is not tracked.
+pub(super) fn notrack(url: &str) -> Option<Range<usize>> {
+    let start = url.find(|c: char| !c.is_ascii_alphanumeric())?;
+    let range = start..start + NOTRACK.len();
+    let has_word = url.get(range.clone())?.eq_ignore_ascii_case(NOTRACK);
+    let scheme = url[..start].to_ascii_lowercase();
+    let is_ours = matches!(scheme.as_str(), "http" | "https");
+    (has_word && is_ours && url[range.end..].starts_with("://")).then_some(range)
+}
+
 /// Why a target is not tracked, if it is not. One that only a browser's repair makes a
 /// URL would lead elsewhere as the answer of a redirect.
-pub(super) fn refusal(target: &str, own_urls: &[String]) -> Option<Reason> {
+pub(super) fn refusal(target: &str, decision: &Decision) -> Option<Reason> {
     let rest = &target[scheme_len(target)?..];
     let is_slash = |character: char| matches!(character, '/' | '\\');
     let has_slashes = rest.chars().take(2).filter(|character| is_slash(*character)).count() == 2;
@@ -132,5 +174,9 @@ pub(super) fn refusal(target: &str, own_urls: &[String]) -> Option<Reason> {
         let start = target.as_bytes().get(..own.len());
         !own.is_empty() && start.is_some_and(|start| start.eq_ignore_ascii_case(own.as_bytes()))
     };
-    own_urls.iter().any(is_own).then_some(Reason::OwnUrl)
+    match () {
+        () if decision.tracking_urls.iter().any(is_own) => Some(Reason::OwnUrl),
+        () if decision.exclusions.cover(target) => Some(Reason::Excluded),
+        () => None,
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::{
     Reason,
-    site::{LinkForm, PlannedLink, Site, add_link, refusal},
+    control::LinkControl,
+    escape,
+    site::{LinkForm, PlannedLink, Site, SiteKind, add_link, notrack, refusal},
 };
 use crate::decision::Decision;
 use mail::{
@@ -16,8 +18,9 @@ use std::ops::Range;
 mod tests;
 
 /// SparkPost's way to say something of the URL that stands before it.
-const LINK_OPTION: &[u8] = b"[[data-msys-";
-const OPT_OUT: &[u8] = b"[[data-msys-clicktrack=\"0\"]]";
+const CONTROL: &[u8] = b"[[data-msys-";
+/// Longest value of one, in octets.
+const VALUE_OCTETS_MAX: usize = 256;
 
 /// Finds the sites of a plain text part, in order, and adds its links to those of the
 /// message. Refuses text that PGP has signed or encrypted (RFC 9580 §6.2).
@@ -35,18 +38,34 @@ pub(super) fn sites(
     let joins_words = media_type.has("format", "flowed") && media_type.has("delsp", "yes");
     let mut sites = Vec::new();
     for url in Urls::new(text, charset) {
-        let url = before_option(text, url);
+        let url = before_control(text, url);
+        let (control, controls_end) = control(text, url.end);
         let octets = &text[url.clone()];
         let decoded = charset.decode(octets);
         let is_text = decoded.is_some();
-        let target = decoded.unwrap_or_else(|| String::from_utf8_lossy(octets));
+        let mut target = decoded.unwrap_or_else(|| String::from_utf8_lossy(octets));
+        let notrack = notrack(&target);
+        if decision.substitution_escapes {
+            target = escape::undone(&target).into_owned().into();
+        }
         let left_alone = match () {
             () if !is_text => Some(Reason::Undecodable),
-            () if text[url.end..].starts_with(OPT_OUT) => Some(Reason::OptedOut),
+            () if notrack.is_some() || control.is_opted_out => Some(Reason::OptedOut),
             () if joins_words && is_cut(text, &url) => Some(Reason::SoftBreak),
-            () => refusal(&target, &decision.tracking_urls),
+            () => refusal(&target, decision),
         };
-        add_link(links, &mut sites, (url, LinkForm::Text), &target, left_alone);
+        let words = |range| Site { range, kind: SiteKind::Words("") };
+        if let Some(word) = notrack {
+            sites.push(words(url.start + word.start..url.start + word.end));
+            target.to_mut().replace_range(word, "");
+        }
+        let controls = url.end..controls_end;
+        if decision.tracks_text() {
+            add_link(links, &mut sites, (url, LinkForm::Text), &target, control, left_alone);
+        }
+        if decision.remove_link_attributes && !controls.is_empty() {
+            sites.push(words(controls));
+        }
     }
     Ok(sites)
 }
@@ -57,11 +76,36 @@ fn has_armor(text: &[u8]) -> bool {
         .any(|at| KINDS.iter().any(|kind| text[at + 15..].starts_with(kind)))
 }
 
-/// The URL without the option that follows it.
-fn before_option(text: &[u8], url: Range<usize>) -> Range<usize> {
-    let option = memmem::find(&text[url.clone()], LINK_OPTION);
-    let end = option.map_or(url.end, |option| url.start + option);
+/// The URL without the controls that follow it.
+fn before_control(text: &[u8], url: Range<usize>) -> Range<usize> {
+    let control = memmem::find(&text[url.clone()], CONTROL);
+    let end = control.map_or(url.end, |control| url.start + control);
     url.start..end
+}
+
+/// What stands in `[[data-msys-name="value"]]` right behind a URL, and where the last of
+/// these ends.
+fn control(text: &[u8], mut position: usize) -> (LinkControl, usize) {
+    let mut control = LinkControl::default();
+    while let Some((name, value, rest)) = control_at(&text[position..]) {
+        // A link in text has no name (SparkPost's documentation of link attributes).
+        if name != b"data-msys-linkname" {
+            control.take(name, || String::from_utf8(value.to_vec()).ok());
+        }
+        position = text.len() - rest.len();
+    }
+    (control, position)
+}
+
+/// Name and value of the control that the text starts with, and what follows it.
+fn control_at(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let words = text.strip_prefix(b"[[").filter(|_| text.starts_with(CONTROL))?;
+    let is_name = |octet: &u8| octet.is_ascii_lowercase() || *octet == b'-';
+    let (name, rest) = words.split_at(words.iter().position(|octet| !is_name(octet))?);
+    let rest = rest.strip_prefix(b"=\"")?;
+    let is_end = |octet: &u8| *octet == b'"' || octet.is_ascii_control();
+    let end = rest.iter().take(VALUE_OCTETS_MAX).position(is_end)?;
+    Some((name, &rest[..end], rest[end..].strip_prefix(b"\"]]")?))
 }
 
 /// Does a soft line break join the URL to the line behind or before it?

@@ -134,3 +134,12 @@ proptest! {
         Urls::new(&text, Charset::UTF_8).count();
     }
 }
+
+#[test]
+fn notrack_is_a_part_of_the_scheme() {
+    check(
+        "https+notrack://e.example/a HTTP+NoTrack://e.example/b.",
+        &["https+notrack://e.example/a", "HTTP+NoTrack://e.example/b"],
+    );
+    check("xhttps+notrack://e.example +notrack://e.example ftp+notrack://e.example", &[]);
+}

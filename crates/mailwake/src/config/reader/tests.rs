@@ -44,3 +44,14 @@ fn unknown_key_gets_its_nearest_name() {
         ["colour = 1: is no key of mailwake; known here are open_tracking"]
     );
 }
+
+#[test]
+fn each_wrong_value_of_a_list_is_told() {
+    let read = |root: &Section<'_>| {
+        assert_eq!(root.list::<u8>("l", "must be small"), [1]);
+    };
+    let told = findings("l = [\"1\", \"256\", 2]", read);
+    assert_eq!(told, ["l = \"256\": must be small", "l = 2: must be small"]);
+    let told = findings("l = 1", |root| assert!(root.list::<u8>("l", "must be small").is_empty()));
+    assert_eq!(told, ["l = 1: must be a list; each of it must be small"]);
+}

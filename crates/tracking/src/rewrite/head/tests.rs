@@ -5,7 +5,7 @@ const ID: IdField<'_> = IdField { name: "X-Id", value: "1" };
 
 fn check_id(message: &str, id: IdField<'_>, expected: &str, expected_outcome: IdOutcome) {
     let tree = split(message.as_bytes()).expect("within the limits");
-    let (edits, outcome) = edits(message.as_bytes(), tree.root(), Some(id), false);
+    let (edits, outcome) = edits(message.as_bytes(), tree.root(), Some(id), Removals::default());
     assert_eq!(String::from_utf8_lossy(&edits.apply(message.as_bytes())), expected);
     assert_eq!(outcome, expected_outcome);
 }
@@ -47,6 +47,16 @@ fn signatures_are_stripped_with_their_folds() {
     let message = b"dkim-signature: a\n b\nA: b\nDKIM-Signature: c\n\n";
     let tree = split(message).expect("within the limits");
     assert!(is_signed(message, tree.root()));
-    let (edits, _) = edits(message, tree.root(), None, true);
+    let signatures = Removals { signatures: true, ..Removals::default() };
+    let (edits, _) = edits(message, tree.root(), None, signatures);
     assert_eq!(edits.apply(message), b"A: b\n\n");
+}
+
+#[test]
+fn smtpapi_is_taken_out_with_its_folds() {
+    let message = b"A: b\nx-msys-api: {\n }\nC: d\nX-MSYS-API:{}\n\nX-MSYS-API: body\n";
+    let tree = split(message).expect("within the limits");
+    let smtpapi = Removals { smtpapi: true, ..Removals::default() };
+    let (edits, _) = edits(message, tree.root(), None, smtpapi);
+    assert_eq!(edits.apply(message), b"A: b\nC: d\n\nX-MSYS-API: body\n");
 }

@@ -5,12 +5,14 @@ use crate::decision::Decision;
 fn check(html: &str, expected: &str) {
     let decision = Decision { initial_open: true, ..Decision::default() };
     let mut marked = html.to_owned();
-    let sites = sites(html.as_bytes(), Charset::UTF_8, &decision, &mut Vec::new());
+    let mut sites = sites(html.as_bytes(), Charset::UTF_8, Kind::Html, &decision, &mut Vec::new());
+    sites.sort_by_key(Site::order);
     for site in sites.iter().rev() {
         let mark = match site.kind {
             SiteKind::Link { .. } => "@",
             SiteKind::Open => "}",
             SiteKind::InitialOpen => "{",
+            SiteKind::Words(words) => words,
         };
         marked.replace_range(site.range.clone(), mark);
     }
@@ -118,7 +120,7 @@ fn target_is_decoded_from_its_charset() {
     let html = b"<a href='https://a.example/\x83\x41&amp;'>";
     let charset = Charset::of_label(b"shift_jis").expect("it is known");
     let mut links = Vec::new();
-    sites(html, charset, &Decision::default(), &mut links);
+    sites(html, charset, Kind::Html, &Decision::default(), &mut links);
     assert_eq!(&*links[0].target, "https://a.example/ア&");
 }
 
@@ -126,7 +128,7 @@ fn target_is_decoded_from_its_charset() {
 fn target_that_is_no_text_is_left_alone() {
     for html in [&b"<a href='https://a.example/\xFF'>"[..], b"<a href='https://a.example/\0'>"] {
         let mut links = Vec::new();
-        sites(html, Charset::UTF_8, &Decision::default(), &mut links);
+        sites(html, Charset::UTF_8, Kind::Html, &Decision::default(), &mut links);
         assert_eq!(links[0].left_alone, Some(Reason::Undecodable));
     }
 }

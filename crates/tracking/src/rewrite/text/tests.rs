@@ -50,6 +50,36 @@ fn option_behind_a_url_is_no_part_of_it() {
     check("", "https://a.example/[[data-msys-sublink=\"x\"]]", Ok(&[("https://a.example/", None)]));
 }
 
+/// How much of what stands behind a URL is for the tracker alone.
+fn check_control(behind: &str, expected: usize, is_opted_out: bool) {
+    let (found, end) = control(behind.as_bytes(), 0);
+    assert_eq!((end, found.is_opted_out), (expected, is_opted_out), "{behind}");
+}
+
+#[test]
+fn controls_stand_right_behind_a_url() {
+    check_control("[[data-msys-clicktrack=\"0\"]] x", 28, true);
+    check_control("[[data-msys-unsubscribe=\"1\"]][[data-msys-clicktrack=\"0\"]]", 57, true);
+    check_control("[[data-msys-linkname=\"n\"]]", 26, false);
+    check_control(" [[data-msys-clicktrack=\"0\"]]", 0, false);
+}
+
+#[test]
+fn what_only_looks_like_a_control_stays() {
+    for behind in [
+        "",
+        "[[data-msys-clicktrack=\"0\"",
+        "[[data-msys-clicktrack=\"0\" ]]",
+        "[[data-msys-clicktrack=\"0\n\"]]",
+        "[[data-msys-clicktrack=0]]",
+        "[[data-msys-clicktrack]]",
+        "[[clicktracking=\"off\"]]",
+    ] {
+        check_control(behind, 0, false);
+    }
+    check_control(&format!("[[data-msys-sublink=\"{}\"]]", "x".repeat(300)), 0, false);
+}
+
 #[test]
 fn pgp_text_is_refused() {
     for kind in ["MESSAGE", "SIGNED MESSAGE", "PUBLIC KEY BLOCK"] {
