@@ -5,7 +5,10 @@ mod filter;
 mod keys;
 pub(crate) mod report;
 
-use crate::{config, config::Config, demo, feeders, link_tool, serve};
+use crate::{
+    config::{self, Config, KeySource},
+    demo, feeders, link_tool, serve,
+};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
@@ -142,6 +145,11 @@ fn check_config(args: &ConfigArgs) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{} is right", args.config.display())?;
     writeln!(out, "  keys: {} in the ring, {} seals", keys.keys().len(), keys.active().id())?;
+    if let KeySource::File(path) = &config.keys
+        && keys::is_open_to_others(path)
+    {
+        writeln!(out, "  but everybody can read {}: chmod 600 it", path.display())?;
+    }
     match (&config.gateway, &config.engagement) {
         (Some(gateway), Some(engagement)) => writeln!(
             out,

@@ -50,6 +50,11 @@ pub(crate) fn load(path: &Path) -> Result<KeyRing> {
     Ok(crate::config::KeySource::File(path.into()).load()?)
 }
 
+/// May others than its owner and root read the file? Then they can forge links.
+pub(super) fn is_open_to_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.mode() & 0o007 != 0)
+}
+
 fn rotate(path: &Path) -> Result<()> {
     let mut ring = load(path)?;
     let id = ring.rotate(secret()?, &today())?;

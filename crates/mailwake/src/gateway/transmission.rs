@@ -27,9 +27,11 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 use tracking::{
     copy,
+    decision::Decision,
     event::{Event, Occurrence, Reception},
     ids::{MessageId, TransmissionId},
     rewrite::{Plan, TrackedCopy},
+    smtpapi::Refusal,
     token::Sealer,
 };
 
@@ -71,6 +73,9 @@ struct Transmission<'a> {
     transaction: &'a Transaction,
     content: &'a [u8],
     live: Arc<Live>,
+    /// What is tracked, by configuration and by the sender's X-MSYS-API.
+    decision: Decision,
+    campaign_id: String,
     transmission_id: TransmissionId,
     subject: String,
     friendly_from: String,
@@ -86,12 +91,23 @@ pub(super) async fn transmit(
     transaction: &Transaction,
     content: &[u8],
 ) -> Verdict {
+    let live = gateway.ends.live.load_full();
+    let (decision, request) = match live.settings.decide(content) {
+        Ok((decision, request)) => (decision.into_owned(), request.unwrap_or_default()),
+        Err(refusal) => {
+            let reply = Reply::new(Refusal::CODE, Refusal::ENHANCED, &refusal.to_string());
+            let is_upstream_lost = upstream.exchange(b"RSET").await.is_err();
+            return Verdict { reply, is_upstream_lost };
+        }
+    };
     let mut transmission = Transmission {
         gateway,
         upstream,
         transaction,
         content,
-        live: gateway.ends.live.load_full(),
+        decision,
+        campaign_id: request.campaign_id.unwrap_or_default(),
+        live,
         transmission_id: stamp::transmission_id(stamp::now()),
         subject: text_of(content, "Subject"),
         friendly_from: text_of(content, "From"),
@@ -145,7 +161,7 @@ impl Transmission<'_> {
     /// the reply to a message that the event log does not take.
     async fn attempt_all(&mut self, attempts: &mut [Option<Attempt>]) -> Result<(), Reply> {
         let plan =
-            on_this_thread(self.content, || Plan::new(self.content, &self.live.settings.decision));
+            on_this_thread(self.content, || Plan::new(self.content, &self.decision));
         let mut recipients: Vec<usize> =
             (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
         while !recipients.is_empty() {
@@ -210,7 +226,7 @@ impl Transmission<'_> {
     }
 
     fn reception(&self, copy: &Copy<'_>) -> Event {
-        let decision = &self.live.settings.decision;
+        let decision = &self.decision;
         let report = &copy.tracked.report;
         let mut untouched: Vec<String> =
             report.reasons().map(|reason| reason.name().to_owned()).collect();
@@ -224,7 +240,7 @@ impl Transmission<'_> {
             msg_from: self.transaction.reverse_path.mailbox.clone(),
             subject: self.subject.clone(),
             friendly_from: self.friendly_from.clone(),
-            campaign_id: String::new(),
+            campaign_id: self.campaign_id.clone(),
             msg_size: copy.tracked.octets.len() as u64,
             open_tracking: decision.open && has_pixels,
             initial_pixel: decision.initial_open && has_pixels,
