@@ -4,6 +4,7 @@
 //! accepted when upstream has accepted it, and not before.
 
 pub mod accepted;
+mod notification;
 mod outcome;
 mod session;
 mod stamp;

@@ -9,6 +9,7 @@
 use super::{
     Gateway, Live,
     accepted::{self, AcceptedKey},
+    notification,
     outcome::{self, Outcome, Told},
     stamp,
 };
@@ -16,12 +17,7 @@ use crate::smtp_io::upstream::{Upstream, UpstreamError};
 use mail::{
     encoded_word,
     message::header,
-    report::dsn::{self, Failure, Notification},
-    smtp::{
-        command::Command,
-        reply::Reply,
-        session::{EnvelopeLine, Transaction},
-    },
+    smtp::{reply::Reply, session::Transaction},
 };
 use std::sync::Arc;
 use tracing::{error, info, warn};
@@ -160,8 +156,7 @@ impl Transmission<'_> {
     /// Makes and sends a copy for each recipient who has no attempt yet. The error is
     /// the reply to a message that the event log does not take.
     async fn attempt_all(&mut self, attempts: &mut [Option<Attempt>]) -> Result<(), Reply> {
-        let plan =
-            on_this_thread(self.content, || Plan::new(self.content, &self.decision));
+        let plan = on_this_thread(self.content, || Plan::new(self.content, &self.decision));
         let mut recipients: Vec<usize> =
             (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
         while !recipients.is_empty() {
@@ -357,25 +352,19 @@ impl Transmission<'_> {
     /// Sends the sender a notification of the recipients who refused for good. The
     /// error is the reply when that is not possible: then the message comes again.
     async fn notify(&mut self, outcomes: &[Outcome]) -> Result<(), Reply> {
-        let failures = self.failures(outcomes);
-        let reverse_path = &self.transaction.reverse_path.mailbox;
-        // RFC 5321 §6.1: nobody is told of what became of a notification.
-        if failures.is_empty() || reverse_path.is_empty() {
-            return Ok(());
-        }
+        let notification = notification::of_failures(
+            self.transaction,
+            outcomes,
+            self.content,
+            &self.gateway.config.host_name,
+            self.transmission_id,
+        );
+        let Some(notification) = notification else { return Ok(()) };
         let is_lost = || Err(Reply::new(421, "4.4.2", "connection to upstream lost"));
         if self.is_upstream_lost {
             return is_lost();
         }
-        let now = jiff::Timestamp::now();
-        let notification = dsn::write(&Notification {
-            reporting_mta: &self.gateway.config.host_name,
-            reverse_path,
-            date: &now.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string(),
-            unique: &self.transmission_id.to_string(),
-            failures: &failures,
-            original: self.content,
-        });
+        let reverse_path = &self.transaction.reverse_path.mailbox;
         let rcpt = format!("RCPT TO:<{reverse_path}>");
         let sent = self.send_apart("MAIL FROM:<>", &rcpt, &notification).await;
         match sent {
@@ -393,22 +382,6 @@ impl Transmission<'_> {
                 is_lost()
             }
         }
-    }
-
-    /// Recipients who refused for good and whose failure is to be told (RFC 3461 §4.1).
-    fn failures(&self, outcomes: &[Outcome]) -> Vec<Failure> {
-        let refusal = |outcome: &Outcome| match outcome {
-            Outcome::Answered(reply) if outcome.is_refused() => Some((reply.code(), reply.text())),
-            _ => None,
-        };
-        let recipients = self.transaction.recipients.iter().zip(outcomes);
-        recipients
-            .filter(|(recipient, _)| is_notified(recipient))
-            .filter_map(|(recipient, outcome)| {
-                let (code, text) = refusal(outcome)?;
-                Some(Failure::new(&recipient.mailbox, code, &text))
-            })
-            .collect()
     }
 
     /// Has the event log take what came of the copies, before the sender is told.
@@ -476,13 +449,4 @@ fn on_this_thread<T>(content: &[u8], work: impl FnOnce() -> T) -> T {
         true => tokio::task::block_in_place(work),
         false => work(),
     }
-}
-
-/// Is the sender to be told of a failure (RFC 3461 §4.1)? Without NOTIFY it is; with it,
-/// only when FAILURE is among its values.
-fn is_notified(recipient: &EnvelopeLine) -> bool {
-    let Command::Rcpt(envelope) = Command::parse(&recipient.line) else { return true };
-    envelope
-        .parameter("NOTIFY")
-        .is_none_or(|notify| notify.split(',').any(|value| value.eq_ignore_ascii_case("FAILURE")))
 }
