@@ -3,7 +3,12 @@
 
 use crate::message::{content_type::TransferEncoding, encoding};
 use encoding_rs::Encoding;
+use memchr::memmem;
 use std::borrow::Cow;
+
+/// How far the end of a word is looked for. RFC 2047 §2 has words of 75 octets; there are
+/// longer ones, but none that leaves its line (RFC 5322 §2.1.1).
+const CONTENT_MAX: usize = 998;
 
 /// The text of a value. Octets that are no UTF-8, which no standard allows here, are
 /// taken for windows-1252, as mail clients do.
@@ -45,7 +50,8 @@ fn raw_text(value: &[u8]) -> Cow<'_, str> {
 fn decode_word(from: &str) -> Option<(String, usize)> {
     let (charset, rest) = from.strip_prefix("=?")?.split_once('?')?;
     let (encoding, rest) = rest.split_once('?')?;
-    let (content, behind) = rest.split_once("?=")?;
+    let content_len = memmem::find(&rest.as_bytes()[..rest.len().min(CONTENT_MAX)], b"?=")?;
+    let (content, behind) = (&rest[..content_len], &rest[content_len + 2..]);
     if content.contains(['?', ' ', '\t']) {
         return None;
     }

@@ -39,3 +39,11 @@ fn what_does_not_decode_stays_as_it_stands() {
 fn raw_octets_are_windows_1252() {
     assert_eq!(decode(b"Andr\xe9"), "André");
 }
+
+/// Else a value of words that never end would be read anew from each of its starts.
+#[test]
+fn word_has_an_end_within_a_line() {
+    let word = |len: usize| format!("=?utf-8?q?{}?=", "a".repeat(len));
+    check(&word(900), &"a".repeat(900));
+    check(&word(1000), &word(1000));
+}
