@@ -14,7 +14,7 @@ use tracking::{
 const ID: IdField<'_> = IdField { name: "X-Sp-Message-Id", value: "00000123456789abcdef" };
 
 fuzz_target!(|input: &[u8]| {
-    let Some((&switches, message)) = input.split_first() else { return };
+    let Some((&switches, message)) = input.split_first_chunk() else { return };
     let plan = Plan::new(message, &decision(switches));
     for id in [None, Some(ID)] {
         let mut links = MarkedLinks::default();
@@ -26,9 +26,10 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// The first octet of an input decides, so that any message can follow it.
-fn decision(switches: u8) -> Decision {
-    let is_on = |bit: u8| switches & 1 << bit != 0;
+/// The first two octets of an input decide, so that any message can follow them.
+fn decision(switches: [u8; 2]) -> Decision {
+    let switches = u16::from_le_bytes(switches);
+    let is_on = |bit: u16| switches & 1 << bit != 0;
     Decision {
         open: !is_on(0),
         initial_open: is_on(1),
@@ -41,6 +42,12 @@ fn decision(switches: u8) -> Decision {
             (true, true) => SignedMail::Bypass,
         },
         tracking_urls: vec!["https://t.example/".to_owned()],
+        skip_links_shown_as_urls: is_on(8),
+        vml_links: is_on(9),
+        amp: is_on(10),
+        remove_link_attributes: !is_on(11),
+        substitution_escapes: is_on(12),
+        removes_smtpapi: is_on(13),
         ..Decision::default()
     }
 }

@@ -17,7 +17,7 @@ const LIMITS: Limits = Limits { message_octets_max: 1000, recipients_max: 3, err
 #[derive(Debug, Default)]
 struct Model {
     has_mail: bool,
-    recipients: Vec<Vec<u8>>,
+    recipients: Vec<String>,
 }
 
 // Lines go in turn to the session and to the parser of replies.
@@ -51,12 +51,13 @@ fuzz_target!(|input: &[u8]| {
 
 impl Model {
     fn passed(&mut self, line: &[u8], reply: &Reply) {
+        let line = std::str::from_utf8(line).expect("nothing else is passed on");
         match Command::parse(line) {
             Command::Rset => *self = Self::default(),
             _ if !reply.is_positive() => {}
             Command::Helo | Command::Ehlo => *self = Self::default(),
             Command::Mail(_) => *self = Self { has_mail: true, recipients: Vec::new() },
-            Command::Rcpt(_) => self.recipients.push(line.to_vec()),
+            Command::Rcpt(_) => self.recipients.push(line.to_owned()),
             _ => {}
         }
     }

@@ -9,6 +9,9 @@ pub const MARK: &str = "https://t.example/Xq7-";
 /// How the URL of a pixel goes on behind the mark.
 pub const PIXEL_URL: &str = "pixel";
 
+/// Longest name of a link (`LinkRequest`).
+const NAME_OCTETS_MAX: usize = 63;
+
 /// Gives a URL for every link, and remembers what was asked for.
 #[derive(Debug, Default)]
 pub struct MarkedLinks {
