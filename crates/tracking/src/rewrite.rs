@@ -258,12 +258,15 @@ fn planned_parts<'m>(
             if decoded.trim_ascii().is_empty() {
                 return Err(Reason::Empty);
             }
+            if text::has_armor(&decoded) {
+                return Err(Reason::Signed);
+            }
             let media_type = &part.content.media_type;
             let mut sites = match kind {
                 Kind::Html | Kind::Amp => {
                     html::sites(&decoded, charset, kind, decision, &mut links)
                 }
-                Kind::Text => text::sites(&decoded, charset, media_type, decision, &mut links)?,
+                Kind::Text => text::sites(&decoded, charset, media_type, decision, &mut links),
             };
             if decision.substitution_escapes {
                 escape::add_sites(&decoded, charset, &mut sites);

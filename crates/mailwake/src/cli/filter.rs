@@ -4,6 +4,7 @@ use super::keys;
 use crate::link_tool::KeyChoice;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
+use mail::message::header::fields;
 use std::{
     io::{self, Read, Write},
     sync::Arc,
@@ -46,7 +47,8 @@ pub(super) struct RewriteArgs {
     click: bool,
     #[command(flatten)]
     scope: ScopeArgs,
-    /// The message id of the copy; a new one, unless told.
+    /// The message id of the copy. Unless told, it is the one that the message has, or a
+    /// new one.
     #[arg(long, value_name = "ID")]
     message_id: Option<MessageId>,
     /// Make links that work on the host of the tracking URL alone.
@@ -117,7 +119,7 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
     let settings = settings(args);
     let mut sealer = Sealer::new(Arc::new(args.keys.load_with(keys::load)?));
     let now: Timestamp = SystemTime::now().into();
-    let message_id = match args.message_id {
+    let message_id = match args.message_id.or_else(|| id_of(&message, &settings)) {
         Some(id) => id,
         None => MessageId::new(now, random()?),
     };
@@ -133,6 +135,13 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
         io::stderr().write_all(explain(&tracked.report).as_bytes())?;
     }
     Ok(())
+}
+
+/// The id that the message has already. Who calls this command is trusted with it.
+fn id_of(message: &[u8], settings: &Settings) -> Option<MessageId> {
+    let mut ids = fields(message).filter(|field| field.is(&settings.message_id_field));
+    let only = ids.next().filter(|_| ids.next().is_none())?;
+    std::str::from_utf8(&only.value()).ok()?.parse().ok()
 }
 
 fn random() -> Result<[u8; 5]> {

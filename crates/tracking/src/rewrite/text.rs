@@ -11,7 +11,7 @@ use mail::{
     message::content_type::ContentType,
     text::{charset::Charset, link::Urls},
 };
-use memchr::memmem;
+use memchr::{memmem, memrchr};
 use std::ops::Range;
 
 #[cfg(test)]
@@ -23,17 +23,14 @@ const CONTROL: &[u8] = b"[[data-msys-";
 const VALUE_OCTETS_MAX: usize = 256;
 
 /// Finds the sites of a plain text part, in order, and adds its links to those of the
-/// message. Refuses text that PGP has signed or encrypted (RFC 9580 §6.2).
+/// message.
 pub(super) fn sites(
     text: &[u8],
     charset: Charset,
     media_type: &ContentType,
     decision: &Decision,
     links: &mut Vec<PlannedLink>,
-) -> Result<Vec<Site>, Reason> {
-    if has_armor(text) {
-        return Err(Reason::Signed);
-    }
+) -> Vec<Site> {
     // RFC 3676 §4.1: with delsp a soft line break goes, and the space before it, too.
     let joins_words = media_type.has("format", "flowed") && media_type.has("delsp", "yes");
     let mut sites = Vec::new();
@@ -67,10 +64,12 @@ pub(super) fn sites(
             sites.push(words(controls));
         }
     }
-    Ok(sites)
+    sites
 }
 
-fn has_armor(text: &[u8]) -> bool {
+/// Does it hold something that PGP has signed or encrypted (RFC 9580 §6.2)? Nobody can
+/// tell where that begins to be protected, so all of the part is.
+pub(super) fn has_armor(text: &[u8]) -> bool {
     const KINDS: [&[u8]; 3] = [b"MESSAGE-----", b"SIGNED MESSAGE-----", b"PUBLIC KEY BLOCK-----"];
     memmem::find_iter(text, b"-----BEGIN PGP ")
         .any(|at| KINDS.iter().any(|kind| text[at + 15..].starts_with(kind)))
@@ -117,6 +116,12 @@ fn is_cut(text: &[u8], url: &Range<usize>) -> bool {
     // Quote marks and a stuffed space are not content (RFC 3676 §4.4, §4.5).
     let is_content = |octet: &u8| !matches!(octet, b'>' | b' ');
     let line_start = text[..url.start].iter().rposition(is_content).map_or(0, |last| last + 1);
-    let before = &text[..line_start];
-    before.ends_with(b" \r\n") || before.ends_with(b" \n")
+    let Some(before) = text[..line_start].strip_suffix(b"\n") else { return false };
+    let before = before.strip_suffix(b"\r").unwrap_or(before);
+    // The line before a signature is no soft one (§4.3), and of several spaces all but
+    // one stay.
+    let before = &before[memrchr(b'\n', before).map_or(0, |newline| newline + 1)..];
+    let quotes = before.iter().take_while(|octet| **octet == b'>').count();
+    let is_signature = matches!(&before[quotes..], b"-- " | b" -- ");
+    !is_signature && before.ends_with(b" ") && !before.ends_with(b"  ")
 }
