@@ -104,7 +104,7 @@ pub enum ConfigError {
         error: Box<toml::de::Error>,
     },
     /// The file is TOML, and not what mailwake needs.
-    #[error("{} mistakes in the configuration:\n{}", .0.len(), list(.0))]
+    #[error("the configuration has mistakes, {} in all:\n{}", .0.len(), list(.0))]
     Mistakes(Vec<Mistake>),
 }
 
@@ -240,10 +240,10 @@ fn read_keys(section: &Section<'_>) -> KeySource {
 fn read_gateway(section: &Section<'_>, data_directory: &Path) -> Option<Gateway> {
     let seconds =
         |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
-    let count = |key, default, most| {
-        usize::try_from(section.integer(key, default, 1..=most, "at most")).unwrap_or(usize::MAX)
+    let count = |key, default, most, unit| {
+        usize::try_from(section.integer(key, default, 1..=most, unit)).unwrap_or(usize::MAX)
     };
-    let listen = section.required("listen", LISTEN);
+    let listen: Option<SocketAddr> = section.required("listen", LISTEN);
     let upstream: Option<HostPort> =
         section.required("upstream", "must be a host and port, like \"127.0.0.1:25\"");
     let host_name: Option<DomainName> =
@@ -257,10 +257,10 @@ fn read_gateway(section: &Section<'_>, data_directory: &Path) -> Option<Gateway>
         ),
         limits: Limits {
             message_octets_max: mebibytes(section, "message_mib_max", 25, 1..=1_024),
-            recipients_max: count("recipients_max", 1_000, 100_000),
-            errors_max: count("errors_max", 20, 10_000),
+            recipients_max: count("recipients_max", 1_000, 100_000, "recipients"),
+            errors_max: count("errors_max", 20, 10_000, "errors"),
         },
-        sessions_max: count("sessions_max", 2_000, 1_000_000),
+        sessions_max: count("sessions_max", 2_000, 1_000_000, "sessions"),
         client_timeout: seconds("client_timeout_seconds", 300),
         patience: Patience {
             connect: seconds("upstream_connect_timeout_seconds", 30),
@@ -269,24 +269,27 @@ fn read_gateway(section: &Section<'_>, data_directory: &Path) -> Option<Gateway>
         },
         drain_timeout: seconds("drain_timeout_seconds", 30),
     };
+    if listen.is_some_and(|listen| config.upstream.parse() == Ok(listen)) {
+        section.mistake("upstream", None, "must not be the gateway itself, gateway.listen");
+    }
     Some(Gateway { listen: listen?, accepted_file: data_directory.join("accepted"), config })
 }
 
 fn read_tracker(section: &Section<'_>) -> Option<Tracker> {
     let seconds =
         |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
-    let count = |key, default, range| {
-        usize::try_from(section.integer(key, default, range, "at most")).unwrap_or(usize::MAX)
+    let count = |key, default, range, unit| {
+        usize::try_from(section.integer(key, default, range, unit)).unwrap_or(usize::MAX)
     };
     let listen = section.required("listen", LISTEN);
-    let threads = section.integer("threads", 0, 0..=1_024, "threads, 0 for one a core");
+    let threads = section.integer("threads", 0, 0..=1_024, "threads (0: one a core)");
     let config = TrackerConfig {
         redirect_status: section.choice(
             "redirect_status",
             &[("302", RedirectStatus::Found), ("307", RedirectStatus::TemporaryRedirect)],
         ),
         server_header: section.parsed("server_header", "mailwake", "must be a text"),
-        connections_max: count("connections_max", 10_000, 1..=1_000_000),
+        connections_max: count("connections_max", 10_000, 1..=1_000_000, "connections"),
         requests_per_connection_max: u32::try_from(section.integer(
             "requests_per_connection_max",
             1_000,
@@ -294,7 +297,7 @@ fn read_tracker(section: &Section<'_>) -> Option<Tracker> {
             "requests",
         ))
         .unwrap_or(1_000),
-        header_octets_max: 1024 * count("header_kib_max", 16, 8..=1_024),
+        header_octets_max: 1024 * count("header_kib_max", 16, 8..=1_024, "KiB"),
         header_timeout: seconds("header_timeout_seconds", 10),
         idle_timeout: seconds("idle_timeout_seconds", 60),
         durable_deadline: Duration::from_millis(section.integer(
@@ -310,6 +313,14 @@ fn read_tracker(section: &Section<'_>) -> Option<Tracker> {
         Ok(0) | Err(_) => cores(),
         Ok(threads) => threads,
     };
+    if config.connections_max < threads {
+        // Each thread takes a place before it accepts.
+        section.mistake(
+            "connections_max",
+            None,
+            format!("must be {threads}, the threads, or more"),
+        );
+    }
     Some(Tracker { listen: listen?, threads, config })
 }
 
@@ -319,12 +330,14 @@ fn read_event_log(section: &Section<'_>, data_directory: &Path) -> LogConfig {
     let quota =
         mebibytes(section, "disk_quota_mib", LogConfig::DISK_QUOTA_BYTES >> 20, 2..=1 << 30);
     if quota < 2 * segment {
-        section.mistake("disk_quota_mib", None, "must be at least twice segment_mib");
+        let right = format!("must be at least {}, twice segment_mib", 2 * (segment >> 20));
+        let value = toml::Value::Integer(i64::try_from(quota >> 20).unwrap_or(i64::MAX));
+        section.mistake("disk_quota_mib", Some(&value), right);
     }
     let queue = section.integer(
         "queue_events_max",
         LogConfig::QUEUE_EVENTS_MAX as u64,
-        1..=10_000_000,
+        1_000..=10_000_000,
         "events",
     );
     LogConfig {
@@ -337,7 +350,7 @@ fn read_event_log(section: &Section<'_>, data_directory: &Path) -> LogConfig {
 
 fn read_store(section: &Section<'_>, data_directory: &Path) -> (PathBuf, StoreConfig) {
     let directory = directory(section, data_directory, "store");
-    let days = section.integer("retention_days", 90, 0..=36_500, "days, 0 for ever");
+    let days = section.integer("retention_days", 90, 0..=36_500, "days (0: for ever)");
     let retention_days = u32::try_from(days).ok().filter(|days| *days > 0);
     (directory, StoreConfig { retention_days, ..StoreConfig::default() })
 }

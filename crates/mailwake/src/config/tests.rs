@@ -129,7 +129,20 @@ fn all_mistakes_are_told_at_once() {
 #[test]
 fn quota_must_hold_two_segments() {
     let text = format!("{LEAST}[event_log]\nsegment_mib = 64\ndisk_quota_mib = 100\n");
-    assert_eq!(mistakes(&text), ["event_log.disk_quota_mib: must be at least twice segment_mib"]);
+    assert_eq!(
+        mistakes(&text),
+        ["event_log.disk_quota_mib = 100: must be at least 128, twice segment_mib"]
+    );
+}
+
+#[test]
+fn gateway_is_not_its_own_upstream() {
+    let text =
+        LEAST.replace("127.0.0.1:0", "127.0.0.1:25").replace("mx.example:25", "127.0.0.1:25");
+    assert_eq!(
+        mistakes(&text),
+        ["gateway.upstream: must not be the gateway itself, gateway.listen"]
+    );
 }
 
 #[test]
