@@ -53,7 +53,7 @@ impl Model {
     fn passed(&mut self, line: &[u8], reply: &Reply) {
         let line = std::str::from_utf8(line).expect("nothing else is passed on");
         match Command::parse(line) {
-            Command::Rset => *self = Self::default(),
+            Command::Rset if reply.is_positive() => *self = Self::default(),
             _ if !reply.is_positive() => {}
             Command::Helo | Command::Ehlo => *self = Self::default(),
             Command::Mail(_) => *self = Self { has_mail: true, recipients: Vec::new() },

@@ -146,17 +146,20 @@ impl Undo<'_> {
         }
         let url = url.replace('&', "&amp;");
         let behind = from.strip_prefix(url.as_bytes()).expect("the URL, escaped");
+        // A line break may stand at either end of a value whose line has no room left.
+        let before = without_break_behind(before);
+        let behind = without_break_before(behind);
+        let quote = *before.last().expect("a value has quotes");
+        assert!(matches!(quote, b'"' | b'\'') && behind.first() == Some(&quote));
         if self.old.starts_with(before) {
-            let quote = *before.last().expect("a value has quotes");
-            assert!(matches!(quote, b'"' | b'\''));
             self.pass(before);
             self.pass_value(target, |octet| octet == quote);
             return behind;
         }
         // A value without quotes gets them.
-        self.pass(before.strip_suffix(b"\"").expect("a value has quotes"));
+        self.pass(&before[..before.len() - 1]);
         self.pass_value(target, |octet| octet.is_ascii_whitespace() || octet == b'>');
-        behind.strip_prefix(b"\"").expect("a value has quotes at both ends")
+        &behind[1..]
     }
 
     fn pass(&mut self, same: &[u8]) {
@@ -179,4 +182,12 @@ impl Undo<'_> {
         let len = lens.clone().find(is_target).expect("the target stands in the message");
         self.old = &self.old[len..];
     }
+}
+
+fn without_break_behind(octets: &[u8]) -> &[u8] {
+    octets.strip_suffix(b"\n").map_or(octets, |line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+fn without_break_before(octets: &[u8]) -> &[u8] {
+    octets.strip_prefix(b"\r\n").or(octets.strip_prefix(b"\n")).unwrap_or(octets)
 }
