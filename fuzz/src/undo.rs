@@ -177,8 +177,11 @@ impl Undo<'_> {
     /// The shortest octets that are the target in the charset of the part.
     fn pass_text_url(&mut self, target: &str) {
         let lens = 1..=self.old.len().min(4 * target.len());
-        let is_target =
-            |len: &usize| self.charset.decode(&self.old[..*len]).as_deref() == Some(target);
+        let is_target = |len: &usize| {
+            let url = &self.old[..*len];
+            let is_it = |url: &[u8]| self.charset.decode(url).as_deref() == Some(target);
+            is_it(url) || memchr::memchr(b'\n', url).is_some() && is_it(&without_soft_breaks(url))
+        };
         let len = lens.clone().find(is_target).expect("the target stands in the message");
         self.old = &self.old[len..];
     }
@@ -190,4 +193,18 @@ fn without_break_behind(octets: &[u8]) -> &[u8] {
 
 fn without_break_before(octets: &[u8]) -> &[u8] {
     octets.strip_prefix(b"\r\n").or(octets.strip_prefix(b"\n")).unwrap_or(octets)
+}
+
+/// A URL that goes over soft line breaks (RFC 3676 §4.1, DelSp=yes), in one line.
+fn without_soft_breaks(url: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for (number, line) in url.split(|octet| *octet == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let quotes = line.iter().take_while(|octet| **octet == b'>' && number > 0).count();
+        let line = &line[quotes..];
+        let line = if number > 0 { line.strip_prefix(b" ").unwrap_or(line) } else { line };
+        joined.extend_from_slice(line);
+        joined.pop_if(|octet| *octet == b' ');
+    }
+    joined
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::decision::Decision;
 use mail::{
     message::content_type::ContentType,
-    text::{charset::Charset, link::Urls},
+    text::{charset::Charset, flowed::Joined, link::Urls},
 };
 use memchr::{memmem, memrchr};
 use std::ops::Range;
@@ -31,8 +31,10 @@ pub(super) fn sites(
     decision: &Decision,
     links: &mut Vec<PlannedLink>,
 ) -> Vec<Site> {
-    // RFC 3676 §4.1: with delsp a soft line break goes, and the space before it, too.
+    // Without delsp the space of a soft break stays, and it ends a URL.
     let joins_words = media_type.has("format", "flowed") && media_type.has("delsp", "yes");
+    let joined = if joins_words { Joined::of(text) } else { Joined::plain(text) };
+    let text = joined.octets();
     let mut sites = Vec::new();
     for url in Urls::new(text, charset) {
         let url = before_control(text, url);
@@ -51,12 +53,13 @@ pub(super) fn sites(
             () if joins_words && is_cut(text, &url) => Some(Reason::SoftBreak),
             () => refusal(&target, decision),
         };
-        let words = |range| Site { range, kind: SiteKind::Words("") };
+        let words = |range| Site { range: joined.origin(range), kind: SiteKind::Words("") };
         if let Some(word) = notrack {
             sites.push(words(url.start + word.start..url.start + word.end));
             target.to_mut().replace_range(word, "");
         }
         let controls = url.end..controls_end;
+        let url = joined.origin(url);
         if decision.tracks_text() {
             add_link(links, &mut sites, (url, LinkForm::Text), &target, control, left_alone);
         }
@@ -107,21 +110,18 @@ fn control_at(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((name, &rest[..end], rest[end..].strip_prefix(b"\"]]")?))
 }
 
-/// Does a soft line break join the URL to the line behind or before it?
+/// Does a soft line break stand at the URL? In joined text only such breaks are left
+/// over which nobody can tell how the text goes on.
 fn is_cut(text: &[u8], url: &Range<usize>) -> bool {
-    let behind = &text[url.end..];
-    if behind.starts_with(b" \r\n") || behind.starts_with(b" \n") {
-        return true;
-    }
+    let is_break = |text: &[u8]| text.starts_with(b" \r\n") || text.starts_with(b" \n");
     // Quote marks and a stuffed space are not content (RFC 3676 §4.4, §4.5).
     let is_content = |octet: &u8| !matches!(octet, b'>' | b' ');
     let line_start = text[..url.start].iter().rposition(is_content).map_or(0, |last| last + 1);
-    let Some(before) = text[..line_start].strip_suffix(b"\n") else { return false };
-    let before = before.strip_suffix(b"\r").unwrap_or(before);
-    // The line before a signature is no soft one (§4.3), and of several spaces all but
-    // one stay.
-    let before = &before[memrchr(b'\n', before).map_or(0, |newline| newline + 1)..];
-    let quotes = before.iter().take_while(|octet| **octet == b'>').count();
-    let is_signature = matches!(&before[quotes..], b"-- " | b" -- ");
-    !is_signature && before.ends_with(b" ") && !before.ends_with(b"  ")
+    let line = text[..line_start].strip_suffix(b"\n").unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = &line[memrchr(b'\n', line).map_or(0, |newline| newline + 1)..];
+    let quotes = line.iter().take_while(|octet| **octet == b'>').count();
+    // The line before a signature is no soft one (§4.3).
+    let is_signature = matches!(&line[quotes..], b"-- " | b" -- ");
+    is_break(&text[url.end..]) || line.ends_with(b" ") && !line.ends_with(b"  ") && !is_signature
 }

@@ -22,12 +22,19 @@ fn urls_are_links() {
 }
 
 #[test]
-fn url_that_a_soft_break_may_cut_is_left_alone() {
-    let cut = Some(Reason::SoftBreak);
-    check(FLOWED, "https://a.example/ \r\nb", &[("https://a.example/", cut)]);
-    check(FLOWED, "> x \n> https://a.example/ y", &[("https://a.example/", cut)]);
+fn url_goes_over_a_soft_break_where_the_space_goes() {
+    check(FLOWED, "https://a.example/ \r\nb", &[("https://a.example/b", None)]);
+    check(FLOWED, "> https://a.ex \n> ample/ y", &[("https://a.example/", None)]);
+    check(FLOWED, "> x \n> https://a.example/ y", &[]);
     check(FLOWED, "x\r\n https://a.example/ y", &[("https://a.example/", None)]);
     check("text/plain; format=flowed", "https://a.example/ \r\nb", &[("https://a.example/", None)]);
+}
+
+#[test]
+fn url_at_a_soft_break_that_joins_nothing_is_left_alone() {
+    let cut = Some(Reason::SoftBreak);
+    check(FLOWED, "https://a.example/ \r\n> b", &[("https://a.example/", cut)]);
+    check(FLOWED, "> x \r\nhttps://a.example/ b", &[("https://a.example/", cut)]);
 }
 
 #[test]
@@ -84,5 +91,5 @@ fn line_that_only_looks_soft_joins_nothing() {
     check(FLOWED, "-- \r\nhttps://a.example/", &[(url, None)]);
     check(FLOWED, "> -- \r\n> https://a.example/", &[(url, None)]);
     check(FLOWED, "x  \nhttps://a.example/", &[(url, None)]);
-    check(FLOWED, "--- \nhttps://a.example/", &[(url, Some(Reason::SoftBreak))]);
+    check(FLOWED, "--- \nhttps://a.example/", &[]);
 }
