@@ -48,6 +48,13 @@ pub struct KeyChoice {
 }
 
 impl KeyChoice {
+    /// What whoever makes links with the public key should know; `None` with a key ring.
+    pub fn warning(&self) -> Option<&'static str> {
+        let text = "mailwake: no --key-file: links are sealed with the public trial key, and no \
+                    tracker opens them\n";
+        self.key_file.is_none().then_some(text)
+    }
+
     /// The key ring that was chosen, read by `load`.
     pub fn load_with(&self, load: impl FnOnce(&Path) -> Result<KeyRing>) -> Result<KeyRing> {
         match &self.key_file {
@@ -172,6 +179,9 @@ pub fn run(args: &LinkToolArgs) -> Result<()> {
     match &args.command {
         LinkToolCommand::Encode(args) => {
             let link = encode(args)?;
+            if let (Some(warning), false) = (args.keys.warning(), args.legacy) {
+                io::stderr().write_all(warning.as_bytes())?;
+            }
             Ok(writeln!(io::stdout(), "{link}")?)
         }
         LinkToolCommand::Decode(args) => decode(args),

@@ -131,6 +131,9 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(&tracked.octets)?;
     out.flush()?;
+    if let Some(warning) = args.keys.warning() {
+        io::stderr().write_all(warning.as_bytes())?;
+    }
     if args.explain {
         io::stderr().write_all(explain(&tracked.report).as_bytes())?;
     }
