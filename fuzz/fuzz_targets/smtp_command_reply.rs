@@ -57,6 +57,8 @@ impl Model {
             _ if !reply.is_positive() => {}
             Command::Helo | Command::Ehlo => *self = Self::default(),
             Command::Mail(_) => *self = Self { has_mail: true, recipients: Vec::new() },
+            // A recipient who is named twice in the same words counts once.
+            Command::Rcpt(_) if self.recipients.iter().any(|known| known == line) => {}
             Command::Rcpt(_) => self.recipients.push(line.to_owned()),
             _ => {}
         }

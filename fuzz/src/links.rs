@@ -31,6 +31,7 @@ impl Links for MarkedLinks {
     fn click(&mut self, link: &LinkRequest<'_>) -> Option<String> {
         let before = self.targets.insert(link.link_index, link.target_url.to_owned());
         assert_eq!(before, None, "an index for each link");
+        assert!(link.name.is_none_or(|name| name.len() <= NAME_OCTETS_MAX));
         Some(click_url(link.link_index))
     }
 
