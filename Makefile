@@ -4,7 +4,7 @@ CARGO ?= cargo
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 DIST := mailwake-$(VERSION)-$(shell uname -m)-linux
 
-.PHONY: check format lint deny layering doc test e2e bench dist test-tools bench-tools
+.PHONY: check format lint deny layering doc test e2e bench fuzz dist test-tools bench-tools
 
 # All that a tool can hold.
 check: format lint deny layering doc
@@ -40,6 +40,19 @@ e2e: test-tools
 
 bench: bench-tools
 	$(CARGO) bench --workspace --locked
+
+# Each fuzz target for a short time. It needs a nightly compiler, which nothing else does;
+# docs/fuzzing.md says more. What is found that is new stays in fuzz/target.
+SECONDS ?= 10
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { \
+	  echo "make fuzz: cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	cd fuzz && $(CARGO) +nightly fuzz build
+	cd fuzz && for target in $$($(CARGO) +nightly fuzz list); do \
+	  mkdir -p target/found/$$target && \
+	  $(CARGO) +nightly fuzz run $$target target/found/$$target corpus/$$target -- \
+	    -max_total_time=$(SECONDS) -max_len=2048 -timeout=10 -verbosity=0 || exit 1; \
+	done
 
 # A tarball with the stripped binary, its configuration, documentation and licences.
 dist:
