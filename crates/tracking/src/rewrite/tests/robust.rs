@@ -9,7 +9,7 @@ use crate::{
 use proptest::prelude::*;
 use std::borrow::Cow;
 
-const LINES: [&str; 24] = [
+const LINES: [&str; 34] = [
     "Content-Type: multipart/mixed; boundary=a",
     "Content-Type: multipart/signed; boundary=b",
     "Content-Type: text/html; charset=utf-8",
@@ -34,6 +34,16 @@ const LINES: [&str; 24] = [
     "<svg><a href=https://c.example/>",
     "é=20 ",
     "<!-- ",
+    "Content-Type: text/x-amp-html",
+    "<a data-msys-linkname=\"n\" href=\"https://d.example/\" data-pm-no-track>",
+    "<a href=http+notrack://e.example/ data-msys-sublink=x",
+    "https+notrack://a.example/[[data-msys-clicktrack=\"0\"]]",
+    "https://a.example/[[data-msys-sublink=\"x\"]][[data-msys-unsubscribe=\"1\"]].",
+    "{{opening_double_curly()}}",
+    "<a href='https://f.example/{{closing_double_curly()}}'>www.f.example</a>",
+    "<!--[if mso]><v:rect href=\"https://g.example/\"><![endif]-->",
+    "X-MSYS-API: {}",
+    "> https://h.example/ ",
 ];
 
 fn message() -> impl Strategy<Value = Vec<u8>> {
@@ -43,13 +53,19 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_decision() -> impl Strategy<Value = Decision> {
-    any::<[bool; 6]>().prop_map(|[open, initial_open, click, text_links, top, strip]| Decision {
-        open,
-        initial_open,
-        click,
-        text_links,
-        parts: if top { Parts::Top } else { Parts::All },
-        signed_mail: if strip { SignedMail::Strip } else { SignedMail::Rewrite },
+    any::<[bool; 12]>().prop_map(|is_on| Decision {
+        open: is_on[0],
+        initial_open: is_on[1],
+        click: is_on[2],
+        text_links: is_on[3],
+        parts: if is_on[4] { Parts::Top } else { Parts::All },
+        signed_mail: if is_on[5] { SignedMail::Strip } else { SignedMail::Rewrite },
+        skip_links_shown_as_urls: is_on[6],
+        vml_links: is_on[7],
+        amp: is_on[8],
+        remove_link_attributes: is_on[9],
+        substitution_escapes: is_on[10],
+        removes_smtpapi: is_on[11],
         ..decision()
     })
 }
