@@ -52,6 +52,15 @@ impl LineEnd {
         Some(if octets[..newline].ends_with(b"\r") { Self::CrLf } else { Self::Lf })
     }
 
+    /// How new lines of a body end, in a message whose lines end like this: in CRLF where
+    /// either has one, because a bare LF is no line end in mail (RFC 5322 §2.3).
+    pub fn of_new_lines(self, body: &[u8]) -> Self {
+        match Self::of(body) {
+            Some(Self::CrLf) => Self::CrLf,
+            Some(Self::Lf) | None => self,
+        }
+    }
+
     /// The octets.
     pub fn octets(self) -> &'static [u8] {
         match self {
@@ -75,7 +84,7 @@ pub fn decode(body: &[u8], encoding: TransferEncoding) -> Result<Cow<'_, [u8]>, 
 }
 
 /// Turns edits of decoded octets into edits of the body they were decoded from. New
-/// lines end as the body's do, or as `line_end` says if it has none.
+/// lines end in CRLF if lines of the body or `line_end`, those of the message, do.
 ///
 /// With an identity encoding the edits stay as they are, so their octets must be fit
 /// for the body; [`LineLimit`] tells if their lines are.
@@ -89,7 +98,7 @@ pub fn encode_edits(
     if edits.is_empty() {
         return EditList::new(body.len());
     }
-    let line_end = LineEnd::of(body).unwrap_or(line_end);
+    let line_end = line_end.of_new_lines(body);
     match encoding {
         TransferEncoding::QuotedPrintable => {
             quoted_printable::encode_edits(body, decoded, edits, line_end)

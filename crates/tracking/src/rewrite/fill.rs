@@ -22,7 +22,7 @@ impl Plan<'_> {
             let Ok(work) = &part.work else { continue };
             let node = &self.tree.parts()[part.index];
             let body = &self.message[node.body.clone()];
-            let line_end = LineEnd::of(body).unwrap_or(self.line_end);
+            let line_end = self.line_end.of_new_lines(body);
             let mut filling = Filling::new(work, node.content.encoding, line_end);
             for site in &work.sites {
                 match site.kind {
