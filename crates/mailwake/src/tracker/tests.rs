@@ -163,8 +163,8 @@ fn a_link_is_reported_on_its_last_day() {
 #[test]
 fn what_is_no_link_is_not_found_and_not_echoed() {
     let recording = Recording::start();
-    let unsubscribe = Engagement::Unsubscribe { target_url: TARGET.into() };
-    let unsubscribe = recording.tracker.path(unsubscribe);
+    let nowhere = Engagement::Unsubscribe { target_url: String::new() };
+    let unsubscribe = recording.tracker.path(nowhere);
     let slash_after = format!("{}/", recording.tracker.path(click()));
     let paths = ["/", "/favicon.ico", "/zzz-secret?q=zzz-secret", &unsubscribe, &slash_after];
     for path in paths {
@@ -178,6 +178,16 @@ fn what_is_no_link_is_not_found_and_not_echoed() {
     }
     assert_eq!(recording.tracker.counters.unknown.get(), paths.len() as u64);
     assert_eq!(recording.events(), []);
+    recording.stop();
+}
+
+#[test]
+fn link_that_unsubscribes_leads_to_the_senders_page() {
+    let recording = Recording::start();
+    let unsubscribe = Engagement::Unsubscribe { target_url: TARGET.into() };
+    let answer = recording.tracker.get(&recording.tracker.path(unsubscribe));
+    assert_eq!((answer.status, answer.field("location")), (302, Some(TARGET)));
+    assert_eq!(recording.events().len(), 1);
     recording.stop();
 }
 

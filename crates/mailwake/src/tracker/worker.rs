@@ -128,17 +128,20 @@ impl<L: Log> Worker<L> {
     }
 }
 
-/// What happens when a link is requested; nothing for one that is not served here.
+/// What happens when a link is requested; nothing for one that leads nowhere. Following a
+/// link that unsubscribes is a click: what its page makes of it is the sender's.
 fn occurrence(link: Link, visit: Visit) -> Option<Occurrence> {
     match link.engagement {
         Engagement::Open => Some(Occurrence::Open(visit)),
         Engagement::InitialOpen => Some(Occurrence::InitialOpen(visit)),
-        Engagement::Click { target_url } => Some(Occurrence::Click(Click {
-            visit,
-            link_index: link.link_index,
-            target_link_url: target_url,
-        })),
-        Engagement::Unsubscribe { .. } => None,
+        Engagement::Unsubscribe { target_url } if target_url.is_empty() => None,
+        Engagement::Click { target_url } | Engagement::Unsubscribe { target_url } => {
+            Some(Occurrence::Click(Click {
+                visit,
+                link_index: link.link_index,
+                target_link_url: target_url,
+            }))
+        }
     }
 }
 
