@@ -69,8 +69,6 @@ impl<L: Log> Connections<L> {
             // A client may close its side once it has asked; and not having to look for
             // that while an event is written saves a system call for each request.
             .half_close(true)
-            // The content of an answer is small: to copy it costs less than a second buffer.
-            .writev(false)
             // `Limits` has timeouts that need no timer for each request.
             .header_read_timeout(None);
         let limits = Limits {
