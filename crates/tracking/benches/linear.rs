@@ -4,7 +4,9 @@
 //! what is over three times the message. It fails where not the very input comes out.
 
 mod newsletter;
+mod ready;
 
+use ready::Ready;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     borrow::Cow,
@@ -16,7 +18,7 @@ use std::{
 };
 use tracking::{
     decision::Decision,
-    rewrite::{LinkRequest, Links, TrackedCopy, rewrite},
+    rewrite::{TrackedCopy, rewrite},
 };
 
 /// For each message, at least so long and so often.
@@ -62,23 +64,6 @@ unsafe impl GlobalAlloc for Counting {
         taken(octets);
         IN_USE.fetch_sub(layout.size(), Relaxed);
         unsafe { System.realloc(place, layout, octets) }
-    }
-}
-
-/// Links as long as real ones, at no cost.
-struct Ready;
-
-impl Links for Ready {
-    fn click(&mut self, _: &LinkRequest<'_>) -> Option<String> {
-        Some(format!("https://t.example/{}", "x".repeat(110)))
-    }
-
-    fn open(&mut self) -> Option<String> {
-        Some(format!("https://t.example/{}", "x".repeat(30)))
-    }
-
-    fn initial_open(&mut self) -> Option<String> {
-        self.open()
     }
 }
 

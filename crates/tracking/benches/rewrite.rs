@@ -1,31 +1,17 @@
 //! What a rewrite costs, without the sealing of links: the usual message, a plan that
 //! serves many recipients, and inputs that are made to be slow.
 
+mod ready;
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ready::Ready;
 use std::{fmt::Write as _, hint::black_box};
 use tracking::{
     decision::Decision,
-    rewrite::{IdField, LinkRequest, Links, Plan, rewrite},
+    rewrite::{IdField, Plan, rewrite},
 };
 
 const ID: IdField<'_> = IdField { name: "X-Sp-Message-Id", value: "00000123456789abcdef" };
-
-/// Links as long as real ones, at no cost.
-struct Ready;
-
-impl Links for Ready {
-    fn click(&mut self, _: &LinkRequest<'_>) -> Option<String> {
-        Some(format!("https://t.example/{}", "x".repeat(110)))
-    }
-
-    fn open(&mut self) -> Option<String> {
-        Some(format!("https://t.example/{}", "x".repeat(30)))
-    }
-
-    fn initial_open(&mut self) -> Option<String> {
-        self.open()
-    }
-}
 
 /// A newsletter of about 20 kB with 30 links.
 fn newsletter() -> String {
