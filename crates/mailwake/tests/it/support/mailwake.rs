@@ -26,7 +26,9 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Writes a configuration for an upstream on loopback, with a new key ring.
+    /// Writes a configuration for an upstream on loopback, with a new key ring. Answers
+    /// wait long for the disk: a test that kills mailwake counts on what was answered, and
+    /// the disk of a busy machine may take more than the usual deadline.
     pub(crate) fn new(upstream_port: u16) -> Self {
         let directory = tempfile::Builder::new().prefix("mailwake-").tempdir().expect("directory");
         let (gateway_port, tracker_port) = (free_port(), free_port());
@@ -45,7 +47,8 @@ impl Installation {
              initial_open_tracking = false\n\
              click_tracking = true\n\
              [tracker]\n\
-             listen = \"127.0.0.1:{tracker_port}\"\n"
+             listen = \"127.0.0.1:{tracker_port}\"\n\
+             durable_deadline_ms = 5000\n"
         );
         fs::create_dir(directory.path().join("data")).expect("data directory");
         fs::write(directory.path().join("mailwake.toml"), configuration).expect("write file");
