@@ -2,14 +2,14 @@
 
 mod events;
 mod filter;
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod report;
 
 use crate::{
     config::{self, Config, KeySource},
     demo, feeders, link_tool, serve,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
     io::{self, Write},
@@ -106,6 +106,13 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Random octets of the system.
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut octets = [0; N];
+    aws_lc_rs::rand::fill(&mut octets).ok().context("the system gives no random octets")?;
+    Ok(octets)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -7,7 +7,7 @@ mod sender;
 mod upstream;
 
 use crate::{
-    cli::report::write_tables,
+    cli::{keys, report::write_tables},
     config::Config,
     serve::{Roles, Server},
     stores::{report::Report, report::ReportFilter, sqlite::StoreReader},
@@ -25,7 +25,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::signal::ctrl_c;
-use tracking::token::key::{KeyRing, SECRET_OCTETS};
 use upstream::Upstream;
 
 /// How long the store may take to learn of everything.
@@ -45,7 +44,7 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("mailwake-demo-").tempdir()?;
     let upstream = Upstream::start().context("start the receiving MTA")?;
     let path = folder.path().join("mailwake.toml");
-    let keys = random_keys()?;
+    let keys = keys::new_ring()?;
     fs::write(folder.path().join("keys.txt"), keys.to_text())?;
     fs::write(&path, configuration(folder.path(), upstream.address(), free_address()?))?;
     let server = Server::start(&Config::load(&path)?, keys, Roles::ALL)?;
@@ -132,12 +131,6 @@ fn configuration(folder: &Path, upstream: SocketAddr, tracker: SocketAddr) -> St
          segment_mib = 4\n\
          disk_quota_mib = 64\n"
     )
-}
-
-fn random_keys() -> Result<KeyRing> {
-    let mut secret = [0; SECRET_OCTETS];
-    aws_lc_rs::rand::fill(&mut secret).ok().context("the system gives no random octets")?;
-    Ok(KeyRing::generate(secret, "2020-01-01"))
 }
 
 /// An address whose port is free: links name it before the tracker listens there.

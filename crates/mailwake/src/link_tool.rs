@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::{
     ffi::{OsStr, OsString},
     io::{self, BufRead, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 use tracking::{
@@ -55,16 +55,12 @@ impl KeyChoice {
         self.key_file.is_none().then_some(text)
     }
 
-    /// The key ring that was chosen, read by `load`.
-    pub fn load_with(&self, load: impl FnOnce(&Path) -> Result<KeyRing>) -> Result<KeyRing> {
+    /// The key ring that was chosen.
+    pub fn load(&self) -> Result<KeyRing> {
         match &self.key_file {
-            Some(path) => load(path),
+            Some(path) => Ok(config::KeySource::File(path.clone()).load()?),
             None => Ok(KeyRing::generate(TRIAL_SECRET, "1970-01-01")),
         }
-    }
-
-    fn load(&self) -> Result<KeyRing> {
-        self.load_with(|path| Ok(config::KeySource::File(path.into()).load()?))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `mailwake rewrite`: the engine as a filter, with the octets that the gateway gives.
 
-use super::keys;
+use super::random;
 use crate::link_tool::KeyChoice;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -117,7 +117,7 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
         bail!("the message has more than {MESSAGE_OCTETS_MAX} octets");
     }
     let settings = settings(args);
-    let mut sealer = Sealer::new(Arc::new(args.keys.load_with(keys::load)?));
+    let mut sealer = Sealer::new(Arc::new(args.keys.load()?));
     let now: Timestamp = SystemTime::now().into();
     let message_id = match args.message_id.or_else(|| id_of(&message, &settings)) {
         Some(id) => id,
@@ -145,12 +145,6 @@ fn id_of(message: &[u8], settings: &Settings) -> Option<MessageId> {
     let mut ids = fields(message).filter(|field| field.is(&settings.message_id_field));
     let only = ids.next().filter(|_| ids.next().is_none())?;
     std::str::from_utf8(&only.value()).ok()?.parse().ok()
-}
-
-fn random() -> Result<[u8; 5]> {
-    let mut nonce = [0; 5];
-    aws_lc_rs::rand::fill(&mut nonce).ok().context("the system gives no random octets")?;
-    Ok(nonce)
 }
 
 fn settings(args: &RewriteArgs) -> Settings {

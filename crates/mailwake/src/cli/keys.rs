@@ -1,7 +1,7 @@
 //! `mailwake keys`: the key ring is made, changed and listed.
 
-use anyhow::{Context, Result, anyhow, bail};
-use aws_lc_rs::rand;
+use super::random;
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use std::{
     fs::{self, File, Permissions},
@@ -36,17 +36,19 @@ struct KeyFileArgs {
 
 pub(super) fn run(args: &KeysArgs) -> Result<()> {
     match &args.command {
-        KeysCommand::Generate => {
-            let ring = KeyRing::generate(secret()?, &today());
-            Ok(io::stdout().write_all(ring.to_text().as_bytes())?)
-        }
+        KeysCommand::Generate => Ok(io::stdout().write_all(new_ring()?.to_text().as_bytes())?),
         KeysCommand::Rotate(args) => rotate(&args.key_file),
         KeysCommand::List(args) => list(&args.key_file),
     }
 }
 
+/// A key ring with one key, made today.
+pub(crate) fn new_ring() -> Result<KeyRing> {
+    Ok(KeyRing::generate(secret()?, &today()))
+}
+
 /// The key ring in a file, or all that is wrong with it.
-pub(crate) fn load(path: &Path) -> Result<KeyRing> {
+fn load(path: &Path) -> Result<KeyRing> {
     Ok(crate::config::KeySource::File(path.into()).load()?)
 }
 
@@ -97,8 +99,7 @@ fn list(path: &Path) -> Result<()> {
 }
 
 fn secret() -> Result<[u8; SECRET_OCTETS]> {
-    let mut secret = [0; SECRET_OCTETS];
-    rand::fill(&mut secret).map_err(|_| anyhow!("the system gives no random octets"))?;
+    let secret = random()?;
     if secret == [0; SECRET_OCTETS] {
         bail!("the system gives no random octets");
     }

@@ -331,22 +331,37 @@ impl Transmission<'_> {
             },
             told => told,
         };
+        self.update_memory(&told, outcomes, keys);
+        told
+    }
+
+    /// Remembers who accepted a message that comes again, and forgets who had accepted
+    /// one that has come to its end: the same one, sent anew, is another one. Most
+    /// messages are neither, and then nothing waits for the disk.
+    fn update_memory(&self, told: &Told, outcomes: &[Outcome], keys: Option<Vec<AcceptedKey>>) {
         let memory = &self.gateway.ends.accepted;
-        let kept = if matches!(told, Told::Deferred(_)) {
-            let keys = keys.unwrap_or_else(|| accepted::keys(self.transaction, self.content));
-            let keys = keys_of(&keys, outcomes, Outcome::is_accepted);
-            tokio::task::block_in_place(|| memory.remember(&keys, stamp::now()))
-        } else {
-            // The message has come to its end: the same one, sent anew, is another one.
-            let keys = keys.unwrap_or_default();
-            let keys = keys_of(&keys, outcomes, |outcome| *outcome == Outcome::AcceptedBefore);
-            tokio::task::block_in_place(|| memory.forget(&keys))
+        let is_again = matches!(told, Told::Deferred(_));
+        let is_concerned = |outcome: &Outcome| match is_again {
+            true => outcome.is_accepted(),
+            false => *outcome == Outcome::AcceptedBefore,
         };
-        if let Err(error) = kept {
+        if !outcomes.iter().any(is_concerned) {
+            return;
+        }
+        let keys = keys.unwrap_or_else(|| accepted::keys(self.transaction, self.content));
+        let keys: Vec<AcceptedKey> = keys
+            .into_iter()
+            .zip(outcomes)
+            .filter_map(|(key, outcome)| is_concerned(outcome).then_some(key))
+            .collect();
+        let updated = tokio::task::block_in_place(|| match is_again {
+            true => memory.remember(&keys, stamp::now()),
+            false => memory.forget(&keys),
+        });
+        if let Err(error) = updated {
             // The sender is told the same: a second copy is better than none.
             error!(%error, "who accepted a message cannot be remembered");
         }
-        told
     }
 
     /// Sends the sender a notification of the recipients who refused for good. The
@@ -420,16 +435,6 @@ impl Transmission<'_> {
             }
         );
     }
-}
-
-/// The keys of recipients with such outcomes.
-fn keys_of(
-    keys: &[AcceptedKey],
-    outcomes: &[Outcome],
-    is_such: impl Fn(&Outcome) -> bool,
-) -> Vec<AcceptedKey> {
-    let such = keys.iter().zip(outcomes).filter(|(_, outcome)| is_such(outcome));
-    such.map(|(key, _)| *key).collect()
 }
 
 /// The text of the first field of that name, as a reader sees it; cut where it would
