@@ -28,19 +28,21 @@ pub fn click_url(link_index: u32) -> String {
 }
 
 impl Links for MarkedLinks {
-    fn click(&mut self, link: &LinkRequest<'_>) -> Option<String> {
+    fn click(&mut self, link: &LinkRequest<'_>, url: &mut String) -> bool {
         let before = self.targets.insert(link.link_index, link.target_url.to_owned());
         assert_eq!(before, None, "an index for each link");
         assert!(link.name.is_none_or(|name| name.len() <= NAME_OCTETS_MAX));
-        Some(click_url(link.link_index))
+        url.push_str(&click_url(link.link_index));
+        true
     }
 
-    fn open(&mut self) -> Option<String> {
+    fn open(&mut self, url: &mut String) -> bool {
         self.pixels += 1;
-        Some(format!("{MARK}{PIXEL_URL}"))
+        url.extend([MARK, PIXEL_URL]);
+        true
     }
 
-    fn initial_open(&mut self) -> Option<String> {
-        self.open()
+    fn initial_open(&mut self, url: &mut String) -> bool {
+        self.open(url)
     }
 }

@@ -28,11 +28,6 @@ impl TrackingUrl {
         [&self.base, token].concat()
     }
 
-    /// The URL of a token below a path that apps know.
-    pub fn sublink(&self, path: &str, token: &str) -> String {
-        [&self.base, "f/", path, "/", token].concat()
-    }
-
     /// The host name, without the port.
     pub fn host(&self) -> &str {
         &self.base[self.host_at..self.host_end]
@@ -119,12 +114,8 @@ impl<'a> SealedLinks<'a> {
         Self { facts, sealer }
     }
 
-    fn seal(&mut self, engagement: Engagement, link_index: u32) -> Option<String> {
-        let token = self.token(engagement, link_index)?;
-        Some(self.facts.tracking_url.link(&token))
-    }
-
-    fn token(&mut self, engagement: Engagement, link_index: u32) -> Option<String> {
+    /// Appends the token of a link; false if it cannot be sealed.
+    fn token(&mut self, engagement: Engagement, link_index: u32, url: &mut String) -> bool {
         let host = self.facts.is_host_bound.then(|| self.facts.tracking_url.host());
         let link = Link {
             tenant: self.facts.tenant,
@@ -134,30 +125,35 @@ impl<'a> SealedLinks<'a> {
             context: self.facts.context.clone(),
             engagement,
         };
-        self.sealer.seal(&link, host).ok()
+        self.sealer.seal_into(&link, host, url).is_ok()
+    }
+
+    fn pixel(&mut self, engagement: Engagement, url: &mut String) -> bool {
+        url.push_str(self.facts.tracking_url.as_str());
+        self.token(engagement, 0, url)
     }
 }
 
 impl Links for SealedLinks<'_> {
-    fn click(&mut self, link: &LinkRequest<'_>) -> Option<String> {
+    fn click(&mut self, link: &LinkRequest<'_>, url: &mut String) -> bool {
         let target_url = link.target_url.to_owned();
         let engagement = match link.is_unsubscribe {
             true => Engagement::Unsubscribe { target_url },
             false => Engagement::Click { target_url },
         };
-        let token = self.token(engagement, link.link_index)?;
-        Some(match link.sublink {
-            Some(path) => self.facts.tracking_url.sublink(path, &token),
-            None => self.facts.tracking_url.link(&token),
-        })
+        url.push_str(self.facts.tracking_url.as_str());
+        if let Some(path) = link.sublink {
+            url.extend(["f/", path, "/"]);
+        }
+        self.token(engagement, link.link_index, url)
     }
 
-    fn open(&mut self) -> Option<String> {
-        self.seal(Engagement::Open, 0)
+    fn open(&mut self, url: &mut String) -> bool {
+        self.pixel(Engagement::Open, url)
     }
 
-    fn initial_open(&mut self) -> Option<String> {
-        self.seal(Engagement::InitialOpen, 0)
+    fn initial_open(&mut self, url: &mut String) -> bool {
+        self.pixel(Engagement::InitialOpen, url)
     }
 }
 

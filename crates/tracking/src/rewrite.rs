@@ -25,8 +25,9 @@ use crate::decision::{Decision, SignedMail};
 use head::Removals;
 use mail::message::{
     edit::EditList,
-    encoding::{LineEnd, decode, encode_edits},
+    encoding::{Decoded, EditableBody, LineEnd},
     part::{PartTree, SplitError, split, whole},
+    splice::Splicer,
 };
 use safety_net::EditedPart;
 use select::{Kind, Selection};
@@ -50,13 +51,13 @@ pub struct LinkRequest<'a> {
 
 /// What stands in the place of a link or pixel in one copy.
 pub trait Links {
-    /// The whole tracked URL for a link, or `None` if it cannot be signed: then
-    /// the link goes out as it was, and the reason is counted.
-    fn click(&mut self, link: &LinkRequest<'_>) -> Option<String>;
-    /// The URL of the pixel at the end of an HTML part, or `None` for no pixel.
-    fn open(&mut self) -> Option<String>;
-    /// The URL of the pixel at the start of an HTML part, or `None` for no pixel.
-    fn initial_open(&mut self) -> Option<String>;
+    /// Appends the whole tracked URL for a link. False if it cannot be signed: then the
+    /// link goes out as it was, and the reason is counted.
+    fn click(&mut self, link: &LinkRequest<'_>, url: &mut String) -> bool;
+    /// Appends the URL of the pixel at the end of an HTML part; false for no pixel.
+    fn open(&mut self, url: &mut String) -> bool;
+    /// Appends the URL of the pixel at the start of an HTML part; false for no pixel.
+    fn initial_open(&mut self, url: &mut String) -> bool;
 }
 
 /// The header field that carries the message id of the copy.
@@ -85,7 +86,7 @@ pub struct Plan<'m> {
     line_end: LineEnd,
     tree: PartTree,
     untouched: Option<Reason>,
-    parts: Vec<PlannedPart<'m>>,
+    parts: Vec<PlannedPart>,
     links: Vec<PlannedLink>,
     is_signed: bool,
     removals: Removals,
@@ -93,17 +94,17 @@ pub struct Plan<'m> {
 
 /// A part that holds no others, and what is to be done with it.
 #[derive(Debug)]
-struct PlannedPart<'m> {
+struct PlannedPart {
     index: usize,
     path: Arc<str>,
     content_type: Arc<str>,
-    work: Result<Work<'m>, Reason>,
+    work: Result<Work, Reason>,
 }
 
-/// The content of a part that is rewritten, and where.
+/// A part that is rewritten, and where. Its content is not kept.
 #[derive(Debug)]
-struct Work<'m> {
-    decoded: Cow<'m, [u8]>,
+struct Work {
+    body: EditableBody,
     sites: Vec<Site>,
 }
 
@@ -159,19 +160,9 @@ impl<'m> Plan<'m> {
         let is_withheld = id.is_some() && edited.is_empty() && self.is_protected();
         let id = id.filter(|_| !is_withheld);
         let removals = Removals { signatures, ..self.removals };
-        let (mut edits, id_field) = head::edits(self.message, self.tree.root(), id, removals);
+        let (header, id_field) = head::edits(self.message, self.tree.root(), id, removals);
         report.id_field = if is_withheld { IdOutcome::Withheld } else { id_field };
-        for part in &edited {
-            let node = &self.tree.parts()[part.index];
-            let body = &self.message[node.body.clone()];
-            let encoding = node.content.encoding;
-            let of_body = encode_edits(body, part.decoded, encoding, &part.edits, self.line_end);
-            // Parts are in order; were they not, the net would have caught it.
-            if edits.append(node.body.start, of_body).is_err() {
-                return self.caught(id, report);
-            }
-        }
-        match self.applied(edits, &edited) {
+        match self.made(&header, &edited) {
             Some(octets) => TrackedCopy { octets, report },
             None => self.caught(id, report),
         }
@@ -183,24 +174,35 @@ impl<'m> Plan<'m> {
         if let Some(reason) = self.untouched {
             return reason.is_protective();
         }
-        let is_protective = |part: &PlannedPart<'_>| match part.work {
+        let is_protective = |part: &PlannedPart| match part.work {
             Ok(_) => false,
             Err(reason) => reason.is_protective() || part.content_type.starts_with("message/"),
         };
-        let is_readable = |part: &PlannedPart<'_>| matches!(part.work, Ok(_) | Err(Reason::Empty));
+        let is_readable = |part: &PlannedPart| matches!(part.work, Ok(_) | Err(Reason::Empty));
         let has_protected_link =
             self.links.iter().any(|link| link.left_alone.is_some_and(Reason::is_protective));
         let has_protected_part = self.parts.is_empty() || self.parts.iter().any(is_protective);
         has_protected_link || has_protected_part && !self.parts.iter().any(is_readable)
     }
 
-    /// The message with these edits, if the safety net lets them pass.
-    fn applied(&self, edits: EditList, parts: &[EditedPart<'_>]) -> Option<Cow<'m, [u8]>> {
-        if edits.is_empty() {
+    /// The message with these edits made, if the safety net lets it pass.
+    fn made(&self, header: &EditList, parts: &[EditedPart<'_>]) -> Option<Cow<'m, [u8]>> {
+        if header.is_empty() && parts.is_empty() {
             return Some(Cow::Borrowed(self.message));
         }
-        let copy = edits.apply(self.message);
-        safety_net::holds(self.message, &self.tree, &copy, edits, parts).then_some(Cow::Owned(copy))
+        let growth: usize = parts.iter().map(|part| part.body.growth(&part.edits)).sum();
+        let copy_len = self.message.len() + header.replacement_octets() + growth;
+        let mut splicer = Splicer::new(self.message, copy_len);
+        for edit in header {
+            splicer.replace(edit.range, |out| out.extend_from_slice(edit.replacement)).ok()?;
+        }
+        for part in parts {
+            let place = self.tree.parts()[part.index].body.clone();
+            part.body.splice(place, &part.edits, self.line_end, &mut splicer).ok()?;
+        }
+        let (copy, splices) = splicer.finish();
+        safety_net::holds(self.message, &self.tree, (&copy, &splices), header, parts)
+            .then_some(Cow::Owned(copy))
     }
 
     /// What goes out when the safety net has caught a copy: the message as it came,
@@ -208,8 +210,8 @@ impl<'m> Plan<'m> {
     fn caught(&self, id: Option<IdField<'_>>, mut report: Report) -> TrackedCopy<'m> {
         report.fall_back(self.is_signed);
         let removals = Removals { signatures: false, ..self.removals };
-        let (edits, id_field) = head::edits(self.message, self.tree.root(), id, removals);
-        let with_id = self.applied(edits, &[]);
+        let (header, id_field) = head::edits(self.message, self.tree.root(), id, removals);
+        let with_id = self.made(&header, &[]);
         report.id_field = if with_id.is_some() { id_field } else { IdOutcome::Refused };
         let octets = with_id.unwrap_or(Cow::Borrowed(self.message));
         TrackedCopy { octets, report }
@@ -242,11 +244,11 @@ impl<'m> Plan<'m> {
 }
 
 /// Plans the parts of a message that hold no others, and finds the links in them.
-fn planned_parts<'m>(
-    message: &'m [u8],
+fn planned_parts(
+    message: &[u8],
     tree: &PartTree,
     decision: &Decision,
-) -> (Vec<PlannedPart<'m>>, Vec<PlannedLink>) {
+) -> (Vec<PlannedPart>, Vec<PlannedLink>) {
     let mut selection = Selection::new(tree, decision);
     let mut links = Vec::new();
     let mut parts = Vec::new();
@@ -254,25 +256,26 @@ fn planned_parts<'m>(
         let work = selection.pick(index).and_then(|(kind, charset)| {
             let body = &message[part.body.clone()];
             let decoded =
-                decode(body, part.content.encoding).map_err(|_| Reason::BrokenEncoding)?;
-            if decoded.trim_ascii().is_empty() {
+                Decoded::new(body, part.content.encoding).map_err(|_| Reason::BrokenEncoding)?;
+            let content = decoded.content();
+            if content.trim_ascii().is_empty() {
                 return Err(Reason::Empty);
             }
-            if text::has_armor(&decoded) {
+            if text::has_armor(content) {
                 return Err(Reason::Signed);
             }
             let media_type = &part.content.media_type;
             let mut sites = match kind {
-                Kind::Html | Kind::Amp => {
-                    html::sites(&decoded, charset, kind, decision, &mut links)
-                }
-                Kind::Text => text::sites(&decoded, charset, media_type, decision, &mut links),
+                Kind::Html | Kind::Amp => html::sites(content, charset, kind, decision, &mut links),
+                Kind::Text => text::sites(content, charset, media_type, decision, &mut links),
             };
             if decision.substitution_escapes {
-                escape::add_sites(&decoded, charset, &mut sites);
+                escape::add_sites(content, charset, &mut sites);
             }
             sites.sort_by_key(Site::order);
-            Ok(Work { decoded, sites })
+            let edited: Vec<_> = sites.iter().map(|site| site.range.clone()).collect();
+            let body = decoded.editable(&edited).ok_or(Reason::SafetyNet)?;
+            Ok(Work { body, sites })
         });
         parts.push(PlannedPart {
             index,

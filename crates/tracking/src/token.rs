@@ -151,6 +151,18 @@ impl Sealer {
 
     /// The token of a link; with `host`, it is valid on that host alone.
     pub fn seal(&mut self, link: &Link, host: Option<&str>) -> Result<String, SealError> {
+        let mut token = String::new();
+        self.seal_into(link, host, &mut token)?;
+        Ok(token)
+    }
+
+    /// Appends the token of a link to the URL that it stands behind.
+    pub fn seal_into(
+        &mut self,
+        link: &Link,
+        host: Option<&str>,
+        url: &mut String,
+    ) -> Result<(), SealError> {
         let key = self.keys.active();
         let version = if host.is_some() { VERSION_HOST_BOUND } else { VERSION_PLAIN };
         let head = version << 5 | key.id();
@@ -163,11 +175,12 @@ impl Sealer {
             .seal_in_place_separate_tag(nonce(), aad(head, host), &mut sealed[1..])
             .expect("a plaintext of some kilobytes is below the limit of AES-GCM-SIV");
         sealed.extend_from_slice(tag.as_ref());
-        let token = URL_SAFE_NO_PAD.encode(sealed);
-        if token.len() > TOKEN_CHARACTERS_MAX {
+        // Four characters for three octets, without padding.
+        if (sealed.len() * 4).div_ceil(3) > TOKEN_CHARACTERS_MAX {
             return Err(SealError::TooLong { octets: target_of(&link.engagement).len() });
         }
-        Ok(token)
+        URL_SAFE_NO_PAD.encode_string(sealed, url);
+        Ok(())
     }
 }
 

@@ -1,18 +1,21 @@
 //! Content transfer encodings (RFC 2045 §6). A body comes in and goes out decoded;
-//! edits of the decoded octets come in and go out as edits of the body. Lines of the
-//! body that no edit touches keep their octets.
+//! edits of the decoded octets come in and are made in the body. Lines of the body that
+//! no edit touches keep their octets.
 
-use super::{content_type::TransferEncoding, edit::EditList};
+use super::content_type::TransferEncoding;
 use memchr::memchr;
 use std::borrow::Cow;
 use thiserror::Error;
 
 mod base64;
+mod body;
 mod line_limit;
 mod quoted_printable;
+mod source;
 #[cfg(test)]
 mod tests;
 
+pub use body::{Decoded, EditableBody};
 pub use line_limit::LineLimit;
 
 /// The longest line of an encoded body, without its line end (RFC 2045 §6.7, §6.8).
@@ -77,33 +80,8 @@ pub fn decode(body: &[u8], encoding: TransferEncoding) -> Result<Cow<'_, [u8]>, 
         TransferEncoding::SevenBit | TransferEncoding::EightBit | TransferEncoding::Binary => {
             Ok(Cow::Borrowed(body))
         }
-        TransferEncoding::QuotedPrintable => Ok(Cow::Owned(quoted_printable::decode(body))),
+        TransferEncoding::QuotedPrintable => Ok(Cow::Owned(quoted_printable::decode(body).0)),
         TransferEncoding::Base64 => base64::decode(body).map(Cow::Owned),
         TransferEncoding::Unknown => Err(DecodeError::UnknownEncoding),
-    }
-}
-
-/// Turns edits of decoded octets into edits of the body they were decoded from. New
-/// lines end in CRLF if lines of the body or `line_end`, those of the message, do.
-///
-/// With an identity encoding the edits stay as they are, so their octets must be fit
-/// for the body; [`LineLimit`] tells if their lines are.
-pub fn encode_edits(
-    body: &[u8],
-    decoded: &[u8],
-    encoding: TransferEncoding,
-    edits: &EditList,
-    line_end: LineEnd,
-) -> EditList {
-    if edits.is_empty() {
-        return EditList::new(body.len());
-    }
-    let line_end = line_end.of_new_lines(body);
-    match encoding {
-        TransferEncoding::QuotedPrintable => {
-            quoted_printable::encode_edits(body, decoded, edits, line_end)
-        }
-        TransferEncoding::Base64 => base64::encode_edits(body, decoded, edits, line_end),
-        _ => edits.clone(),
     }
 }

@@ -6,3 +6,4 @@ pub mod edit;
 pub mod encoding;
 pub mod header;
 pub mod part;
+pub mod splice;

@@ -51,6 +51,17 @@ pub struct Part {
     pub content: Content,
 }
 
+impl Part {
+    /// Is it the same part but for where it stands?
+    pub fn is_like(&self, other: &Self) -> bool {
+        let Self { parent, number, depth, header: _, body: _, has_blank_line, is_split, content } =
+            self;
+        (*parent, *number, *depth) == (other.parent, other.number, other.depth)
+            && (*has_blank_line, *is_split) == (other.has_blank_line, other.is_split)
+            && *content == other.content
+    }
+}
+
 /// What a part header says of the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {

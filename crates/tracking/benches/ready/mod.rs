@@ -6,15 +6,20 @@ use tracking::rewrite::{LinkRequest, Links};
 pub(crate) struct Ready;
 
 impl Links for Ready {
-    fn click(&mut self, _: &LinkRequest<'_>) -> Option<String> {
-        Some(format!("https://t.example/{}", "x".repeat(110)))
+    fn click(&mut self, _: &LinkRequest<'_>, url: &mut String) -> bool {
+        url.push_str(CLICK);
+        true
     }
 
-    fn open(&mut self) -> Option<String> {
-        Some(format!("https://t.example/{}", "x".repeat(30)))
+    fn open(&mut self, url: &mut String) -> bool {
+        url.push_str(&CLICK[..48]);
+        true
     }
 
-    fn initial_open(&mut self) -> Option<String> {
-        self.open()
+    fn initial_open(&mut self, url: &mut String) -> bool {
+        self.open(url)
     }
 }
+
+const CLICK: &str = "https://t.example/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";

@@ -1,15 +1,15 @@
 //! Fills the sites of a plan with the links and pixels of one copy.
 
 use super::{
-    LinkOutcome, LinkRequest, Links, PartOutcome, Plan, Reason, Report, Work,
+    LinkOutcome, LinkRequest, Links, PartOutcome, Plan, Reason, Report,
     safety_net::EditedPart,
-    site::{LinkForm, Site, SiteKind, is_url, pixels},
+    site::{LinkForm, Site, SiteKind, is_url, write_pixel},
 };
 use mail::message::{
-    content_type::TransferEncoding,
     edit::{Edit, EditList},
     encoding::{LineEnd, LineLimit},
 };
+use std::ops::Range;
 
 /// What links leave of a line, so that a pixel of several lines can begin and end in it.
 const PIXEL_ROOM: usize = 8;
@@ -22,31 +22,47 @@ impl Plan<'_> {
             let Ok(work) = &part.work else { continue };
             let node = &self.tree.parts()[part.index];
             let body = &self.message[node.body.clone()];
-            let line_end = self.line_end.of_new_lines(body);
-            let mut filling = Filling::new(work, node.content.encoding, line_end);
+            let is_identity = node.content.encoding.is_identity();
+            let mut filling = Filling {
+                edits: work.body.edits(),
+                limit: is_identity.then(|| LineLimit::new(body)),
+                line_end: self.line_end.of_new_lines(body),
+                url: String::new(),
+                replacement: Vec::new(),
+                links: 0,
+                pixels: 0,
+            };
             for site in &work.sites {
+                filling.url.clear();
                 match site.kind {
                     SiteKind::Link { index, form } => {
                         let link = &self.links[index];
                         let reported = &mut report.links[index];
-                        let url = links.click(&LinkRequest {
+                        let request = LinkRequest {
                             target_url: &link.target,
                             link_index: reported.index,
                             name: link.control.name.as_deref(),
                             is_unsubscribe: link.control.is_unsubscribe,
                             sublink: link.control.sublink.as_deref(),
-                        });
-                        reported.outcome = filling.link(site, form, url);
+                        };
+                        let is_given = links.click(&request, &mut filling.url);
+                        reported.outcome = filling.link(site, form, is_given);
                     }
                     SiteKind::Words(words) => filling.words(site, words),
-                    SiteKind::Open => filling.pixel(site, links.open()),
-                    SiteKind::InitialOpen => filling.pixel(site, links.initial_open()),
+                    SiteKind::Open => {
+                        let is_given = links.open(&mut filling.url);
+                        filling.pixel(site, is_given);
+                    }
+                    SiteKind::InitialOpen => {
+                        let is_given = links.initial_open(&mut filling.url);
+                        filling.pixel(site, is_given);
+                    }
                 }
             }
             if !filling.edits.is_empty() {
                 let Filling { edits, links, pixels, .. } = filling;
                 report.parts[at].outcome = PartOutcome::Rewritten { links, pixels };
-                edited.push(EditedPart { index: part.index, decoded: &work.decoded, edits });
+                edited.push(EditedPart { index: part.index, body: &work.body, edits });
             }
         }
         edited
@@ -59,27 +75,26 @@ struct Filling<'a> {
     /// Watches the lines of a part that is not encoded.
     limit: Option<LineLimit<'a>>,
     line_end: LineEnd,
+    /// The URL that was given for the site at hand, and what is made of it.
+    url: String,
+    replacement: Vec<u8>,
     links: u32,
     pixels: u32,
 }
 
-impl<'a> Filling<'a> {
-    fn new(work: &'a Work<'_>, encoding: TransferEncoding, line_end: LineEnd) -> Self {
-        let limit = encoding.is_identity().then(|| LineLimit::new(&work.decoded));
-        Self { edits: EditList::new(work.decoded.len()), limit, line_end, links: 0, pixels: 0 }
-    }
-
-    fn link(&mut self, site: &Site, form: LinkForm, url: Option<String>) -> LinkOutcome {
-        let Some(url) = url.filter(|url| is_url(url)) else {
+impl Filling<'_> {
+    fn link(&mut self, site: &Site, form: LinkForm, is_given: bool) -> LinkOutcome {
+        if !is_given || !is_url(&self.url) {
             return LinkOutcome::LeftAlone(Reason::NotSigned);
-        };
+        }
         let line_break = self.line_end.octets();
         let breaks: [[&[u8]; 2]; 4] =
             [[b"", b""], [line_break, b""], [b"", line_break], [line_break, line_break]];
         let ways = if form.may_be_broken() { &breaks[..] } else { &breaks[..1] };
         let is_made = ways.iter().any(|breaks| {
-            let replacement = form.write(&url, *breaks);
-            self.make(Edit { range: site.range.clone(), replacement }, PIXEL_ROOM)
+            self.replacement.clear();
+            form.write(&self.url, *breaks, &mut self.replacement);
+            self.make(site.range.clone(), PIXEL_ROOM)
         });
         if !is_made {
             return LinkOutcome::LeftAlone(Reason::LongLine);
@@ -89,21 +104,31 @@ impl<'a> Filling<'a> {
     }
 
     fn words(&mut self, site: &Site, words: &str) {
-        let made = self.edits.as_slice().last();
-        if made.is_none_or(|link| link.range.end <= site.range.start) {
-            self.make(Edit { range: site.range.clone(), replacement: words.into() }, 0);
+        let made = self.edits.last_end();
+        if made.is_none_or(|link_end| link_end <= site.range.start) {
+            self.replacement.clear();
+            self.replacement.extend_from_slice(words.as_bytes());
+            self.make(site.range.clone(), 0);
         }
     }
 
-    fn pixel(&mut self, site: &Site, url: Option<String>) {
-        let Some(url) = url.filter(|url| is_url(url)) else { return };
-        let ways = pixels(site.range.start, &url, self.line_end);
-        let is_made = ways.into_iter().any(|edit| self.make(edit, 0));
+    /// In one line, or in three for a place in a line that has no room left.
+    fn pixel(&mut self, site: &Site, is_given: bool) {
+        if !is_given || !is_url(&self.url) {
+            return;
+        }
+        let is_made = [b" ", self.line_end.octets()].into_iter().any(|space| {
+            self.replacement.clear();
+            write_pixel(&self.url, space, &mut self.replacement);
+            self.make(site.range.clone(), 0)
+        });
         self.pixels += u32::from(is_made);
     }
 
-    fn make(&mut self, edit: Edit, spare: usize) -> bool {
+    /// Puts the replacement in the place of a range, if its line has so much room.
+    fn make(&mut self, range: Range<usize>, spare: usize) -> bool {
+        let edit = Edit { range: range.clone(), replacement: &self.replacement };
         let is_allowed = self.limit.as_mut().is_none_or(|limit| limit.allows(&edit, spare));
-        is_allowed && self.edits.push(edit).is_ok()
+        is_allowed && self.edits.push(range, &self.replacement).is_ok()
     }
 }

@@ -5,7 +5,7 @@
 use super::{IdField, IdOutcome};
 use crate::smtpapi;
 use mail::message::{
-    edit::{Edit, EditList},
+    edit::EditList,
     encoding::LineEnd,
     header::{Field, fields},
     part::Part,
@@ -57,16 +57,18 @@ pub(super) fn edits(
         },
     };
     let mut edits = EditList::new(message.len());
-    let mut push = |edit| edits.push(edit).expect("fields of a header are in order");
+    let mut push = |range, field: &[u8]| {
+        edits.push(range, field).expect("fields of a header are in order");
+    };
     if let Some(IdField { name, value }) = id {
         let line_end = LineEnd::of(message).unwrap_or_default();
         let field = [name.as_bytes(), b": ", value.as_bytes(), line_end.octets()].concat();
-        push(Edit::insert(0, field));
+        push(0..0, &field);
     }
     for field in fields(block) {
         let is_other_id = id.is_some_and(|id| field.is(id.name));
         if is_other_id || removals.cover(&field) {
-            push(Edit::delete(field.range));
+            push(field.range, b"");
         }
     }
     (edits, outcome)

@@ -2,57 +2,59 @@
 //! edits must give the message that came. It costs one more pass over the octets.
 
 use mail::message::{
-    edit::{EditList, Places},
-    encoding::decode,
+    edit::EditList,
+    encoding::EditableBody,
     part::{Part, PartTree, split, whole},
+    splice::{Splices, are_edits},
 };
 
 #[cfg(test)]
 mod tests;
 
-/// The content of a part and what was done to it.
+/// A part and what was done to its content.
 pub(super) struct EditedPart<'a> {
     /// Which of the parts it is.
     pub(super) index: usize,
-    /// Its content, as it came.
-    pub(super) decoded: &'a [u8],
+    /// How its body is edited.
+    pub(super) body: &'a EditableBody,
     /// The edits of its content.
     pub(super) edits: EditList,
 }
 
-/// Is the copy the message with these edits, and with nothing else changed? `edits` are
-/// those of the octets, `parts` tell what they mean.
+/// Is the copy, with these splices of the message, the message with its header and its
+/// parts edited like this, and with nothing else changed?
 pub(super) fn holds(
     message: &[u8],
     tree: &PartTree,
-    copy: &[u8],
-    edits: EditList,
+    (copy, splices): (&[u8], &Splices),
+    header: &EditList,
     parts: &[EditedPart<'_>],
 ) -> bool {
-    if !edits.is_undone_to(message, copy) {
+    let of_header = splices.within(0..tree.root().header.end);
+    if !splices.keep_the_rest(message, copy) || !are_edits(of_header, copy, header.iter(), 0) {
         return false;
     }
     let copy_tree = split(copy).unwrap_or_else(|_| whole(copy));
     let (before, after) = (tree.parts(), copy_tree.parts());
-    let places = edits.places();
     let has_same_shape = before.len() == after.len()
-        && before.iter().zip(after).all(|(before, after)| is_same(before, after, &places));
-    // They may be as large as the message, and decoding takes as much once more.
-    drop(edits);
-    has_same_shape
-        && parts.iter().all(|part| {
-            let copied = &after[part.index];
-            let decoded = decode(&copy[copied.body.clone()], copied.content.encoding);
-            decoded.is_ok_and(|decoded| part.edits.is_undone_to(part.decoded, &decoded))
-        })
+        && before.iter().zip(after).all(|(before, after)| is_same(before, after, splices));
+    if !has_same_shape {
+        return false;
+    }
+    let mut accounted = of_header.len();
+    let are_edited = parts.iter().all(|part| {
+        let body = before[part.index].body.clone();
+        let place = after[part.index].body.clone();
+        let of_part = splices.within(body.clone());
+        accounted += of_part.len();
+        part.body.is_held_by((message, body), (copy, place), of_part, &part.edits)
+    });
+    are_edited && accounted == splices.len()
 }
 
-/// Is it the same part, at the place where the edits have moved it?
-fn is_same(before: &Part, after: &Part, places: &Places<'_>) -> bool {
-    let expected = Part {
-        header: places.of(before.header.clone()),
-        body: places.of(before.body.clone()),
-        ..before.clone()
-    };
-    expected == *after
+/// Is it the same part, at the place where the splices have moved it?
+fn is_same(before: &Part, after: &Part, splices: &Splices) -> bool {
+    splices.place_of(before.header.clone()) == after.header
+        && splices.place_of(before.body.clone()) == after.body
+        && before.is_like(after)
 }

@@ -3,10 +3,7 @@
 
 use super::{Reason, control::LinkControl};
 use crate::decision::Decision;
-use mail::{
-    html::attribute,
-    message::{edit::Edit, encoding::LineEnd},
-};
+use mail::html::attribute;
 use std::{ops::Range, sync::Arc};
 
 /// How many links of a message are tracked. The others would cost more memory than the
@@ -95,20 +92,18 @@ pub(super) fn add_link(
 }
 
 impl LinkForm {
-    /// The octets of a URL in this form, between line breaks or nothing. The URL
+    /// Writes the octets of a URL in this form, between line breaks or nothing. The URL
     /// standard (4.4) strips white space around the value of an attribute.
-    pub(super) fn write(self, url: &str, [before, behind]: [&[u8]; 2]) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(url.len() + 16);
+    pub(super) fn write(self, url: &str, [before, behind]: [&[u8]; 2], octets: &mut Vec<u8>) {
         let quote = if self == Self::Unquoted { &b"\""[..] } else { b"" };
         octets.extend_from_slice(quote);
         octets.extend_from_slice(before);
         match self {
             Self::Text => octets.extend_from_slice(url.as_bytes()),
-            _ => attribute::escape_into(url, &mut octets),
+            _ => attribute::escape_into(url, octets),
         }
         octets.extend_from_slice(behind);
         octets.extend_from_slice(quote);
-        octets
     }
 
     /// May line breaks stand around the URL?
@@ -117,19 +112,17 @@ impl LinkForm {
     }
 }
 
-/// The tag of a pixel, in the ways to write it: in one line, or in three for a place in
-/// a line that has no room left.
-pub(super) fn pixels(at: usize, url: &str, line_end: LineEnd) -> [Edit; 2] {
-    let break_octets = if line_end == LineEnd::Lf { "\n" } else { "\r\n" };
-    let mut value = Vec::with_capacity(url.len());
-    attribute::escape_into(url, &mut value);
-    let pixel = |space: &str| {
-        let space = space.as_bytes();
-        let rest = b"\" alt=\"\" width=\"1\" height=\"1\" style=\"border:0\"";
-        let last = if space == b" " { &b""[..] } else { space };
-        Edit::insert(at, [b"<img", space, b"src=\"", &value, rest, last, b">"].concat())
-    };
-    [pixel(" "), pixel(break_octets)]
+/// Writes the tag of a pixel. `space` separates its words; where it is a line break, the
+/// first line and the last are short.
+pub(super) fn write_pixel(url: &str, space: &[u8], octets: &mut Vec<u8>) {
+    let last = if space == b" " { &b""[..] } else { space };
+    octets.extend_from_slice(b"<img");
+    octets.extend_from_slice(space);
+    octets.extend_from_slice(b"src=\"");
+    attribute::escape_into(url, octets);
+    octets.extend_from_slice(b"\" alt=\"\" width=\"1\" height=\"1\" style=\"border:0\"");
+    octets.extend_from_slice(last);
+    octets.push(b'>');
 }
 
 /// Is it fit to stand in a message? A URL that is not plain ASCII would break a 7-bit

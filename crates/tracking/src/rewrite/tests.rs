@@ -16,21 +16,24 @@ pub(super) struct Fake {
 }
 
 impl Links for Fake {
-    fn click(&mut self, link: &LinkRequest<'_>) -> Option<String> {
+    fn click(&mut self, link: &LinkRequest<'_>, url: &mut String) -> bool {
         self.targets.push(link.target_url.to_owned());
         let is_refused = link.target_url.contains("refused");
         let action = if link.is_unsubscribe { "u" } else { "c" };
         let sublink = link.sublink.map(|path| format!("f/{path}/")).unwrap_or_default();
         let index = link.link_index;
-        (!is_refused).then(|| format!("https://t.example/{sublink}{action}{index}?a&b"))
+        url.push_str(&format!("https://t.example/{sublink}{action}{index}?a&b"));
+        !is_refused
     }
 
-    fn open(&mut self) -> Option<String> {
-        Some("https://t.example/o".to_owned())
+    fn open(&mut self, url: &mut String) -> bool {
+        url.push_str("https://t.example/o");
+        true
     }
 
-    fn initial_open(&mut self) -> Option<String> {
-        Some("https://t.example/i".to_owned())
+    fn initial_open(&mut self, url: &mut String) -> bool {
+        url.push_str("https://t.example/i");
+        true
     }
 }
 
@@ -185,10 +188,15 @@ fn signature_stays_when_the_body_does() {
 
 #[test]
 fn copy_that_is_not_faithful_is_caught() {
-    let message = html("<p>one</p>\n<a href=\"https://a.example/\">x</a>");
+    let message = |first_line: &str| {
+        let header = "Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable";
+        format!("{header}\n\n{first_line}\n<a href=3D\"https://a.example/\">x</a>")
+    };
+    // Edits that belong to another message.
+    let other = message("<p>another</p>");
+    let message = message("<p>one</p>");
     let mut plan = Plan::new(message.as_bytes(), &decision());
-    let work = plan.parts[0].work.as_mut().expect("the part is rewritten");
-    work.decoded.to_mut()[3] = b'0';
+    plan.parts = Plan::new(other.as_bytes(), &decision()).parts;
     let copy = plan.copy(Some(ID), &mut Fake::default());
     let expected = format!("X-Sp-Message-Id: {}\n{message}", ID.value);
     assert_eq!(String::from_utf8_lossy(&copy.octets), expected);
@@ -214,14 +222,16 @@ fn plan_serves_several_recipients() {
 fn url_that_is_not_plain_ascii_is_not_put_in() {
     struct Odd(&'static str);
     impl Links for Odd {
-        fn click(&mut self, _: &LinkRequest<'_>) -> Option<String> {
-            Some(self.0.to_owned())
+        fn click(&mut self, _: &LinkRequest<'_>, url: &mut String) -> bool {
+            url.push_str(self.0);
+            true
         }
-        fn open(&mut self) -> Option<String> {
-            Some(self.0.to_owned())
+        fn open(&mut self, url: &mut String) -> bool {
+            url.push_str(self.0);
+            true
         }
-        fn initial_open(&mut self) -> Option<String> {
-            None
+        fn initial_open(&mut self, _: &mut String) -> bool {
+            false
         }
     }
     let message = html("<a href=\"https://a.example/\">x</a>");

@@ -1,8 +1,12 @@
 //! Base64 (RFC 2045 §6.8). Three octets of content are four of the body, so an edit
 //! moves all that follows it: the body is encoded anew from the line of the first edit.
 
-use super::{DecodeError, ENCODED_LINE_MAX, LineEnd};
-use crate::message::edit::{Edit, EditList};
+use super::{
+    DecodeError, ENCODED_LINE_MAX, LineEnd,
+    source::{Edited, Source, are_equal, drain},
+};
+use crate::message::edit::Edits;
+use std::ops::Range;
 
 #[cfg(test)]
 mod tests;
@@ -30,44 +34,97 @@ const fn values() -> [u8; 256] {
 /// Decodes a body. White space may stand anywhere and the padding may be missing; any
 /// other octet makes it an error, where §6.8 would let a reader pass over it.
 pub(super) fn decode(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let mut decoded = Vec::with_capacity(body.len() / 4 * 3 + 3);
-    let (mut bits, mut digits) = (0_u32, 0_usize);
-    let mut position = 0;
-    while position < body.len() {
-        if digits == 0 {
-            position += decode_run(&body[position..], &mut decoded);
-        }
-        let Some(&octet) = body.get(position) else { break };
-        match VALUES[usize::from(octet)] {
-            SPACE => {}
-            FOREIGN if octet == b'=' => break,
-            FOREIGN => return Err(DecodeError::NoBase64 { offset: position }),
-            value => {
-                bits = bits << 6 | u32::from(value);
-                digits += 1;
-                if digits == 4 {
-                    decoded.extend_from_slice(&bits.to_be_bytes()[1..]);
-                    (bits, digits) = (0, 0);
-                }
-            }
-        }
-        position += 1;
-    }
-    let padding = padding(body, position)?;
-    match (digits, padding) {
-        (0, 0) => {}
-        (2, 0 | 2) => decoded.push(bits.to_be_bytes()[2] << 4 | bits.to_be_bytes()[3] >> 4),
-        (3, 0 | 1) => decoded.extend_from_slice(&(bits << 6).to_be_bytes()[1..3]),
-        _ => return Err(DecodeError::Padding),
-    }
-    Ok(decoded)
+    let mut content = Vec::with_capacity(body.len() / 4 * 3 + 3);
+    Digits { body, position: 0 }.decode(usize::MAX, &mut content)?;
+    Ok(content)
 }
 
-/// Decodes whole groups of four digits up to the first octet that is none, and tells
-/// how many octets of the body they are.
-fn decode_run(body: &[u8], decoded: &mut Vec<u8>) -> usize {
+/// Octets of content that are decoded at a time where not all are wanted at once.
+const PIECE: usize = 3 * 1024;
+
+/// The digits of a body that were not decoded yet.
+#[derive(Debug, Clone)]
+struct Digits<'b> {
+    body: &'b [u8],
+    position: usize,
+}
+
+impl Digits<'_> {
+    /// Appends content, at least so many octets if there are so many, and little more.
+    fn decode(&mut self, octets: usize, content: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let wanted = content.len().saturating_add(octets);
+        let (mut bits, mut digits) = (0_u32, 0_usize);
+        while content.len() < wanted || digits > 0 {
+            if digits == 0 {
+                let groups = (wanted - content.len()).div_ceil(3);
+                self.position += decode_run(&self.body[self.position..], groups, content);
+            }
+            let Some(&octet) = self.body.get(self.position) else { break };
+            match VALUES[usize::from(octet)] {
+                SPACE => {}
+                FOREIGN if octet == b'=' => break,
+                FOREIGN => return Err(DecodeError::NoBase64 { offset: self.position }),
+                value => {
+                    bits = bits << 6 | u32::from(value);
+                    digits += 1;
+                    if digits == 4 {
+                        content.extend_from_slice(&bits.to_be_bytes()[1..]);
+                        (bits, digits) = (0, 0);
+                    }
+                }
+            }
+            self.position += 1;
+        }
+        if content.len() >= wanted {
+            return Ok(());
+        }
+        let padding = padding(self.body, self.position)?;
+        self.position = self.body.len();
+        match (digits, padding) {
+            (0, 0) => {}
+            (2, 0 | 2) => content.push(bits.to_be_bytes()[2] << 4 | bits.to_be_bytes()[3] >> 4),
+            (3, 0 | 1) => content.extend_from_slice(&(bits << 6).to_be_bytes()[1..3]),
+            _ => return Err(DecodeError::Padding),
+        }
+        Ok(())
+    }
+}
+
+/// Gives the content of a body in pieces. One that does not decode ends there.
+struct Decoder<'b> {
+    digits: Digits<'b>,
+    content: Vec<u8>,
+    passed: usize,
+    is_broken: bool,
+}
+
+impl<'b> Decoder<'b> {
+    fn new(body: &'b [u8]) -> Self {
+        let digits = Digits { body, position: 0 };
+        Self { digits, content: Vec::with_capacity(PIECE + 3), passed: 0, is_broken: false }
+    }
+}
+
+impl Source for Decoder<'_> {
+    fn piece(&mut self) -> &[u8] {
+        if self.passed == self.content.len() && !self.is_broken {
+            self.content.clear();
+            self.passed = 0;
+            self.is_broken = self.digits.decode(PIECE, &mut self.content).is_err();
+        }
+        &self.content[self.passed..]
+    }
+
+    fn pass(&mut self, octets: usize) {
+        self.passed += octets;
+    }
+}
+
+/// Decodes whole groups of four digits up to the first octet that is none, at most so
+/// many, and tells how many octets of the body they are.
+fn decode_run(body: &[u8], groups: usize, decoded: &mut Vec<u8>) -> usize {
     let mut len = 0;
-    for digits in body.chunks_exact(4) {
+    for digits in body.chunks_exact(4).take(groups) {
         let [a, b, c, d] = [0, 1, 2, 3].map(|at: usize| VALUES[usize::from(digits[at])]);
         if (a | b | c | d) >= SPACE {
             break;
@@ -92,30 +149,51 @@ fn padding(body: &[u8], from: usize) -> Result<usize, DecodeError> {
     Ok(padding)
 }
 
-/// Turns edits of the decoded octets into one edit of the body.
-pub(super) fn encode_edits(
-    body: &[u8],
-    decoded: &[u8],
-    edits: &EditList,
-    line_end: LineEnd,
-) -> EditList {
-    let mut encoded = EditList::new(body.len());
-    let Some(first) = edits.as_slice().first() else { return encoded };
-    let (raw_start, decoded_start) = untouched(body, first.range.start);
+/// What of a body is encoded anew: all from the line of the first edit on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// Where it stands in the body.
+    pub(super) body: Range<usize>,
+    /// Where what it holds stands in the content.
+    pub(super) content: Range<usize>,
+}
+
+/// The tail of a body whose content is edited from `first_edit` on.
+pub(super) fn tail(body: &[u8], content_len: usize, first_edit: usize) -> Tail {
+    let (start, content_start) = untouched(body, first_edit);
     // Blank lines behind the content stay.
     let is_line_end = |octet: &&u8| matches!(octet, b'\r' | b'\n');
-    let raw_end = body.len() - body[raw_start..].iter().rev().take_while(is_line_end).count();
-    let mut encoder = Encoder::new(line_end, edits.result_len() - decoded_start);
-    let mut position = decoded_start;
-    for Edit { range, replacement } in edits.as_slice() {
-        encoder.push(&decoded[position..range.start]);
-        encoder.push(replacement);
-        position = range.end;
+    let end = body.len() - body[start..].iter().rev().take_while(is_line_end).count();
+    Tail { body: start..end, content: content_start..content_len }
+}
+
+impl Tail {
+    /// Writes a tail that holds the content of this one with edits made.
+    pub(super) fn encode(
+        &self,
+        body: &[u8],
+        edits: Edits<'_>,
+        line_end: LineEnd,
+        out: &mut Vec<u8>,
+    ) {
+        let content = Decoder::new(&body[self.body.clone()]);
+        let mut encoder = Encoder::new(line_end, out);
+        drain(&mut Edited::new(content, self.content.start, edits), |piece| encoder.push(piece));
+        encoder.finish();
     }
-    encoder.push(&decoded[position..]);
-    let edit = Edit { range: raw_start..raw_end, replacement: encoder.finish() };
-    encoded.push(edit).expect("one edit within the body");
-    encoded
+
+    /// Do these octets decode to what stands in the content?
+    pub(super) fn holds(&self, body: &[u8], content: &[u8]) -> bool {
+        let Some(mut content) = content.get(self.content.clone()) else { return false };
+        are_equal(&mut Decoder::new(&body[self.body.clone()]), &mut content)
+    }
+}
+
+/// Does a copy of a body hold its content with these edits made? Both are read from
+/// their start.
+pub(super) fn is_edited(body: &[u8], copy: &[u8], edits: Edits<'_>) -> bool {
+    let mut copied = Decoder::new(copy);
+    are_equal(&mut Edited::new(Decoder::new(body), 0, edits), &mut copied) && !copied.is_broken
 }
 
 /// How much of the body can stay, and how many octets it decodes to: the lines before
@@ -140,19 +218,16 @@ fn untouched(body: &[u8], first_edit: usize) -> (usize, usize) {
 }
 
 /// Encodes content in lines of 76 digits, without a line end behind the last.
-struct Encoder {
-    octets: Vec<u8>,
+struct Encoder<'o> {
+    octets: &'o mut Vec<u8>,
     line_end: LineEnd,
     column: usize,
     carry: [u8; 3],
     carried: usize,
 }
 
-impl Encoder {
-    fn new(line_end: LineEnd, content_len: usize) -> Self {
-        let digits = content_len.div_ceil(3) * 4;
-        let line_ends = digits / ENCODED_LINE_MAX * line_end.octets().len();
-        let octets = Vec::with_capacity(digits + line_ends);
+impl<'o> Encoder<'o> {
+    fn new(line_end: LineEnd, octets: &'o mut Vec<u8>) -> Self {
         Self { octets, line_end, column: 0, carry: [0; 3], carried: 0 }
     }
 
@@ -189,11 +264,10 @@ impl Encoder {
         self.column += 4;
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    fn finish(mut self) {
         if self.carried > 0 {
             self.carry[self.carried..].fill(0);
             self.put(self.carry, self.carried + 1);
         }
-        self.octets
     }
 }

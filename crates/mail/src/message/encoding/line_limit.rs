@@ -33,7 +33,7 @@ impl<'a> LineLimit<'a> {
 
     /// Does this edit keep its lines within the limit, with so many octets to spare? Then
     /// it counts as made. Edits come in order, and none reaches behind the octets.
-    pub fn allows(&mut self, edit: &Edit, spare: usize) -> bool {
+    pub fn allows(&mut self, edit: &Edit<'_>, spare: usize) -> bool {
         if edit.range.start > self.line_end {
             self.enter(edit.range.start);
         }

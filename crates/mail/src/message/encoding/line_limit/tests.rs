@@ -1,11 +1,15 @@
 use super::*;
 
+fn insertion(at: usize, octets: &str) -> Edit<'_> {
+    Edit { range: at..at, replacement: octets.as_bytes() }
+}
+
 fn check(octets: &str, edits: &[(usize, usize, usize)], expected: &[bool]) {
     let mut limit = LineLimit::new(octets.as_bytes());
     let allowed: Vec<_> = edits
         .iter()
         .map(|&(start, end, len)| {
-            limit.allows(&Edit { range: start..end, replacement: vec![b'x'; len] }, 0)
+            limit.allows(&Edit { range: start..end, replacement: &vec![b'x'; len] }, 0)
         })
         .collect();
     assert_eq!(allowed, expected);
@@ -41,16 +45,16 @@ fn joined_lines_count_together() {
 #[test]
 fn line_break_in_a_replacement_ends_the_line() {
     let mut limit = LineLimit::new(b"abcd\r\n");
-    let replacement = ["x".repeat(900), "y".repeat(900)].join("\n").into_bytes();
-    assert!(limit.allows(&Edit { range: 1..1, replacement }, 0));
-    assert!(limit.allows(&Edit::insert(2, vec![b'z'; 95]), 0));
-    assert!(!limit.allows(&Edit::insert(2, b"z"), 0));
+    let replacement = ["x".repeat(900), "y".repeat(900)].join("\n");
+    assert!(limit.allows(&insertion(1, &replacement), 0));
+    assert!(limit.allows(&insertion(2, &"z".repeat(95)), 0));
+    assert!(!limit.allows(&insertion(2, "z"), 0));
 }
 
 #[test]
 fn octets_to_spare_are_left() {
     let mut limit = LineLimit::new(b"");
-    assert!(!limit.allows(&Edit::insert(0, vec![b'x'; 995]), 4));
-    assert!(limit.allows(&Edit::insert(0, vec![b'x'; 994]), 4));
-    assert!(limit.allows(&Edit::insert(0, b"1234"), 0));
+    assert!(!limit.allows(&insertion(0, &"x".repeat(995)), 4));
+    assert!(limit.allows(&insertion(0, &"x".repeat(994)), 4));
+    assert!(limit.allows(&insertion(0, "1234"), 0));
 }

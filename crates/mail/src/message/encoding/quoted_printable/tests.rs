@@ -1,26 +1,23 @@
 use super::*;
+use crate::message::content_type::TransferEncoding;
 use proptest::prelude::*;
 
 fn check_decode(body: &str, expected: &str) {
-    assert_eq!(String::from_utf8_lossy(&decode(body.as_bytes())), expected);
+    assert_eq!(String::from_utf8_lossy(&decode(body.as_bytes()).0), expected);
 }
 
 /// Replaces the first `@` of the decoded content, and checks the body that results.
 fn check_edit(body: &str, replacement: &str, expected: &str) {
-    let decoded = decode(body.as_bytes());
-    let at = decoded.iter().position(|octet| *octet == b'@').expect("the case has a mark");
-    let edit = Edit { range: at..at + 1, replacement: replacement.into() };
-    assert_eq!(edited(body, &[edit]), expected);
+    let (content, _) = decode(body.as_bytes());
+    let at = content.iter().position(|octet| *octet == b'@').expect("the case has a mark");
+    assert_eq!(edited(body, &[(at..at + 1, replacement)]), expected);
 }
 
-fn edited(body: &str, edits: &[Edit]) -> String {
-    let decoded = decode(body.as_bytes());
-    let mut list = EditList::new(decoded.len());
-    edits.iter().for_each(|edit| list.push(edit.clone()).expect("the edits of a test fit"));
+fn edited(body: &str, edits: &[(Range<usize>, &str)]) -> String {
     let line_end = LineEnd::of(body.as_bytes()).unwrap_or_default();
-    let encoded = encode_edits(body.as_bytes(), &decoded, &list, line_end);
-    let result = encoded.apply(body.as_bytes());
-    assert_eq!(decode(&result), list.apply(&decoded), "{}", String::from_utf8_lossy(&result));
+    let edits: Vec<_> = edits.iter().map(|(range, text)| (range.clone(), (*text).into())).collect();
+    let encoding = TransferEncoding::QuotedPrintable;
+    let result = super::super::tests::edited(body.as_bytes(), encoding, &edits, line_end);
     String::from_utf8(result).expect("an encoded body of a test is ASCII")
 }
 
@@ -97,47 +94,70 @@ fn octet_that_should_have_been_encoded_is() {
 
 #[test]
 fn edit_over_a_line_break_joins_the_lines() {
-    let edit = Edit { range: 2..5, replacement: b"+".to_vec() };
-    assert_eq!(edited("=61b\r\n=63\r\nd", &[edit]), "ab+\r\nd");
+    assert_eq!(edited("=61b\r\n=63\r\nd", &[(2..5, "+")]), "ab+\r\nd");
 }
 
 #[test]
 fn insertion_at_the_end_follows_the_last_line_end() {
-    assert_eq!(edited("a\r\n", &[Edit::insert(3, "x=")]), "a\r\nx=3D");
+    assert_eq!(edited("a\r\n", &[(3..3, "x=")]), "a\r\nx=3D");
 }
 
 #[test]
 fn insertion_at_the_end_of_an_unended_line_belongs_to_it() {
-    assert_eq!(edited("a =", &[Edit::insert(2, "x")]), "a x=");
-    assert_eq!(edited("a", &[Edit::insert(1, "x")]), "ax");
-    assert_eq!(edited("", &[Edit::insert(0, "x")]), "x");
+    assert_eq!(edited("a =", &[(2..2, "x")]), "a x=");
+    assert_eq!(edited("a", &[(1..1, "x")]), "ax");
+    assert_eq!(edited("", &[(0..0, "x")]), "x");
 }
 
 #[test]
 fn removed_last_line_end_is_gone() {
-    assert_eq!(edited("a\r\n", &[Edit::delete(1..3)]), "a");
-    assert_eq!(edited("a\r\n", &[Edit::delete(1..2)]), "a=0A");
+    assert_eq!(edited("a\r\n", &[(1..3, "")]), "a");
+    assert_eq!(edited("a\r\n", &[(1..2, "")]), "a=0A");
+}
+
+#[test]
+fn far_edit_is_found_by_the_lines_before_it() {
+    let line = "=C3=A9 and so on, for a while=\r\n=\r\nand on  \r\n";
+    let (head, tail) = (line.repeat(40), line.repeat(3));
+    let body = [&head, "a @=\r\nb\r\n", &tail].concat();
+    check_edit(&body, "here", &[&head, "a here=\r\nb\r\n", &tail].concat());
 }
 
 proptest! {
     #[test]
     fn edits_decode_to_edits(
         body in "[a =\r\n\t@3DAfz\u{1}é]{0,200}",
+        repeats in 1usize..8,
         edits in prop::collection::vec((0usize..200, 0usize..6, "[a =\r\n\té]{0,90}"), 0..6),
     ) {
-        let decoded = decode(body.as_bytes());
-        let mut list = EditList::new(decoded.len());
-        for (start, len, replacement) in edits {
-            let replacement = replacement.into_bytes();
-            list.push(Edit { range: start..start + len, replacement }).ok();
+        let body = body.repeat(repeats).into_bytes();
+        let content = decode(&body).0;
+        let mut position = 0;
+        let mut in_order = Vec::new();
+        for (skipped, len, replacement) in edits {
+            let start = (position + skipped).min(content.len());
+            position = (start + len).min(content.len());
+            in_order.push((start..position, replacement));
         }
-        let encoded = encode_edits(body.as_bytes(), &decoded, &list, LineEnd::CrLf);
-        let result = encoded.apply(body.as_bytes());
-        prop_assert_eq!(decode(&result), list.apply(&decoded));
-        for edit in encoded.as_slice() {
-            for line in edit.replacement.split(|octet| *octet == b'\n') {
+        let encoding = TransferEncoding::QuotedPrintable;
+        let result = super::super::tests::edited(&body, encoding, &in_order, LineEnd::CrLf);
+        if body.split(|octet| *octet == b'\n').all(|line| line.len() <= ENCODED_LINE_MAX) {
+            for line in result.split(|octet| *octet == b'\n') {
                 prop_assert!(line.len() <= ENCODED_LINE_MAX + 1);
             }
         }
+    }
+
+    #[test]
+    fn pieces_are_the_content(body in "[a =\r\n\t3DAz]{0,200}") {
+        let mut content = Vec::new();
+        drain(&mut Decoder::new(body.as_bytes()), |piece| content.extend_from_slice(piece));
+        prop_assert_eq!(content, decode(body.as_bytes()).0);
+    }
+
+    #[test]
+    fn line_by_line_it_is_the_same(body in "[a =\r\n\t3DAz]{0,200}") {
+        let lines = body.split_inclusive('\n').map(|line| decode(line.as_bytes()).0);
+        prop_assert_eq!(lines.collect::<Vec<_>>().concat(), decode(body.as_bytes()).0);
     }
 }
