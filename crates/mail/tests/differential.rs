@@ -16,7 +16,7 @@ use lol_html::{HtmlRewriter, Settings, doc_comments, element};
 use mail::{
     html::{
         attribute,
-        tokenizer::{Attribute, Tag, Token, Tokenizer, Unfinished},
+        tokenizer::{Tag, Token, Tokenizer, Unfinished},
     },
     message::{encoding, part},
 };
@@ -283,7 +283,7 @@ fn ours(html: &str, value_of: fn(&str) -> String) -> (Vec<Seen>, Option<Unfinish
     while let Some(token) = tokenizer.next() {
         match token {
             Token::StartTag(tag) => {
-                let attributes = attributes(html, tokenizer.attributes(), value_of);
+                let attributes = attributes(html, &tag, value_of);
                 seen.push(start_tag(html, &tag, attributes));
             }
             Token::EndTag(tag) => seen.push(Seen::End(html[tag.name].to_ascii_lowercase())),
@@ -305,14 +305,9 @@ fn start_tag(html: &str, tag: &Tag, attributes: Vec<(String, String)>) -> Seen {
     Seen::Start { name, attributes, is_self_closing: tag.is_self_closing }
 }
 
-fn attributes(
-    html: &str,
-    found: &[Attribute],
-    value_of: fn(&str) -> String,
-) -> Vec<(String, String)> {
-    let named = found.iter().map(|attribute| {
-        let name = html[attribute.name.clone()].to_ascii_lowercase();
-        (name, value_of(&html[attribute.value.clone()]))
+fn attributes(html: &str, tag: &Tag, value_of: fn(&str) -> String) -> Vec<(String, String)> {
+    let named = tag.attributes(html.as_bytes()).map(|attribute| {
+        (html[attribute.name].to_ascii_lowercase(), value_of(&html[attribute.value]))
     });
     first_of_each_name(named)
 }

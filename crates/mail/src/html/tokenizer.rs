@@ -7,25 +7,27 @@
 use memchr::{memchr, memchr_iter};
 use std::ops::Range;
 
+mod element;
 mod foreign;
 mod raw_text;
 mod tag;
 #[cfg(test)]
 mod tests;
 
+pub use element::{Element, ElementSet};
 use foreign::Foreign;
 pub use foreign::Namespace;
 use raw_text::RawText;
-pub use tag::{Attribute, Quote, Tag};
+pub use tag::{Attribute, Attributes, Quote, Tag};
 
 /// A stretch of HTML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Token {
     /// Characters, also those of raw text such as a script's.
     Text(Range<usize>),
-    /// A start tag. [`Tokenizer::attributes`] has its attributes.
+    /// A start tag.
     StartTag(Tag),
-    /// An end tag. What it has of attributes does not count.
+    /// An end tag.
     EndTag(Tag),
     /// A comment, also a bogus one: `<!...>`, `<?...>`, `</...>`.
     Comment(Range<usize>),
@@ -51,7 +53,6 @@ pub enum Unfinished {
 pub struct Tokenizer<'a> {
     html: &'a [u8],
     position: usize,
-    attributes: Vec<Attribute>,
     foreign: Foreign,
     raw_text: Option<RawText>,
     unfinished: Option<(usize, Unfinished)>,
@@ -60,19 +61,7 @@ pub struct Tokenizer<'a> {
 impl<'a> Tokenizer<'a> {
     /// Reads HTML from its start.
     pub fn new(html: &'a [u8]) -> Self {
-        Self {
-            html,
-            position: 0,
-            attributes: Vec::new(),
-            foreign: Foreign::default(),
-            raw_text: None,
-            unfinished: None,
-        }
-    }
-
-    /// The attributes of the tag that was last given, in order, with any duplicates.
-    pub fn attributes(&self) -> &[Attribute] {
-        &self.attributes
+        Self { html, position: 0, foreign: Foreign::default(), raw_text: None, unfinished: None }
     }
 
     /// What the end of the octets cut off, and where that starts. Of raw text it is the
@@ -97,18 +86,13 @@ impl<'a> Tokenizer<'a> {
     /// begins no markup is text.
     fn text_or_markup(&mut self) -> Option<Token> {
         let start = self.position;
-        let mut from = start;
+        if self.html[start] == b'<' && self.begins_markup(start) {
+            return self.markup();
+        }
+        let mut from = start + usize::from(self.html[start] == b'<');
         while let Some(found) = memchr(b'<', &self.html[from..]) {
             let less_than = from + found;
-            let begins_markup = match self.html.get(less_than + 1) {
-                Some(octet) => octet.is_ascii_alphabetic() || matches!(octet, b'!' | b'/' | b'?'),
-                // At the end it may become the start of a tag.
-                None => true,
-            };
-            if begins_markup && less_than == start {
-                return self.markup();
-            }
-            if begins_markup {
+            if self.begins_markup(less_than) {
                 self.position = less_than;
                 return Some(Token::Text(start..less_than));
             }
@@ -116,6 +100,12 @@ impl<'a> Tokenizer<'a> {
         }
         self.position = self.html.len();
         (start < self.position).then_some(Token::Text(start..self.position))
+    }
+
+    /// Does this `<` begin markup? At the end it may become the start of a tag.
+    fn begins_markup(&self, less_than: usize) -> bool {
+        let next = self.html.get(less_than + 1);
+        next.is_none_or(|octet| octet.is_ascii_alphabetic() || matches!(octet, b'!' | b'/' | b'?'))
     }
 
     /// Markup at the position, which is a `<`.
@@ -192,24 +182,24 @@ impl<'a> Tokenizer<'a> {
 
     fn start_tag(&mut self) -> Option<Token> {
         let start = self.position;
-        let Some(tag) = tag::read(self.html, start, &mut self.attributes) else {
+        let Some(tag) = tag::read(self.html, start) else {
             return self.cut_off(start, Unfinished::Tag);
         };
         self.position = tag.range.end;
-        let namespace = self.foreign.enter(self.html, &tag, &self.attributes);
+        let namespace = self.foreign.enter(self.html, &tag);
         if namespace == Namespace::Html {
-            self.raw_text = RawText::of(&self.html[tag.name.clone()], start);
+            self.raw_text = RawText::of(tag.element, start);
         }
         Some(Token::StartTag(Tag { namespace, ..tag }))
     }
 
     fn end_tag(&mut self) -> Option<Token> {
         let start = self.position;
-        let Some(tag) = tag::read(self.html, start, &mut self.attributes) else {
+        let Some(tag) = tag::read(self.html, start) else {
             return self.cut_off(start, Unfinished::Tag);
         };
         self.position = tag.range.end;
-        let namespace = self.foreign.leave(&self.html[tag.name.clone()]);
+        let namespace = self.foreign.leave(tag.element);
         Some(Token::EndTag(Tag { namespace, ..tag }))
     }
 
@@ -219,8 +209,7 @@ impl<'a> Tokenizer<'a> {
         let content_len = raw_text.len(&self.html[start..]);
         let end = content_len.map_or(self.html.len(), |len| start + len);
         // An end tag that is itself cut off ends nothing.
-        let is_ended =
-            content_len.is_some() && tag::read(self.html, end, &mut self.attributes).is_some();
+        let is_ended = content_len.is_some() && tag::read(self.html, end).is_some();
         if !is_ended {
             self.cut_off(raw_text.start, Unfinished::RawText);
             return (start < self.html.len()).then_some(Token::Text(start..self.html.len()));

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::decision::Decision;
 use mail::{
-    html::tokenizer::{Token, Tokenizer},
+    html::tokenizer::{Element, Token, Tokenizer},
     text::charset::Charset,
 };
 
@@ -45,8 +45,8 @@ pub(super) fn sites(
         }
         match &token {
             Token::StartTag(tag) => {
-                let site = finder.tag((html, 0), tag, tokenizer.attributes());
-                if decision.skip_links_shown_as_urls && tag.is(html, "a") {
+                let site = finder.tag((html, 0), tag);
+                if decision.skip_links_shown_as_urls && tag.element == Element::A {
                     shown = site.map(ShownLink::new);
                 }
             }

@@ -2,7 +2,7 @@
 //! title holds markup, and an `a` is no HTML link. Only the elements that open and
 //! leave such content are followed.
 
-use super::{Attribute, Tag};
+use super::{Element, ElementSet, Tag};
 use std::ops::Range;
 
 /// What an element belongs to.
@@ -20,18 +20,24 @@ pub enum Namespace {
 /// Start tags that end foreign content, since they are meant for HTML; and `font` if it
 /// has one of its HTML attributes.
 #[rustfmt::skip]
-const BREAKOUT: [&str; 44] = [
-    "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em",
-    "embed", "h1", "h2", "h3", "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu",
-    "meta", "nobr", "ol", "p", "pre", "ruby", "s", "small", "span", "strong", "strike", "sub",
-    "sup", "table", "tt", "u", "ul", "var",
-];
+const BREAKOUT: ElementSet = {
+    use Element::*;
+    ElementSet::of(&[
+        B, Big, Blockquote, Body, Br, Center, Code, Dd, Div, Dl, Dt, Em, Embed, H1, H2, H3, H4, H5,
+        H6, Head, Hr, I, Img, Li, Listing, Menu, Meta, Nobr, Ol, P, Pre, Ruby, S, Small, Span,
+        Strong, Strike, Sub, Sup, Table, Tt, U, Ul, Var,
+    ])
+};
 /// Integration points (13.2.6): elements of SVG and MathML with HTML inside.
-const SVG_POINTS: [&str; 3] = ["foreignobject", "desc", "title"];
-const MATHML_POINTS: [&str; 6] = ["mi", "mo", "mn", "ms", "mtext", "annotation-xml"];
+const SVG_POINTS: ElementSet =
+    ElementSet::of(&[Element::ForeignObject, Element::Desc, Element::Title]);
+const MATHML_POINTS: ElementSet = {
+    use Element::*;
+    ElementSet::of(&[Mi, Mo, Mn, Ms, Mtext, AnnotationXml])
+};
 
 #[derive(Debug, Clone, Copy)]
-enum Element {
+enum Open {
     /// An svg or math element.
     Root(Namespace),
     /// An integration point in content of this namespace.
@@ -41,7 +47,7 @@ enum Element {
 /// The open elements that tell foreign content from HTML.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Foreign {
-    open: Vec<Element>,
+    open: Vec<Open>,
     svg_roots: usize,
     mathml_roots: usize,
     outermost: usize,
@@ -51,8 +57,8 @@ impl Foreign {
     /// What the content at this place belongs to.
     pub(super) fn namespace(&self) -> Namespace {
         match self.open.last() {
-            Some(Element::Root(namespace)) => *namespace,
-            Some(Element::Point(_)) | None => Namespace::Html,
+            Some(Open::Root(namespace)) => *namespace,
+            Some(Open::Point(_)) | None => Namespace::Html,
         }
     }
 
@@ -62,71 +68,61 @@ impl Foreign {
     }
 
     /// Takes a start tag and tells what its element belongs to.
-    pub(super) fn enter(&mut self, html: &[u8], tag: &Tag, attributes: &[Attribute]) -> Namespace {
+    pub(super) fn enter(&mut self, html: &[u8], tag: &Tag) -> Namespace {
         let current = self.namespace();
-        let name = &html[tag.name.clone()];
-        if current != Namespace::Html && is_breakout(html, name, attributes) {
+        if current != Namespace::Html && is_breakout(html, tag) {
             while self.namespace() != Namespace::Html {
                 self.pop();
             }
             return Namespace::Html;
         }
-        let root = match () {
-            () if name.eq_ignore_ascii_case(b"svg") && current != Namespace::MathMl => {
-                Some(Namespace::Svg)
-            }
-            () if name.eq_ignore_ascii_case(b"math") && current != Namespace::Svg => {
-                Some(Namespace::MathMl)
-            }
-            () => None,
+        let root = match tag.element {
+            Element::Svg if current != Namespace::MathMl => Some(Namespace::Svg),
+            Element::Math if current != Namespace::Svg => Some(Namespace::MathMl),
+            _ => None,
         };
         if !tag.is_self_closing {
-            let is_point = match current {
-                Namespace::Html => false,
-                Namespace::Svg => is_one_of(name, &SVG_POINTS),
-                Namespace::MathMl => is_one_of(name, &MATHML_POINTS),
-            };
             match root {
-                Some(namespace) => self.push(Element::Root(namespace), &tag.range),
-                None if is_point => self.push(Element::Point(current), &tag.range),
+                Some(namespace) => self.push(Open::Root(namespace), &tag.range),
+                None if points(current).has(tag.element) => {
+                    self.push(Open::Point(current), &tag.range);
+                }
                 None => {}
             }
         }
         root.unwrap_or(current)
     }
 
-    /// Takes the name of an end tag and tells what its element belonged to.
-    pub(super) fn leave(&mut self, name: &[u8]) -> Namespace {
+    /// Takes the element of an end tag and tells what it belonged to.
+    pub(super) fn leave(&mut self, element: Element) -> Namespace {
         let current = self.namespace();
-        if let Some(Element::Point(outer)) = self.open.last() {
-            let names = if *outer == Namespace::Svg { &SVG_POINTS[..] } else { &MATHML_POINTS };
-            if is_one_of(name, names) {
-                let outer = *outer;
-                self.pop();
-                return outer;
-            }
+        if let Some(&Open::Point(outer)) = self.open.last()
+            && points(outer).has(element)
+        {
+            self.pop();
+            return outer;
         }
         // 13.2.6.5: the end tags br and p are meant for HTML.
-        if current != Namespace::Html && is_one_of(name, &["br", "p"]) {
+        if current != Namespace::Html && matches!(element, Element::Br | Element::P) {
             while self.namespace() != Namespace::Html {
                 self.pop();
             }
             return Namespace::Html;
         }
-        let closed = match () {
-            () if name.eq_ignore_ascii_case(b"svg") && self.svg_roots > 0 => Namespace::Svg,
-            () if name.eq_ignore_ascii_case(b"math") && self.mathml_roots > 0 => Namespace::MathMl,
-            () => return current,
+        let closed = match element {
+            Element::Svg if self.svg_roots > 0 => Namespace::Svg,
+            Element::Math if self.mathml_roots > 0 => Namespace::MathMl,
+            _ => return current,
         };
         while let Some(element) = self.pop() {
-            if matches!(element, Element::Root(namespace) if namespace == closed) {
+            if matches!(element, Open::Root(namespace) if namespace == closed) {
                 break;
             }
         }
         closed
     }
 
-    fn push(&mut self, element: Element, tag: &Range<usize>) {
+    fn push(&mut self, element: Open, tag: &Range<usize>) {
         if self.open.is_empty() {
             self.outermost = tag.start;
         }
@@ -136,7 +132,7 @@ impl Foreign {
         self.open.push(element);
     }
 
-    fn pop(&mut self) -> Option<Element> {
+    fn pop(&mut self) -> Option<Open> {
         let element = self.open.pop()?;
         if let Some(roots) = self.roots(element) {
             *roots -= 1;
@@ -144,23 +140,32 @@ impl Foreign {
         Some(element)
     }
 
-    fn roots(&mut self, element: Element) -> Option<&mut usize> {
+    fn roots(&mut self, element: Open) -> Option<&mut usize> {
         match element {
-            Element::Root(Namespace::Svg) => Some(&mut self.svg_roots),
-            Element::Root(_) => Some(&mut self.mathml_roots),
-            Element::Point(_) => None,
+            Open::Root(Namespace::Svg) => Some(&mut self.svg_roots),
+            Open::Root(_) => Some(&mut self.mathml_roots),
+            Open::Point(_) => None,
         }
     }
 }
 
-fn is_one_of(name: &[u8], names: &[&str]) -> bool {
-    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+/// The integration points of a namespace.
+fn points(namespace: Namespace) -> ElementSet {
+    match namespace {
+        Namespace::Html => ElementSet::of(&[]),
+        Namespace::Svg => SVG_POINTS,
+        Namespace::MathMl => MATHML_POINTS,
+    }
 }
 
-fn is_breakout(html: &[u8], name: &[u8], attributes: &[Attribute]) -> bool {
+fn is_breakout(html: &[u8], tag: &Tag) -> bool {
     let is_html_font = || {
-        let names = &mut attributes.iter().map(|attribute| &html[attribute.name.clone()]);
-        names.any(|name| is_one_of(name, &["color", "face", "size"]))
+        tag.attributes(html).any(|attribute| {
+            let name = &html[attribute.name];
+            ["color", "face", "size"]
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        })
     };
-    is_one_of(name, &BREAKOUT) || name.eq_ignore_ascii_case(b"font") && is_html_font()
+    BREAKOUT.has(tag.element) || tag.element == Element::Font && is_html_font()
 }

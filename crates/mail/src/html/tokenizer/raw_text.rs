@@ -1,7 +1,7 @@
 //! Elements whose content is text to the tokenizer: RCDATA, RAWTEXT, script data and
 //! PLAINTEXT (HTML standard, 13.2.5.2 to 13.2.5.5, 13.2.5.9 to 13.2.5.31).
 
-use super::tag::is_space;
+use super::{Element, tag::is_space};
 use memchr::{memchr_iter, memchr2_iter};
 
 /// The element whose content is read as text.
@@ -22,17 +22,19 @@ enum Kind {
 }
 
 impl RawText {
-    /// What an HTML element of this name makes of its content.
-    pub(super) fn of(name: &[u8], start: usize) -> Option<Self> {
-        const NAMES: [&str; 7] =
-            ["title", "textarea", "style", "xmp", "iframe", "noembed", "noframes"];
-        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-        let kind = if is("script") {
-            Kind::Script
-        } else if is("plaintext") {
-            Kind::PlainText
-        } else {
-            Kind::Until(NAMES.into_iter().find(|known| is(known))?)
+    /// What an HTML element makes of its content.
+    pub(super) fn of(element: Element, start: usize) -> Option<Self> {
+        let kind = match element {
+            Element::Script => Kind::Script,
+            Element::Plaintext => Kind::PlainText,
+            Element::Title
+            | Element::Textarea
+            | Element::Style
+            | Element::Xmp
+            | Element::Iframe
+            | Element::Noembed
+            | Element::Noframes => Kind::Until(element.name()),
+            _ => return None,
         };
         Some(Self { start, kind })
     }

@@ -1,12 +1,8 @@
 //! Tags and their attributes (HTML standard, 13.2.5.6 to 13.2.5.40).
 
-use super::Namespace;
+use super::{Element, Namespace, element::NameReader};
 use memchr::memchr;
 use std::ops::Range;
-
-/// How many attributes of one tag are told. The others are read, but nobody looks
-/// for them there, and a list of millions would take more memory than the message.
-const ATTRIBUTES_MAX: usize = 256;
 
 /// A tag. Names are as they stand, in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +11,8 @@ pub struct Tag {
     pub range: Range<usize>,
     /// The element's name.
     pub name: Range<usize>,
+    /// The element of this name.
+    pub element: Element,
     /// Does it end in `/>`? In HTML elements that means nothing.
     pub is_self_closing: bool,
     /// What its element belongs to.
@@ -25,6 +23,11 @@ impl Tag {
     /// Is this its name? It is given in lower case.
     pub fn is(&self, html: &[u8], name: &str) -> bool {
         html[self.name.clone()].eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// Its attributes, in order, with any duplicates. Those of an end tag do not count.
+    pub fn attributes<'a>(&self, html: &'a [u8]) -> Attributes<'a> {
+        Attributes { html, position: self.name.end }
     }
 }
 
@@ -52,72 +55,145 @@ pub enum Quote {
     Double,
 }
 
-/// Reads the tag that starts at `start`, if it is not cut off by the end.
-pub(super) fn read(html: &[u8], start: usize, attributes: &mut Vec<Attribute>) -> Option<Tag> {
-    attributes.clear();
-    let name_start = start + 1 + usize::from(html[start + 1] == b'/');
-    let name =
-        name_start..find(html, name_start, |octet| is_space(octet) || is_slash_or_end(octet))?;
-    let mut position = name.end;
-    loop {
-        // 13.2.5.32: before an attribute name.
-        position = find(html, position, |octet| !is_space(octet) && octet != b'/')?;
-        if html[position] == b'>' {
-            // 13.2.5.40: white space between `/` and `>` undoes the self-closing.
-            let is_self_closing = html[position - 1] == b'/' && position > name.end;
-            let range = start..position + 1;
-            return Some(Tag { range, name, is_self_closing, namespace: Namespace::Html });
-        }
-        let attribute = read_attribute(html, position)?;
-        let is_quoted = matches!(attribute.quote, Quote::Single | Quote::Double);
-        position = attribute.value.end + usize::from(is_quoted);
-        // An unquoted value may end in `/`, which closes nothing.
-        let is_unquoted = attribute.quote == Quote::Unquoted;
-        if attributes.len() < ATTRIBUTES_MAX {
-            attributes.push(attribute);
-        }
-        if is_unquoted && html.get(position) == Some(&b'>') {
-            let range = start..position + 1;
-            return Some(Tag { range, name, is_self_closing: false, namespace: Namespace::Html });
+/// Gives the attributes of a tag.
+#[derive(Debug, Clone)]
+pub struct Attributes<'a> {
+    html: &'a [u8],
+    position: usize,
+}
+
+impl Iterator for Attributes<'_> {
+    type Item = Attribute;
+
+    fn next(&mut self) -> Option<Attribute> {
+        match next(self.html, self.position)? {
+            Next::Attribute(attribute, position) => {
+                self.position = position;
+                Some(attribute)
+            }
+            Next::End(_) => None,
         }
     }
 }
 
-/// 13.2.5.33-38: the attribute whose name starts here. A `=` that comes first is the
-/// start of a name.
-fn read_attribute(html: &[u8], start: usize) -> Option<Attribute> {
-    let is_end = |octet| is_space(octet) || is_slash_or_end(octet) || octet == b'=';
-    let name = start..find(html, start + 1, is_end)?;
-    let behind = find(html, name.end, |octet| !is_space(octet))?;
-    if html[behind] != b'=' {
-        return Some(Attribute { value: name.end..name.end, name, quote: Quote::NoValue });
+/// What stands next in a tag.
+enum Next {
+    /// An attribute, and where it ends.
+    Attribute(Attribute, usize),
+    /// The `>`, and where it stands.
+    End(usize),
+}
+
+/// Reads the tag that starts at `start`, if it is not cut off by the end.
+pub(super) fn read(html: &[u8], start: usize) -> Option<Tag> {
+    let name_start = start + 1 + usize::from(html[start + 1] == b'/');
+    let mut reader = NameReader::default();
+    let mut position = name_start;
+    loop {
+        let octet = *html.get(position)?;
+        if is(octet, SPACE | SLASH | GREATER_THAN) {
+            break;
+        }
+        reader.take(octet);
+        position += 1;
     }
-    let value_start = find(html, behind + 1, |octet| !is_space(octet))?;
-    let (value, quote) = match html[value_start] {
+    let name = name_start..position;
+    // An unquoted value may end in `/`, which closes nothing.
+    let mut value_end = position;
+    loop {
+        match next(html, position)? {
+            Next::Attribute(attribute, end) => {
+                position = end;
+                if attribute.quote == Quote::Unquoted {
+                    value_end = end;
+                }
+            }
+            Next::End(end) => {
+                // 13.2.5.40: white space between `/` and `>` undoes the self-closing.
+                let is_self_closing = html[end - 1] == b'/' && end > value_end;
+                return Some(Tag {
+                    range: start..end + 1,
+                    name,
+                    element: reader.element(),
+                    is_self_closing,
+                    namespace: Namespace::Html,
+                });
+            }
+        }
+    }
+}
+
+/// What stands at this position of a tag or behind it (13.2.5.32 to 13.2.5.39).
+#[inline]
+fn next(html: &[u8], position: usize) -> Option<Next> {
+    let start = pass(html, position, SPACE | SLASH)?;
+    if html[start] == b'>' {
+        return Some(Next::End(start));
+    }
+    // A `=` that comes first is the start of a name.
+    let name = start..find(html, start + 1, SPACE | SLASH | GREATER_THAN | EQUALS)?;
+    let behind = pass(html, name.end, SPACE)?;
+    if html[behind] != b'=' {
+        let end = name.end;
+        return Some(Next::Attribute(
+            Attribute { name, value: end..end, quote: Quote::NoValue },
+            end,
+        ));
+    }
+    let value_start = pass(html, behind + 1, SPACE)?;
+    let (value, quote, end) = match html[value_start] {
         quote @ (b'"' | b'\'') => {
             let start = value_start + 1;
             let end = start + memchr(quote, &html[start..])?;
-            (start..end, if quote == b'"' { Quote::Double } else { Quote::Single })
+            let quote = if quote == b'"' { Quote::Double } else { Quote::Single };
+            (start..end, quote, end + 1)
         }
-        b'>' => (value_start..value_start, Quote::Unquoted),
+        b'>' => (value_start..value_start, Quote::Unquoted, value_start),
         _ => {
-            let end = find(html, value_start, |octet| is_space(octet) || octet == b'>')?;
-            (value_start..end, Quote::Unquoted)
+            let end = find(html, value_start, SPACE | GREATER_THAN)?;
+            (value_start..end, Quote::Unquoted, end)
         }
     };
-    Some(Attribute { name, value, quote })
+    Some(Next::Attribute(Attribute { name, value, quote }, end))
 }
 
-fn find(html: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
-    html.get(from..)?.iter().position(|octet| wanted(*octet)).map(|found| from + found)
+/// Classes of octets in tags. White space: CR counts, since the input stream makes it a
+/// LF (13.2.3.5).
+const SPACE: u8 = 1;
+const SLASH: u8 = 2;
+const GREATER_THAN: u8 = 4;
+const EQUALS: u8 = 8;
+
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    classes[b'\t' as usize] = SPACE;
+    classes[b'\n' as usize] = SPACE;
+    classes[b'\x0C' as usize] = SPACE;
+    classes[b'\r' as usize] = SPACE;
+    classes[b' ' as usize] = SPACE;
+    classes[b'/' as usize] = SLASH;
+    classes[b'>' as usize] = GREATER_THAN;
+    classes[b'=' as usize] = EQUALS;
+    classes
+};
+
+fn is(octet: u8, classes: u8) -> bool {
+    CLASSES[usize::from(octet)] & classes != 0
 }
 
-fn is_slash_or_end(octet: u8) -> bool {
-    matches!(octet, b'/' | b'>')
+/// Where the next octet of these classes stands.
+fn find(html: &[u8], from: usize, classes: u8) -> Option<usize> {
+    let found = html.get(from..)?.iter().position(|octet| is(*octet, classes))?;
+    Some(from + found)
 }
 
-/// White space between attributes. CR counts, since the input stream makes it a LF
-/// (13.2.3.5).
+/// Where the next octet of none of these classes stands.
+fn pass(html: &[u8], from: usize, classes: u8) -> Option<usize> {
+    let found = html.get(from..)?.iter().position(|octet| !is(*octet, classes))?;
+    Some(from + found)
+}
+
+/// Is it white space between attributes?
 pub(super) fn is_space(octet: u8) -> bool {
-    matches!(octet, b'\t' | b'\n' | b'\x0C' | b'\r' | b' ')
+    is(octet, SPACE)
 }

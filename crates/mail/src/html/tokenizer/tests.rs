@@ -27,9 +27,10 @@ fn check(html: &str, expected: &[&str]) {
 
 /// The attributes of the first tag as `name=value`, with the quotes they have.
 fn check_attributes(html: &str, expected: &[&str]) {
-    let mut tokenizer = Tokenizer::new(html.as_bytes());
-    assert!(matches!(tokenizer.next(), Some(Token::StartTag(_))), "{html}");
-    let text = |attribute: &Attribute| {
+    let Some(Token::StartTag(tag)) = Tokenizer::new(html.as_bytes()).next() else {
+        panic!("{html} starts with a tag");
+    };
+    let text = |attribute: Attribute| {
         let (name, value) = (&html[attribute.name.clone()], &html[attribute.value.clone()]);
         match attribute.quote {
             Quote::NoValue => name.to_owned(),
@@ -38,7 +39,7 @@ fn check_attributes(html: &str, expected: &[&str]) {
             Quote::Double => format!("{name}=\"{value}\""),
         }
     };
-    let found: Vec<_> = tokenizer.attributes().iter().map(text).collect();
+    let found: Vec<_> = tag.attributes(html.as_bytes()).map(text).collect();
     assert_eq!(found, expected);
 }
 

@@ -11,7 +11,7 @@ use crate::decision::Decision;
 use mail::{
     html::{
         attribute,
-        tokenizer::{Attribute, Namespace, Quote, Tag, Token, Tokenizer},
+        tokenizer::{Attribute, Element, Namespace, Quote, Tag, Token, Tokenizer},
     },
     text::charset::Charset,
 };
@@ -51,28 +51,22 @@ struct Href<'h> {
 impl LinkFinder<'_> {
     /// Looks at a start tag of a stretch of the part, which starts at the offset. Gives
     /// the index of the link's site if the link is tracked.
-    pub(super) fn tag(
-        &mut self,
-        (html, offset): (&[u8], usize),
-        tag: &Tag,
-        attributes: &[Attribute],
-    ) -> Option<usize> {
+    pub(super) fn tag(&mut self, (html, offset): (&[u8], usize), tag: &Tag) -> Option<usize> {
         // An offset is that of a comment.
         let is_comment = offset > 0;
         let is_link = tag.namespace == Namespace::Html
-            && (tag.is(html, "a")
-                || tag.is(html, "area")
+            && (matches!(tag.element, Element::A | Element::Area)
                 || is_comment && SHAPES.iter().any(|shape| tag.is(html, shape)));
         if !is_link {
             return None;
         }
         if self.decision.remove_link_attributes {
-            self.remove_words(html, offset, attributes);
+            self.remove_words((html, offset), tag);
         }
         // HTML standard, 13.2.5.33: the first of a name counts.
         let is_href =
-            |attribute: &&Attribute| html[attribute.name.clone()].eq_ignore_ascii_case(b"href");
-        let href = attributes.iter().find(is_href)?;
+            |attribute: &Attribute| html[attribute.name.clone()].eq_ignore_ascii_case(b"href");
+        let href = tag.attributes(html).find(is_href)?;
         let href = Href {
             raw: &html[href.value.clone()],
             range: href.value.start + offset..href.value.end + offset,
@@ -87,7 +81,7 @@ impl LinkFinder<'_> {
         if !matches!(first, Some(b'h' | b'H' | b'&')) {
             return None;
         }
-        let control = self.control(html, attributes);
+        let control = self.control(html, tag);
         let sites = self.sites.len();
         self.add(href, control);
         let site = self.sites.get(sites)?;
@@ -110,20 +104,19 @@ impl LinkFinder<'_> {
         let end = comment.len() - END.len();
         let Some(inner) = comment.get(condition + 2..end) else { return };
         let offset = range.start + condition + 2;
-        let mut tokenizer = Tokenizer::new(inner);
-        while let Some(token) = tokenizer.next() {
+        for token in Tokenizer::new(inner) {
             if let Token::StartTag(tag) = &token {
-                self.tag((inner, offset), tag, tokenizer.attributes());
+                self.tag((inner, offset), tag);
             }
         }
     }
 
     /// What the attributes of a tag say of its link.
-    fn control(&self, html: &[u8], attributes: &[Attribute]) -> LinkControl {
+    fn control(&self, html: &[u8], tag: &Tag) -> LinkControl {
         let mut control = LinkControl::default();
-        for attribute in attributes {
-            control.take(&html[attribute.name.clone()], || {
-                let value = self.charset.decode(&html[attribute.value.clone()])?;
+        for attribute in tag.attributes(html) {
+            control.take(&html[attribute.name], || {
+                let value = self.charset.decode(&html[attribute.value])?;
                 Some(attribute::decode(&value).into_owned())
             });
         }
@@ -179,9 +172,10 @@ impl LinkFinder<'_> {
     }
 
     /// Takes out the attributes that are for a tracker alone.
-    fn remove_words(&mut self, html: &[u8], offset: usize, attributes: &[Attribute]) {
-        let words = attributes.iter().filter(|attribute| is_word(&html[attribute.name.clone()]));
-        self.sites.extend(words.filter_map(|attribute| removed(html, attribute)).map(|range| {
+    fn remove_words(&mut self, (html, offset): (&[u8], usize), tag: &Tag) {
+        let is_known = |attribute: &Attribute| is_word(&html[attribute.name.clone()]);
+        let words = tag.attributes(html).filter(is_known);
+        self.sites.extend(words.filter_map(|attribute| removed(html, &attribute)).map(|range| {
             let range = range.start + offset..range.end + offset;
             Site { range, kind: SiteKind::Words("") }
         }));

@@ -1,27 +1,38 @@
 //! Where pixels can stand in HTML so that a mail client builds the same tree with and
 //! without them: in the body, and in no element that hides or drops images.
 
-use mail::html::tokenizer::{Namespace, Tag, Token};
+use mail::html::tokenizer::{Element, ElementSet, Namespace, Tag, Token};
 
 /// Elements that keep an image inside from being shown, or drop it. A pixel is put
 /// before the outermost that is open.
-const TRAPS: [&str; 6] = ["select", "template", "noscript", "object", "video", "audio"];
+const TRAPS: [Element; 6] = {
+    use Element::*;
+    [Select, Template, Noscript, Object, Video, Audio]
+};
+const TRAP_SET: ElementSet = ElementSet::of(&TRAPS);
 /// What may stand in the head (HTML standard, 13.2.6.4.4), and html and head. Anything
 /// else begins the body.
-const HEAD: [&str; 14] = [
-    "html", "head", "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes",
-    "style", "script", "template", "frameset",
-];
+const HEAD: ElementSet = {
+    use Element::*;
+    ElementSet::of(&[
+        Html, Head, Base, Basefont, Bgsound, Link, Meta, Title, Noscript, Noframes, Style, Script,
+        Template, Frameset,
+    ])
+};
 /// Those whose content is raw text.
-const RAW_TEXT: [&str; 8] =
-    ["title", "noframes", "style", "script", "textarea", "xmp", "iframe", "noembed"];
+const RAW_TEXT: ElementSet = {
+    use Element::*;
+    ElementSet::of(&[Title, Noframes, Style, Script, Textarea, Xmp, Iframe, Noembed])
+};
 /// Formatting elements (13.2.4.3). One that is left open when its block ends is opened
 /// again by what comes next, so also by a pixel.
-const FORMATTING: [&str; 14] = [
-    "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
-];
+const FORMATTING: ElementSet = {
+    use Element::*;
+    ElementSet::of(&[A, B, Big, Code, Em, Font, I, Nobr, S, Small, Strike, Strong, Tt, U])
+};
 /// Other elements that open again what was left open.
-const REOPENING: [&str; 4] = ["span", "br", "img", "area"];
+const REOPENING: ElementSet =
+    ElementSet::of(&[Element::Span, Element::Br, Element::Img, Element::Area]);
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Watches the tokens of HTML for the places of its pixels.
@@ -48,7 +59,7 @@ impl Places {
     pub(super) fn pass(&mut self, html: &[u8], token: &Token, open_foreign: Option<usize>) {
         match token {
             Token::StartTag(tag) => self.start_tag(html, tag),
-            Token::EndTag(tag) => self.end_tag(html, tag, open_foreign),
+            Token::EndTag(tag) => self.end_tag(tag, open_foreign),
             Token::Text(range) if !self.is_raw_text => {
                 if self.body_start.is_none() {
                     self.first_text(&html[range.clone()], range.start);
@@ -109,30 +120,19 @@ impl Places {
     }
 
     fn start_tag(&mut self, html: &[u8], tag: &Tag) {
+        // What SVG and MathML have of these names is something else.
         let is_html = tag.namespace == Namespace::Html;
-        let name = &html[tag.name.clone()];
-        let is_one_of = |names: &[&str]| {
-            is_html && names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        };
+        let element = if is_html { tag.element } else { Element::Other };
         if self.body_start.is_none() {
-            if is_one_of(&["body"]) {
-                // Behind the line break that mostly follows, which stays the body's first text.
-                let rest = &html[tag.range.end..];
-                let space = rest.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
-                self.begin_body(Some(tag.range.end + space));
-            } else if is_one_of(&["frameset"]) {
-                self.has_frameset = true;
-            } else if !is_one_of(&HEAD) {
-                self.begin_body(Some(tag.range.start));
-            }
+            self.before_body(html, tag, element);
         }
-        self.is_raw_text = is_one_of(&RAW_TEXT);
-        let is_formatting = is_one_of(&FORMATTING);
+        self.is_raw_text = RAW_TEXT.has(element);
+        let is_formatting = FORMATTING.has(element);
         self.open_formatting += usize::from(is_formatting);
-        if is_formatting || is_one_of(&REOPENING) {
+        if is_formatting || REOPENING.has(element) {
             self.shown(tag.range.end);
         }
-        if is_html && let Some(trap) = trap_of(name) {
+        if let Some(trap) = trap_of(element) {
             if self.open_trap().is_none() {
                 self.outermost_trap = tag.range.start;
             }
@@ -140,22 +140,35 @@ impl Places {
         }
     }
 
-    fn end_tag(&mut self, html: &[u8], tag: &Tag, open_foreign: Option<usize>) {
+    fn before_body(&mut self, html: &[u8], tag: &Tag, element: Element) {
+        match element {
+            Element::Body => {
+                // Behind the line break that mostly follows, which stays the body's first text.
+                let rest = &html[tag.range.end..];
+                let space = rest.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+                self.begin_body(Some(tag.range.end + space));
+            }
+            Element::Frameset => self.has_frameset = true,
+            _ if HEAD.has(element) => {}
+            _ => self.begin_body(Some(tag.range.start)),
+        }
+    }
+
+    fn end_tag(&mut self, tag: &Tag, open_foreign: Option<usize>) {
         self.is_raw_text = false;
         if tag.namespace != Namespace::Html {
             return;
         }
-        if let Some(trap) = trap_of(&html[tag.name.clone()]) {
+        if let Some(trap) = trap_of(tag.element) {
             self.open_traps[trap] = self.open_traps[trap].saturating_sub(1);
         } else if self.open_trap().or(open_foreign).is_some() {
             // An end tag in such an element ends nothing outside.
-        } else if tag.is(html, "body") {
+        } else if tag.element == Element::Body {
             self.body_end = Some(tag.range.start);
-        } else if tag.is(html, "html") {
+        } else if tag.element == Element::Html {
             self.html_end = Some(tag.range.start);
         } else {
-            let is_formatting = FORMATTING.iter().any(|known| tag.is(html, known));
-            let closed = usize::from(is_formatting);
+            let closed = usize::from(FORMATTING.has(tag.element));
             self.open_formatting = self.open_formatting.saturating_sub(closed);
             self.is_behind_end_tag = true;
         }
@@ -178,6 +191,10 @@ fn without_line_end(html: &[u8]) -> &[u8] {
     html.strip_suffix(b"\n").map_or(html, |line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-fn trap_of(name: &[u8]) -> Option<usize> {
-    TRAPS.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+/// Which of the traps it is.
+fn trap_of(element: Element) -> Option<usize> {
+    if !TRAP_SET.has(element) {
+        return None;
+    }
+    TRAPS.iter().position(|trap| *trap == element)
 }

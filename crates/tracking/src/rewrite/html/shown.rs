@@ -2,7 +2,10 @@
 //! leads to another, so such a link may be left alone.
 
 use mail::{
-    html::{attribute, tokenizer::Token},
+    html::{
+        attribute,
+        tokenizer::{Element, Token},
+    },
     text::charset::Charset,
 };
 
@@ -29,7 +32,7 @@ impl ShownLink {
     /// (HTML standard, 13.2.6.4.7).
     pub(super) fn is_over(&mut self, html: &[u8], token: &Token) -> bool {
         match token {
-            Token::StartTag(tag) | Token::EndTag(tag) => tag.is(html, "a"),
+            Token::StartTag(tag) | Token::EndTag(tag) => tag.element == Element::A,
             Token::Text(range) => {
                 let room = (TEXT_OCTETS_MAX + 1).saturating_sub(self.text.len());
                 let text = &html[range.clone()];
