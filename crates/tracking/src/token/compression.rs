@@ -16,23 +16,27 @@ const DICTIONARY_1: &[u8; 2_318] = include_bytes!("dictionary_1.txt");
 /// Shorter targets, pixels among them, stay as they are: nothing so short gets shorter.
 const TARGET_OCTETS_MIN: usize = 8;
 
-/// RFC 1951 §3.2.5: a match repeats 3 to 258 octets.
-const MATCH_OCTETS_MIN: usize = 3;
+/// RFC 1951 §3.2.5: a match repeats 3 to 258 octets. One of 3 is seldom shorter than
+/// what it stands for, so none is looked for.
+const MATCH_OCTETS_MIN: usize = 4;
 const MATCH_OCTETS_MAX: usize = 258;
 
-/// From this distance on, a match of three octets costs as much as three literals.
-const SHORT_MATCH_DISTANCE_MAX: usize = 4_096;
+/// A match this long is taken without a look for a longer one.
+const MATCH_OCTETS_GOOD: usize = 16;
 
-/// Candidates that are compared before the best of them is taken.
-const CANDIDATES_MAX: usize = 48;
+/// Candidates in the dictionary that are compared before the best of them is taken.
+const CANDIDATES_MAX: usize = 12;
 
 const BUCKETS: usize = 2_048;
+
+/// Buckets for what went before in the target.
+const RECENT_BUCKETS: usize = 256;
 
 /// No position.
 const NONE: u16 = u16::MAX;
 
 /// Where the dictionary's octets begin with what, made by the compiler: the newest
-/// place for each hash of three octets, and for each place the one before it.
+/// place for each hash of four octets, and for each place the one before it.
 static DICTIONARY_INDEX: DictionaryIndex = DictionaryIndex::new();
 
 struct DictionaryIndex {
@@ -45,7 +49,13 @@ impl DictionaryIndex {
         let mut index = Self { newest: [NONE; BUCKETS], before: [NONE; DICTIONARY_1.len()] };
         let mut at = 0;
         while at + MATCH_OCTETS_MIN <= DICTIONARY_1.len() {
-            let bucket = bucket(DICTIONARY_1, at);
+            let four = [
+                DICTIONARY_1[at],
+                DICTIONARY_1[at + 1],
+                DICTIONARY_1[at + 2],
+                DICTIONARY_1[at + 3],
+            ];
+            let bucket = bucket(u32::from_le_bytes(four));
             index.before[at] = index.newest[bucket];
             #[expect(clippy::cast_possible_truncation, reason = "the dictionary has 2,318 octets")]
             let place = at as u16;
@@ -56,9 +66,14 @@ impl DictionaryIndex {
     }
 }
 
-const fn bucket(octets: &[u8], at: usize) -> usize {
-    let three = (octets[at] as u32) << 16 | (octets[at + 1] as u32) << 8 | octets[at + 2] as u32;
-    (three.wrapping_mul(0x9E37_79B1) >> 21) as usize
+/// The bucket for four octets.
+const fn bucket(four: u32) -> usize {
+    (four.wrapping_mul(0x9E37_79B1) >> 21) as usize
+}
+
+/// The four octets that stand here, as one number.
+fn four(octets: &[u8], at: usize) -> Option<u32> {
+    octets.get(at..)?.first_chunk().map(|four| u32::from_le_bytes(*four))
 }
 
 /// A repetition of earlier octets; `distance` counts back from where it stands.
@@ -80,18 +95,25 @@ pub(super) fn deflate(target: &[u8], out: &mut Vec<u8>) -> bool {
     let mut at = 0;
     let mut found = finder.longest(0);
     while at < target.len() {
-        let next = finder.longest(at + 1);
-        // A longer match one octet on is worth the literal before it (lazy matching).
-        if found.octets < MATCH_OCTETS_MIN || next.octets > found.octets + 1 {
+        if found.octets == 0 {
             block.literal(target[at]);
             at += 1;
-            found = next;
-        } else {
-            block.repeat(found.octets, found.distance);
-            at += found.octets;
-            finder.skip_to(at);
             found = finder.longest(at);
+            continue;
         }
+        if found.octets < MATCH_OCTETS_GOOD {
+            // A longer match one octet on is worth the literal before it (lazy matching).
+            let next = finder.longest(at + 1);
+            if next.octets > found.octets + 1 {
+                block.literal(target[at]);
+                at += 1;
+                found = next;
+                continue;
+            }
+        }
+        block.repeat(found.octets, found.distance);
+        at += found.octets;
+        found = finder.longest(at);
     }
     block.end();
     let is_shorter = out.len() - start < target.len();
@@ -104,64 +126,67 @@ pub(super) fn deflate(target: &[u8], out: &mut Vec<u8>) -> bool {
 /// Finds repetitions in the dictionary and in what went before in the target.
 struct MatchFinder<'t> {
     target: &'t [u8],
-    newest: [u16; BUCKETS / 4],
-    before: Vec<u16>,
+    /// The newest place in the target for each hash of four octets.
+    recent: [u16; RECENT_BUCKETS],
     indexed: usize,
 }
 
 impl<'t> MatchFinder<'t> {
     fn new(target: &'t [u8]) -> Self {
-        let before = vec![NONE; target.len()];
-        Self { target, newest: [NONE; BUCKETS / 4], before, indexed: 0 }
+        Self { target, recent: [NONE; RECENT_BUCKETS], indexed: 0 }
     }
 
-    /// The longest match for what stands at `at`; of no octets where there is none.
+    /// A long match for what stands at `at`; of no octets where there is none.
     fn longest(&mut self, at: usize) -> Match {
-        self.skip_to(at);
-        let mut best = Match { octets: MATCH_OCTETS_MIN - 1, distance: 0 };
-        if at + MATCH_OCTETS_MIN > self.target.len() {
-            return Match::default();
+        self.index_before(at);
+        let Some(wanted) = four(self.target, at) else { return Match::default() };
+        let (ahead, bucket) = (&self.target[at..], bucket(wanted));
+        let mut best = Match::default();
+        let place = usize::from(self.recent[bucket % RECENT_BUCKETS]);
+        if four(self.target, place) == Some(wanted) {
+            best = Match { octets: common(&self.target[place..], ahead), distance: at - place };
         }
-        let (target, bucket) = (self.target, bucket(self.target, at));
-        let mut place = self.newest[bucket / 4];
+        let mut place = DICTIONARY_INDEX.newest[bucket];
         for _ in 0..CANDIDATES_MAX {
-            let Some(from) = target.get(usize::from(place)..).filter(|_| place != NONE) else {
-                break;
-            };
-            better(&mut best, common(from, &target[at..]), at - usize::from(place));
-            place = self.before[usize::from(place)];
+            let from = usize::from(place);
+            let Some(candidate) = DICTIONARY_1.get(from..) else { break };
+            // Only one that goes on like this can be longer than the best.
+            if candidate.get(best.octets) == ahead.get(best.octets) {
+                let octets = common(candidate, ahead);
+                if octets >= MATCH_OCTETS_MIN && octets > best.octets {
+                    best = Match { octets, distance: at + DICTIONARY_1.len() - from };
+                }
+            }
+            place = DICTIONARY_INDEX.before[from];
         }
-        place = DICTIONARY_INDEX.newest[bucket];
-        for _ in 0..CANDIDATES_MAX {
-            let Some(from) = DICTIONARY_1.get(usize::from(place)..) else { break };
-            let distance = at + DICTIONARY_1.len() - usize::from(place);
-            better(&mut best, common(from, &target[at..]), distance);
-            place = DICTIONARY_INDEX.before[usize::from(place)];
-        }
-        if best.distance == 0 { Match::default() } else { best }
+        best
     }
 
     /// Makes all that stands before `at` known as a place to repeat from.
-    fn skip_to(&mut self, at: usize) {
-        while self.indexed < at && self.indexed + MATCH_OCTETS_MIN <= self.target.len() {
-            let bucket = bucket(self.target, self.indexed) / 4;
-            self.before[self.indexed] = self.newest[bucket];
-            self.newest[bucket] = u16::try_from(self.indexed).unwrap_or(NONE);
+    fn index_before(&mut self, at: usize) {
+        while self.indexed < at {
+            let Some(four) = four(self.target, self.indexed) else { break };
+            let place = u16::try_from(self.indexed).unwrap_or(NONE);
+            self.recent[bucket(four) % RECENT_BUCKETS] = place;
             self.indexed += 1;
         }
     }
 }
 
-fn better(best: &mut Match, octets: usize, distance: usize) {
-    let pays = octets > MATCH_OCTETS_MIN || distance <= SHORT_MATCH_DISTANCE_MAX;
-    if octets > best.octets && pays {
-        *best = Match { octets, distance };
-    }
-}
-
 /// How many octets two texts have in common at their starts.
 fn common(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take(MATCH_OCTETS_MAX).take_while(|(a, b)| a == b).count()
+    let len = a.len().min(b.len()).min(MATCH_OCTETS_MAX);
+    let (a, b) = (&a[..len], &b[..len]);
+    let (a_words, a_rest) = a.as_chunks::<8>();
+    let (b_words, b_rest) = b.as_chunks::<8>();
+    for (at, (a, b)) in a_words.iter().zip(b_words).enumerate() {
+        let difference = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if difference != 0 {
+            return at * 8 + difference.trailing_zeros() as usize / 8;
+        }
+    }
+    let same = a_rest.iter().zip(b_rest).take_while(|(a, b)| a == b).count();
+    a_words.len() * 8 + same
 }
 
 pub(super) struct Inflater {

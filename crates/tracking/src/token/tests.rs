@@ -59,14 +59,18 @@ fn golden() -> Vec<(Link, Option<&'static str>)> {
 fn golden_tokens_are_made_and_open() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/tokens.txt");
     let tokens: Vec<_> = golden().iter().map(|(link, host)| seal(link, *host)).collect();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(path, tokens.join("\n") + "\n").expect("write golden file");
+    let mut known = std::fs::read_to_string(path).expect("golden file");
+    if !known.ends_with(&(tokens.join("\n") + "\n")) && std::env::var_os("UPDATE_GOLDEN").is_some()
+    {
+        // Those that were made in another way have to open all the same.
+        known += &(tokens.join("\n") + "\n");
+        std::fs::write(path, &known).expect("write golden file");
     }
-    let wanted = std::fs::read_to_string(path).expect("golden file");
-    for ((link, _), token) in golden().into_iter().zip(wanted.lines()) {
+    for ((link, _), token) in golden().into_iter().cycle().zip(known.lines()) {
         assert_eq!(open(token, "t.example"), Ok(link));
     }
-    assert_eq!(tokens, wanted.lines().collect::<Vec<_>>());
+    let made_last = known.lines().skip(known.lines().count() - tokens.len());
+    assert_eq!(tokens, made_last.collect::<Vec<_>>());
 }
 
 #[test]

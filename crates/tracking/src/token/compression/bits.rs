@@ -34,57 +34,90 @@ impl<'o> BitWriter<'o> {
     }
 
     pub(super) fn literal(&mut self, octet: u8) {
-        self.symbol(octet.into());
+        self.put(CODES[usize::from(octet)]);
     }
 
     /// `octets` (3 to 258) again from `distance` (1 to 32,768) back.
     pub(super) fn repeat(&mut self, octets: usize, distance: usize) {
         let (code, extra_bits, extra) = code_of(&LENGTHS, octets);
-        self.symbol(257 + code);
+        self.put(CODES[257 + code]);
         self.value(extra, extra_bits);
         let (code, extra_bits, extra) = code_of(&DISTANCES, distance);
-        self.huffman(code, 5);
+        self.put(DISTANCE_CODES[code]);
         self.value(extra, extra_bits);
     }
 
     pub(super) fn end(mut self) {
-        self.symbol(256);
-        if self.pending_bits > 0 {
+        self.put(CODES[256]);
+        while self.pending_bits > 0 {
             self.out.push(self.pending.to_le_bytes()[0]);
+            self.pending >>= 8;
+            self.pending_bits = self.pending_bits.saturating_sub(8);
         }
     }
 
-    /// A literal, a length or the end, in the fixed code.
-    fn symbol(&mut self, symbol: u32) {
-        match symbol {
-            0..=143 => self.huffman(0b0011_0000 + symbol, 8),
-            144..=255 => self.huffman(0b1_1001_0000 + symbol - 144, 9),
-            256..=279 => self.huffman(symbol - 256, 7),
-            _ => self.huffman(0b1100_0000 + symbol - 280, 8),
-        }
+    fn put(&mut self, code: Code) {
+        self.value(code.value.into(), code.bits.into());
     }
 
-    /// Huffman codes are packed from their highest bit on (RFC 1951 §3.1.1).
-    fn huffman(&mut self, code: u32, bits: u32) {
-        self.value(code.reverse_bits() >> (32 - bits), bits);
-    }
-
-    /// Everything else is packed from its lowest bit on.
+    /// Appends bits, the lowest first. None has more than 13.
     fn value(&mut self, value: u32, bits: u32) {
         self.pending |= u64::from(value) << self.pending_bits;
         self.pending_bits += bits;
-        while self.pending_bits >= 8 {
-            self.out.push(self.pending.to_le_bytes()[0]);
-            self.pending >>= 8;
-            self.pending_bits -= 8;
+        if self.pending_bits >= 32 {
+            self.out.extend_from_slice(&self.pending.to_le_bytes()[..4]);
+            self.pending >>= 32;
+            self.pending_bits -= 32;
         }
     }
 }
 
+/// A Huffman code, its bits in the order in which they are packed.
+#[derive(Debug, Clone, Copy)]
+struct Code {
+    value: u16,
+    bits: u8,
+}
+
+impl Code {
+    /// Huffman codes are packed from their highest bit on (RFC 1951 §3.1.1).
+    const fn new(value: u16, bits: u8) -> Self {
+        Self { value: value.reverse_bits() >> (16 - bits), bits }
+    }
+}
+
+/// The fixed codes of literals, the end, and lengths (§3.2.6).
+static CODES: [Code; 288] = {
+    let mut codes = [Code::new(0, 8); 288];
+    let mut symbol = 0;
+    while symbol < 288 {
+        codes[symbol as usize] = match symbol {
+            0..=143 => Code::new(0b0011_0000 + symbol, 8),
+            144..=255 => Code::new(0b1_1001_0000 + symbol - 144, 9),
+            256..=279 => Code::new(symbol - 256, 7),
+            _ => Code::new(0b1100_0000 + symbol - 280, 8),
+        };
+        symbol += 1;
+    }
+    codes
+};
+
+/// The fixed codes of distances.
+static DISTANCE_CODES: [Code; 30] = {
+    let mut codes = [Code::new(0, 5); 30];
+    let mut code = 0;
+    while code < 30 {
+        codes[code as usize] = Code::new(code, 5);
+        code += 1;
+    }
+    codes
+};
+
 /// The code whose range holds `number`, its extra bits, and what they say.
-fn code_of(table: &[(u8, u16)], number: usize) -> (u32, u32, u32) {
+fn code_of(table: &[(u8, u16)], number: usize) -> (usize, u32, u32) {
     let code = table.partition_point(|(_, least)| usize::from(*least) <= number) - 1;
     let (extra_bits, least) = table[code];
-    let small = |n: usize| u32::try_from(n).expect("codes, lengths and distances are small");
-    (small(code), extra_bits.into(), small(number - usize::from(least)))
+    let extra =
+        u32::try_from(number - usize::from(least)).expect("lengths and distances are small");
+    (code, extra_bits.into(), extra)
 }
