@@ -8,3 +8,4 @@ pub mod message;
 pub mod report;
 pub mod smtp;
 pub mod text;
+mod word;

@@ -84,6 +84,7 @@ impl<'a> Tokenizer<'a> {
 
     /// Text up to the next markup: what 13.2.5.1 to 13.2.5.7 tell apart. A `<` that
     /// begins no markup is text.
+    #[inline(always)]
     fn text_or_markup(&mut self) -> Option<Token> {
         let start = self.position;
         if self.html[start] == b'<' && self.begins_markup(start) {
@@ -103,12 +104,14 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Does this `<` begin markup? At the end it may become the start of a tag.
+    #[inline(always)]
     fn begins_markup(&self, less_than: usize) -> bool {
         let next = self.html.get(less_than + 1);
         next.is_none_or(|octet| octet.is_ascii_alphabetic() || matches!(octet, b'!' | b'/' | b'?'))
     }
 
     /// Markup at the position, which is a `<`.
+    #[inline(always)]
     fn markup(&mut self) -> Option<Token> {
         let start = self.position;
         match self.html.get(start + 1..) {
@@ -180,6 +183,7 @@ impl<'a> Tokenizer<'a> {
         self.cut_off(start, Unfinished::Comment)
     }
 
+    #[inline(always)]
     fn start_tag(&mut self) -> Option<Token> {
         let start = self.position;
         let Some(tag) = tag::read(self.html, start) else {
@@ -193,6 +197,7 @@ impl<'a> Tokenizer<'a> {
         Some(Token::StartTag(Tag { namespace, ..tag }))
     }
 
+    #[inline(always)]
     fn end_tag(&mut self) -> Option<Token> {
         let start = self.position;
         let Some(tag) = tag::read(self.html, start) else {
@@ -222,6 +227,7 @@ impl<'a> Tokenizer<'a> {
 impl Iterator for Tokenizer<'_> {
     type Item = Token;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Token> {
         match self.raw_text.take() {
             Some(raw_text) => self.raw_text(raw_text),

@@ -68,6 +68,7 @@ impl Foreign {
     }
 
     /// Takes a start tag and tells what its element belongs to.
+    #[inline]
     pub(super) fn enter(&mut self, html: &[u8], tag: &Tag) -> Namespace {
         let current = self.namespace();
         if current != Namespace::Html && is_breakout(html, tag) {
@@ -94,6 +95,7 @@ impl Foreign {
     }
 
     /// Takes the element of an end tag and tells what it belonged to.
+    #[inline]
     pub(super) fn leave(&mut self, element: Element) -> Namespace {
         let current = self.namespace();
         if let Some(&Open::Point(outer)) = self.open.last()

@@ -1,6 +1,7 @@
 //! Tags and their attributes (HTML standard, 13.2.5.6 to 13.2.5.40).
 
 use super::{Element, Namespace, element::NameReader};
+use crate::word::Word;
 use memchr::memchr;
 use std::ops::Range;
 
@@ -85,10 +86,16 @@ enum Next {
 }
 
 /// Reads the tag that starts at `start`, if it is not cut off by the end.
+#[inline(always)]
 pub(super) fn read(html: &[u8], start: usize) -> Option<Tag> {
     let name_start = start + 1 + usize::from(html[start + 1] == b'/');
     let mut reader = NameReader::default();
     let mut position = name_start;
+    if let Some(word) = Word::at(html, name_start) {
+        let (len, octets) = word.name();
+        reader.begin(len, octets);
+        position += len;
+    }
     loop {
         let octet = *html.get(position)?;
         if is(octet, SPACE | SLASH | GREATER_THAN) {
@@ -124,7 +131,7 @@ pub(super) fn read(html: &[u8], start: usize) -> Option<Tag> {
 }
 
 /// What stands at this position of a tag or behind it (13.2.5.32 to 13.2.5.39).
-#[inline]
+#[inline(always)]
 fn next(html: &[u8], position: usize) -> Option<Next> {
     let start = pass(html, position, SPACE | SLASH)?;
     if html[start] == b'>' {
@@ -144,7 +151,7 @@ fn next(html: &[u8], position: usize) -> Option<Next> {
     let (value, quote, end) = match html[value_start] {
         quote @ (b'"' | b'\'') => {
             let start = value_start + 1;
-            let end = start + memchr(quote, &html[start..])?;
+            let end = start + distance_to(quote, &html[start..])?;
             let quote = if quote == b'"' { Quote::Double } else { Quote::Single };
             (start..end, quote, end + 1)
         }
@@ -181,10 +188,29 @@ fn is(octet: u8, classes: u8) -> bool {
     CLASSES[usize::from(octet)] & classes != 0
 }
 
-/// Where the next octet of these classes stands.
-fn find(html: &[u8], from: usize, classes: u8) -> Option<usize> {
+/// Where the next octet of these classes stands. Letters and digits are of none.
+fn find(html: &[u8], mut from: usize, classes: u8) -> Option<usize> {
+    if let Some(word) = Word::at(html, from) {
+        from += word.name().0;
+    }
     let found = html.get(from..)?.iter().position(|octet| is(*octet, classes))?;
     Some(from + found)
+}
+
+/// How far the next octet of this value is. Most values are short, and a general search
+/// takes longer to begin than to search them.
+fn distance_to(octet: u8, octets: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while from < 16
+        && let Some(word) = Word::at(octets, from)
+    {
+        let passed = word.until(octet);
+        if passed < 8 {
+            return Some(from + passed);
+        }
+        from += 8;
+    }
+    memchr(octet, &octets[from..]).map(|found| found + from)
 }
 
 /// Where the next octet of none of these classes stands.
