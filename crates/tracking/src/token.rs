@@ -18,6 +18,7 @@
 mod compression;
 pub mod key;
 pub mod legacy;
+mod targets;
 
 use crate::ids::{MessageId, Timestamp};
 use aws_lc_rs::aead::{Aad, Nonce};
@@ -25,6 +26,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use compression::Inflater;
 use key::KeyRing;
 use std::sync::Arc;
+use targets::Targets;
 
 /// Longest text of a token: with it, a request line stays below the 8 KiB that
 /// proxies in front of a tracker commonly accept.
@@ -141,12 +143,19 @@ pub enum OpenError {
 pub struct Sealer {
     keys: Arc<KeyRing>,
     plaintext: Vec<u8>,
+    targets: Targets,
 }
 
 impl Sealer {
-    /// A sealer with these keys. It keeps a buffer, so one serves many links.
+    /// A sealer with these keys. It remembers what it has compressed, so one serves many
+    /// links, and the messages of one newsletter.
     pub fn new(keys: Arc<KeyRing>) -> Self {
-        Self { keys, plaintext: Vec::new() }
+        Self { keys, plaintext: Vec::new(), targets: Targets::default() }
+    }
+
+    /// Takes these keys from now on.
+    pub fn set_keys(&mut self, keys: Arc<KeyRing>) {
+        self.keys = keys;
     }
 
     /// The token of a link; with `host`, it is valid on that host alone.
@@ -169,7 +178,7 @@ impl Sealer {
         let sealed = &mut self.plaintext;
         sealed.clear();
         sealed.push(head);
-        write_link(sealed, link)?;
+        write_link(sealed, link, &mut self.targets)?;
         let tag = key
             .aead()
             .seal_in_place_separate_tag(nonce(), aad(head, host), &mut sealed[1..])
@@ -241,7 +250,7 @@ fn target_of(engagement: &Engagement) -> &str {
     }
 }
 
-fn write_link(out: &mut Vec<u8>, link: &Link) -> Result<(), SealError> {
+fn write_link(out: &mut Vec<u8>, link: &Link, targets: &mut Targets) -> Result<(), SealError> {
     let target = target_of(&link.engagement);
     if target.len() > TARGET_OCTETS_MAX {
         return Err(SealError::TooLong { octets: target.len() });
@@ -266,7 +275,7 @@ fn write_link(out: &mut Vec<u8>, link: &Link) -> Result<(), SealError> {
         write_text(out, &context.campaign_id);
         write_text(out, &context.metadata);
     }
-    if compression::deflate(target.as_bytes(), out) {
+    if targets.deflate(target.as_bytes(), out) {
         flags |= TARGET_DEFLATED;
     } else {
         out.extend_from_slice(target.as_bytes());
