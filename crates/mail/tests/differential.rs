@@ -280,7 +280,7 @@ fn is_comment(seen: &Seen) -> bool {
 fn ours(html: &str, value_of: fn(&str) -> String) -> (Vec<Seen>, Option<Unfinished>) {
     let mut tokenizer = Tokenizer::new(html.as_bytes());
     let mut seen = Vec::new();
-    while let Some(token) = tokenizer.next() {
+    for token in tokenizer.by_ref() {
         match token {
             Token::StartTag(tag) => {
                 let attributes = attributes(html, &tag, value_of);

@@ -48,10 +48,10 @@ impl EditList {
         Self { spans: Vec::new(), replacements: Vec::new(), original_len }
     }
 
-    /// Makes room for so many edits that bring in so many octets.
-    pub fn reserve(&mut self, edits: usize, replacement_octets: usize) {
-        self.spans.reserve_exact(edits);
-        self.replacements.reserve_exact(replacement_octets);
+    /// Gives back what it has taken in advance for edits that did not come.
+    pub fn shrink_to_fit(&mut self) {
+        self.spans.shrink_to_fit();
+        self.replacements.shrink_to_fit();
     }
 
     /// Adds an edit behind all others. Several insertions at one place keep their order.
@@ -125,11 +125,6 @@ pub struct Edits<'a> {
 }
 
 impl<'a> Edits<'a> {
-    /// The next edit, which stays the next.
-    pub fn peek(&self) -> Option<Edit<'a>> {
-        self.clone().next()
-    }
-
     /// Takes those off the front that start before `end`.
     pub fn split_before(&mut self, end: usize) -> Self {
         let rest = &self.list.spans[self.places.clone()];

@@ -50,8 +50,8 @@ fn edits_are_split_where_they_start() {
     let mut rest = list.iter();
     assert_eq!(rest.split_before(1).len(), 0);
     assert_eq!(rest.split_before(5).map(|edit| edit.range.start).collect::<Vec<_>>(), [1, 4, 4]);
-    assert_eq!(rest.peek().map(|edit| edit.range), Some(7..7));
-    assert_eq!(rest.len(), 1);
+    assert_eq!(rest.next().map(|edit| edit.range), Some(7..7));
+    assert_eq!(rest.len(), 0);
 }
 
 proptest! {

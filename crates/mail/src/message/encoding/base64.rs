@@ -40,7 +40,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
 }
 
 /// Octets of content that are decoded at a time where not all are wanted at once.
-const PIECE: usize = 3 * 1024;
+const PIECE: usize = 768;
 
 /// The digits of a body that were not decoded yet.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ pub struct Decoded<'b> {
     body: &'b [u8],
     encoding: TransferEncoding,
     content: Cow<'b, [u8]>,
-    line_starts: Vec<quoted_printable::LineStart>,
+    line_starts: quoted_printable::LineStarts,
 }
 
 impl<'b> Decoded<'b> {
@@ -30,7 +30,7 @@ impl<'b> Decoded<'b> {
                 let (content, line_starts) = quoted_printable::decode(body);
                 (content.into(), line_starts)
             }
-            _ => (super::decode(body, encoding)?, Vec::new()),
+            _ => (super::decode(body, encoding)?, Default::default()),
         };
         Ok(Self { body, encoding, content, line_starts })
     }
@@ -49,14 +49,15 @@ impl<'b> Decoded<'b> {
             (TransferEncoding::QuotedPrintable, _) => {
                 let lines = quoted_printable::lines(body, content.len(), &line_starts, edited);
                 lines.iter().all(|lines| lines.hold(body, &content)).then_some(())?;
-                Stretches::Lines(lines)
+                let growth = lines.iter().map(|lines| lines.growth(&content)).sum();
+                Stretches::Lines { all: lines, growth }
             }
             (TransferEncoding::Base64, [first, ..]) => {
                 let tail = base64::tail(body, content.len(), first.start);
                 tail.holds(body, &content).then_some(())?;
                 Stretches::Tail(tail)
             }
-            (TransferEncoding::Base64, []) => Stretches::Lines(Vec::new()),
+            (TransferEncoding::Base64, []) => Stretches::Lines { all: Vec::new(), growth: 0 },
             _ => Stretches::Identity,
         };
         Some(EditableBody { content_len: content.len(), stretches })
@@ -76,7 +77,11 @@ enum Stretches {
     /// Nothing: its content is itself.
     Identity,
     /// Each of these that holds an edit, in quoted-printable.
-    Lines(Vec<quoted_printable::Lines>),
+    Lines {
+        all: Vec<quoted_printable::Lines>,
+        /// By how many octets all of them grow without an edit.
+        growth: usize,
+    },
     /// This, in base64.
     Tail(base64::Tail),
 }
@@ -94,7 +99,7 @@ impl EditableBody {
             Stretches::Identity => added,
             // An escape takes two octets more, and a pixel holds five; a line of 75
             // needs another break.
-            Stretches::Lines(_) => added + added / 20 + 16 * edits.len(),
+            Stretches::Lines { growth, .. } => growth + added + added / 20 + 16 * edits.len(),
             Stretches::Tail(tail) => {
                 let digits = (tail.content.len() + added).div_ceil(3) * 4;
                 (digits + digits / ENCODED_LINE_MAX * 2).saturating_sub(tail.body.len())
@@ -121,11 +126,13 @@ impl EditableBody {
             Stretches::Identity => edits.iter().try_for_each(|edit| {
                 splicer.replace(moved(&edit.range), |out| out.extend_from_slice(edit.replacement))
             }),
-            Stretches::Lines(all) => edited_lines(all, edits).try_for_each(|(lines, edits)| {
-                splicer.replace(moved(&lines.body), |out| {
-                    lines.encode(body, edits, line_end, out);
+            Stretches::Lines { all, .. } => {
+                edited_lines(all, edits).try_for_each(|(lines, edits)| {
+                    splicer.replace(moved(&lines.body), |out| {
+                        lines.encode(body, edits, line_end, out);
+                    })
                 })
-            }),
+            }
             Stretches::Tail(_) if edits.is_empty() => Ok(()),
             Stretches::Tail(tail) => splicer.replace(moved(&tail.body), |out| {
                 tail.encode(body, edits.iter(), line_end, out);
@@ -150,7 +157,7 @@ impl EditableBody {
         };
         match &self.stretches {
             Stretches::Identity => are_edits(splices, copy, edits.iter(), in_message.start),
-            Stretches::Lines(all) => {
+            Stretches::Lines { all, .. } => {
                 let (mut edits_left, mut splices) = (edits.len(), splices.iter());
                 let are_held = edited_lines(all, edits).all(|(lines, edits)| {
                     let Some(splice) = splices.next() else { return false };

@@ -135,20 +135,42 @@ fn escape(rest: &[u8]) -> Option<u8> {
 
 /// Where a line starts, in the body and in the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LineStart {
+struct LineStart {
     body: usize,
     content: usize,
 }
 
+/// Where some of the lines of a body start.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LineStarts {
+    /// In the body and in the content. Those behind the first 4 GB are not remembered.
+    places: Vec<[u32; 2]>,
+}
+
+impl LineStarts {
+    fn push(&mut self, start: LineStart) {
+        if let (Ok(body), Ok(content)) = (start.body.try_into(), start.content.try_into()) {
+            self.places.push([body, content]);
+        }
+    }
+
+    /// The last known start of a line that lies before this place of the content.
+    fn before(&self, content: usize) -> Option<LineStart> {
+        let behind = self.places.partition_point(|[_, known]| (*known as usize) < content);
+        let [body, content] = self.places[behind.checked_sub(1)?];
+        Some(LineStart { body: body as usize, content: content as usize })
+    }
+}
+
 /// Lines of which the start is remembered are at least so many octets apart, so that
 /// they never take more than a fraction of the body.
-const LINE_STARTS_APART: usize = 256;
+const LINE_STARTS_APART: usize = 64;
 
 /// Decodes a body, and tells where some of its lines start.
-pub(super) fn decode(body: &[u8]) -> (Vec<u8>, Vec<LineStart>) {
+pub(super) fn decode(body: &[u8]) -> (Vec<u8>, LineStarts) {
     let mut content = Vec::with_capacity(body.len());
-    let mut line_starts = Vec::with_capacity(body.len() / LINE_STARTS_APART + 1);
-    line_starts.push(LineStart { body: 0, content: 0 });
+    let mut line_starts =
+        LineStarts { places: Vec::with_capacity(body.len() / LINE_STARTS_APART + 1) };
     let mut wanted_from = LINE_STARTS_APART;
     let mut decoder = Decoder::new(body);
     while decoder.advance() {
@@ -227,7 +249,7 @@ pub(super) struct Lines {
 pub(super) fn lines(
     body: &[u8],
     content_len: usize,
-    line_starts: &[LineStart],
+    line_starts: &LineStarts,
     mut edited: &[Range<usize>],
 ) -> Vec<Lines> {
     let mut found: Vec<Lines> = Vec::with_capacity(edited.len());
@@ -236,8 +258,7 @@ pub(super) fn lines(
     while let Some(first) = edited.first() {
         if open.is_none() {
             // Lines between this one and those with the edit hold no edit.
-            let behind = line_starts.partition_point(|known| known.content < first.start);
-            let known = behind.checked_sub(1).map(|last| line_starts[last]);
+            let known = line_starts.before(first.start);
             start = known.filter(|known| known.body > start.body).unwrap_or(start);
         }
         let Some(line) = Line::at(body, start.body) else { break };
@@ -311,6 +332,15 @@ impl Lines {
         are_equal(&mut edited, &mut Decoder::new(after))
     }
 
+    /// By how many octets they grow when they are encoded anew, for what they should have
+    /// encoded and did not.
+    pub(super) fn growth(&self, content: &[u8]) -> usize {
+        let content = content.get(self.content.clone()).unwrap_or_default();
+        let escaped = content.iter().filter(|octet| !LITERAL[usize::from(**octet)]).count();
+        let octets = content.len() + 2 * escaped;
+        (octets + octets / (ENCODED_LINE_MAX - 2) * 3).saturating_sub(self.body.len())
+    }
+
     /// Do these lines decode to what stands in the content?
     pub(super) fn hold(&self, body: &[u8], content: &[u8]) -> bool {
         let Some(mut content) = content.get(self.content.clone()) else { return false };
@@ -356,12 +386,12 @@ impl<'o> Encoder<'o> {
 
     fn push(&mut self, mut content: &[u8]) {
         while let Some(&first) = content.first() {
-            let room = (ENCODED_LINE_MAX - 1).saturating_sub(self.column).clamp(1, content.len());
-            let run = literal_run(&content[..room]);
-            if run == 0 {
+            if !LITERAL[usize::from(first)] {
                 self.put(&escaped(first));
                 content = &content[1..];
             } else {
+                let room = (ENCODED_LINE_MAX - 1).saturating_sub(self.column);
+                let run = literal_run(&content[..room.clamp(1, content.len())]);
                 // Either it fits, or it is one octet that begins the next line.
                 self.put(&content[..run]);
                 content = &content[run..];

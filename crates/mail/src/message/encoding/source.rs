@@ -1,6 +1,6 @@
 //! Content that is read piece by piece, so that none of it has to be held as a whole.
 
-use crate::message::edit::Edits;
+use crate::message::edit::{Edit, Edits};
 
 /// Gives content in pieces, each where it already stands.
 pub(super) trait Source {
@@ -55,14 +55,16 @@ pub(super) struct Edited<'a, S> {
     content: S,
     /// Where the content stands, in the octets that the edits are made for.
     position: usize,
+    /// The next edit, and those behind it.
+    next: Option<Edit<'a>>,
     edits: Edits<'a>,
     replacement: &'a [u8],
 }
 
 impl<'a, S: Source> Edited<'a, S> {
     /// The content from `position` on, with these edits made.
-    pub(super) fn new(content: S, position: usize, edits: Edits<'a>) -> Self {
-        Self { content, position, edits, replacement: &[] }
+    pub(super) fn new(content: S, position: usize, mut edits: Edits<'a>) -> Self {
+        Self { content, position, next: edits.next(), edits, replacement: &[] }
     }
 
     /// Passes over what an edit takes out.
@@ -82,16 +84,17 @@ impl<'a, S: Source> Edited<'a, S> {
 impl<S: Source> Source for Edited<'_, S> {
     fn piece(&mut self) -> &[u8] {
         while self.replacement.is_empty() {
-            let Some(edit) = self.edits.peek() else { return self.content.piece() };
+            let Some(edit) = &self.next else { return self.content.piece() };
             let kept = edit.range.start.saturating_sub(self.position);
             // An edit may stand at the very end of the content.
             if kept > 0 && !self.content.piece().is_empty() {
                 let piece = self.content.piece();
                 return &piece[..piece.len().min(kept)];
             }
-            self.take_out(edit.range.len());
             self.replacement = edit.replacement;
-            self.edits.next();
+            let taken = edit.range.len();
+            self.next = self.edits.next();
+            self.take_out(taken);
         }
         self.replacement
     }
