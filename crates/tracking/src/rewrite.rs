@@ -273,6 +273,7 @@ fn planned_parts(
                 escape::add_sites(content, charset, &mut sites);
             }
             sites.sort_by_key(Site::order);
+            sites.shrink_to_fit();
             let edited: Vec<_> = sites.iter().map(|site| site.range.clone()).collect();
             let body = decoded.editable(&edited).ok_or(Reason::SafetyNet)?;
             Ok(Work { body, sites })
@@ -284,6 +285,7 @@ fn planned_parts(
             work,
         });
     }
+    links.shrink_to_fit();
     (parts, links)
 }
 

@@ -60,7 +60,8 @@ impl Plan<'_> {
                 }
             }
             if !filling.edits.is_empty() {
-                let Filling { edits, links, pixels, .. } = filling;
+                let Filling { mut edits, links, pixels, .. } = filling;
+                edits.shrink_to_fit();
                 report.parts[at].outcome = PartOutcome::Rewritten { links, pixels };
                 edited.push(EditedPart { index: part.index, body: &work.body, edits });
             }

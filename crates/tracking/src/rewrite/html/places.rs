@@ -44,6 +44,7 @@ pub(super) struct Places {
     has_frameset: bool,
     /// How many of each trap are open, and where the outermost starts.
     open_traps: [usize; TRAPS.len()],
+    open_traps_in_all: usize,
     outermost_trap: usize,
     is_raw_text: bool,
     /// How many formatting elements are open, by their tags alone.
@@ -56,6 +57,7 @@ pub(super) struct Places {
 
 impl Places {
     /// Takes the next token. `open_foreign` is where open SVG or MathML starts.
+    #[inline(always)]
     pub(super) fn pass(&mut self, html: &[u8], token: &Token, open_foreign: Option<usize>) {
         match token {
             Token::StartTag(tag) => self.start_tag(html, tag),
@@ -137,6 +139,7 @@ impl Places {
                 self.outermost_trap = tag.range.start;
             }
             self.open_traps[trap] += 1;
+            self.open_traps_in_all += 1;
         }
     }
 
@@ -160,7 +163,9 @@ impl Places {
             return;
         }
         if let Some(trap) = trap_of(tag.element) {
-            self.open_traps[trap] = self.open_traps[trap].saturating_sub(1);
+            let closed = usize::from(self.open_traps[trap] > 0);
+            self.open_traps[trap] -= closed;
+            self.open_traps_in_all -= closed;
         } else if self.open_trap().or(open_foreign).is_some() {
             // An end tag in such an element ends nothing outside.
         } else if tag.element == Element::Body {
@@ -183,7 +188,7 @@ impl Places {
     }
 
     fn open_trap(&self) -> Option<usize> {
-        self.open_traps.iter().any(|open| *open > 0).then_some(self.outermost_trap)
+        (self.open_traps_in_all > 0).then_some(self.outermost_trap)
     }
 }
 

@@ -23,7 +23,7 @@ fn check(
     }
     let body = &MESSAGE[tree.parts()[1].body.clone()];
     let decoded = Decoded::new(body, TransferEncoding::SevenBit).expect("it decodes");
-    let body = decoded.editable(&[0..0]).expect("it can be edited");
+    let body = decoded.editable(std::slice::from_ref(&(0..0))).expect("it can be edited");
     let part = content.map(|(range, replacement)| {
         let mut edits = body.edits();
         edits.push(range, replacement.as_bytes()).expect("the edit of a test fits");
