@@ -9,3 +9,6 @@ pub mod report;
 pub mod smtp;
 pub mod text;
 mod word;
+
+#[cfg(test)]
+mod tests;

@@ -190,6 +190,23 @@ fn messages_are_read_as_others_read_them() {
 }
 
 #[test]
+fn html_with_golden_tokens_is_read_as_others_read_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/html");
+    let mut found = 0;
+    for entry in fs::read_dir(folder).expect("the folder of HTML is there") {
+        let path = entry.expect("an entry of it").path();
+        let is_html = path.extension().is_some_and(|ending| ending == "html");
+        let octets = fs::read(&path).expect("a file can be read");
+        let Ok(html) = String::from_utf8(octets) else { continue };
+        if is_html {
+            check(&html.replace('\0', "\u{FFFD}"), &path.display().to_string());
+            found += 1;
+        }
+    }
+    assert!(found > 15, "only {found} files of HTML");
+}
+
+#[test]
 fn each_rule_is_read_as_others_read_it() {
     for html in CASES {
         check(html, html);
