@@ -1,10 +1,13 @@
-//! What operators see of mailwake itself: log lines on standard error, and counters.
-//! Addresses and URLs stand in log lines at debug and below alone.
+//! What operators see of mailwake itself: log lines on standard error, and metrics.
+//! Addresses and URLs stand in log lines at debug and below alone, and in metrics never.
 
-use std::{
-    io::{self, IsTerminal},
-    sync::atomic::{AtomicU64, Ordering},
-};
+mod exposition;
+mod metric;
+
+pub use exposition::Exposition;
+pub use metric::{Counter, CounterBy, Durations, Entered, Gauge, Histogram, Label, Sizes};
+
+use std::io::{self, IsTerminal};
 use tracing::Level;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -47,25 +50,4 @@ pub fn start(config: TelemetryConfig) {
     };
     // Whoever has started logging before, as a test does, keeps it.
     drop(started);
-}
-
-/// A number that only grows, shared by threads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// How many there were until now.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Counts so many more.
-    pub(crate) fn add(&self, number: u64) {
-        self.0.fetch_add(number, Ordering::Relaxed);
-    }
-
-    /// Counts one more.
-    pub(crate) fn increment(&self) {
-        self.add(1);
-    }
 }
