@@ -6,6 +6,7 @@ use super::writer::{AppendError, Command, Queue, Request};
 use super::{Position, record};
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// Commands that are taken from the queue at once.
@@ -119,12 +120,17 @@ impl<D: Disk> Committer<D> {
         let mut end = self.durable;
         if let (Ok(()), Some(current)) = (&written, &self.current) {
             self.durable += self.octets.len() as u64;
+            self.queue.counters.bytes.add(self.octets.len() as u64);
             self.disk.publish(Position(self.durable), current.base);
         }
         self.octets.clear();
         for request in self.batch.drain(..) {
             end += request.frames.len() as u64;
             self.queue.leave(request.events);
+            match &written {
+                Ok(()) => self.queue.counters.events.add(request.events as u64),
+                Err(error) => self.queue.counters.refuse(error, request.events),
+            }
             let outcome = written.clone().map(|()| Position(end));
             // A producer that stopped waiting has no use for the answer.
             drop(request.done.send(outcome));
@@ -135,13 +141,15 @@ impl<D: Disk> Committer<D> {
     /// that begins at the same position gets them.
     fn write(&mut self) -> Result<(), AppendError> {
         if self.octets.is_empty() {
-            return Ok(());
+            return self.reopen();
         }
+        let began = Instant::now();
         record::stamp(&mut self.octets, self.durable);
         if self.octets.len() as u64 <= self.room()
             && let Some(current) = &self.current
         {
             let Err(error) = current.file.commit(&self.octets, self.durable - current.base) else {
+                self.queue.counters.commits.observe(began.elapsed());
                 return Ok(());
             };
             tracing::warn!(segment = current.base, %error, "event log segment failed, trying a fresh one");
@@ -149,7 +157,18 @@ impl<D: Disk> Committer<D> {
         self.current = None;
         let file = self.disk.fresh(self.durable)?;
         file.commit(&self.octets, 0)?;
+        self.queue.counters.commits.observe(began.elapsed());
         self.current = Some(Current { file, base: self.durable, bytes: self.segment_bytes });
+        Ok(())
+    }
+
+    /// Without events, somebody asks whether the log takes them: after a failure, it does
+    /// if there is a fresh segment for the next.
+    fn reopen(&mut self) -> Result<(), AppendError> {
+        if self.current.is_none() {
+            let file = self.disk.fresh(self.durable)?;
+            self.current = Some(Current { file, base: self.durable, bytes: self.segment_bytes });
+        }
         Ok(())
     }
 }

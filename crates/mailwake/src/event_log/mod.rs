@@ -15,8 +15,10 @@
 //! every cursor has passed it. Nothing here knows what an event means.
 
 mod commit;
+mod counters;
 pub mod cursor;
 mod disk;
+pub mod monitor;
 mod published;
 pub mod reader;
 mod record;
@@ -25,10 +27,12 @@ mod scan;
 mod segment;
 pub mod writer;
 
+pub use counters::{Counters, RefusalReason};
 pub use recovery::Recovery;
 
 use commit::{Committer, Current};
 use disk::LogDirectory;
+use monitor::Monitor;
 use published::{Published, Publisher};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -129,6 +133,7 @@ pub struct EventLog {
     /// A place in the queue that nobody can take, so that closing never waits.
     close: Option<mpsc::OwnedPermit<Command>>,
     published: watch::Receiver<Published>,
+    disk_quota_bytes: u64,
     thread: Option<thread::JoinHandle<()>>,
     /// Unlocked when it is dropped.
     _lock: File,
@@ -168,8 +173,10 @@ impl EventLog {
             .name("event-log".into())
             .spawn(move || committer.run(receiver))
             .map_err(at("start thread of event log", directory))?;
-        let directory = config.directory;
-        let log = Self { directory, writer, close, published, thread: Some(thread), _lock: lock };
+        let (directory, disk_quota_bytes) = (config.directory, config.disk_quota_bytes);
+        let thread = Some(thread);
+        let log =
+            Self { directory, writer, close, published, disk_quota_bytes, thread, _lock: lock };
         Ok((log, recovery))
     }
 
@@ -181,6 +188,17 @@ impl EventLog {
     /// An end to read from, which learns of new events at once. It reads from `from` on.
     pub fn reader(&self, from: Position) -> reader::Reader {
         reader::Reader::of_this_process(&self.directory, from, self.published.clone())
+    }
+
+    /// What an operator asks about the log.
+    pub fn monitor(&self) -> Monitor {
+        let published = self.published.clone();
+        Monitor::of_this_process(
+            &self.directory,
+            self.writer.clone(),
+            published,
+            self.disk_quota_bytes,
+        )
     }
 
     /// Writes what is queued and ends the log's threads, which it waits for. Appends that

@@ -2,7 +2,7 @@
 //! resolves when they are on disk goes out. Nothing here blocks: encoding is done in the
 //! caller's thread, writing in the log's own.
 
-use super::{Position, record};
+use super::{Position, counters::Counters, record};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,11 +37,12 @@ pub(super) struct Request {
     pub(super) done: oneshot::Sender<Result<Position, AppendError>>,
 }
 
-/// How many events wait, and how many may.
+/// How many events wait, and how many may; and what became of them.
 #[derive(Debug)]
 pub(super) struct Queue {
     events: AtomicUsize,
     events_max: usize,
+    pub(super) counters: Counters,
 }
 
 /// Why events were not appended.
@@ -99,7 +100,7 @@ impl From<io::Error> for AppendError {
 
 impl Queue {
     pub(super) fn new(events_max: usize) -> Self {
-        Self { events: AtomicUsize::new(0), events_max }
+        Self { events: AtomicUsize::new(0), events_max, counters: Counters::default() }
     }
 
     fn enter(&self, events: usize) -> Result<(), AppendError> {
@@ -132,7 +133,7 @@ impl Writer {
 
     /// Queues events at once; never blocks. They stay together and in order. The future
     /// resolves when they are on disk, or will not be; dropping it does not withdraw
-    /// them.
+    /// them. With no events it tells whether the log takes any.
     pub fn append(&self, events: &[Event]) -> Appending {
         let (done, receiver) = oneshot::channel();
         let outcome = self.frames(events).and_then(|frames| {
@@ -141,8 +142,20 @@ impl Writer {
         });
         Appending(match outcome {
             Ok(()) => State::Queued(receiver),
-            Err(refused) => State::Refused(refused),
+            Err(refused) => {
+                self.queue.counters.refuse(&refused, events.len());
+                State::Refused(refused)
+            }
         })
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.queue.counters
+    }
+
+    /// Events that wait for the disk.
+    pub(super) fn waiting(&self) -> u64 {
+        self.queue.events.load(Ordering::Relaxed) as u64
     }
 
     fn frames(&self, events: &[Event]) -> Result<Vec<u8>, AppendError> {

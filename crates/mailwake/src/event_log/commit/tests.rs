@@ -161,3 +161,38 @@ fn an_append_without_events_touches_no_disk() {
     assert_eq!(wait(appending).expect("nothing to do"), Position::START);
     assert!(bench.disk.borrow().commits.is_empty());
 }
+
+/// Asks whether the log takes events.
+fn probe(bench: &mut Bench) -> Result<Position, AppendError> {
+    let appending = bench.writer.append(&[]);
+    let Ok(Command::Append(request)) = bench.commands.try_recv() else { panic!("queued") };
+    bench.committer.take(request);
+    bench.committer.commit();
+    wait(appending)
+}
+
+#[test]
+fn an_append_without_events_tells_that_the_disk_is_full_and_that_there_is_room_again() {
+    let mut bench = bench();
+    let first = bench.append().expect("the disk is well");
+    bench.disk.borrow_mut().commit_failures.push_back(io::ErrorKind::StorageFull);
+    bench.disk.borrow_mut().fresh_failures.extend([no_space(), no_space()]);
+    assert!(matches!(bench.append(), Err(AppendError::DiskFull(_))));
+    assert!(matches!(probe(&mut bench), Err(AppendError::DiskFull(_))));
+    assert_eq!(probe(&mut bench).expect("there is room again"), first);
+    let second = bench.append().expect("the segment is there");
+    assert_eq!(bench.disk.borrow().published.last(), Some(&(second.0, first.0)));
+}
+
+#[test]
+fn what_is_written_and_refused_is_counted() {
+    let mut bench = bench();
+    let end = bench.append().expect("the disk is well");
+    bench.disk.borrow_mut().commit_failures.push_back(io::ErrorKind::StorageFull);
+    bench.disk.borrow_mut().fresh_failures.push_back(no_space());
+    bench.append().expect_err("the disk is full");
+    let counters = bench.writer.counters();
+    assert_eq!((counters.events.get(), counters.bytes.get()), (1, end.0));
+    let refused: Vec<_> = counters.refusals.all().filter(|(_, events)| *events > 0).collect();
+    assert_eq!(refused, [(super::super::RefusalReason::DiskFull, 1)]);
+}
