@@ -240,7 +240,7 @@ impl Server {
         let (shutdown, is_alone) = (self.consumers.clone(), self.log.is_none());
         let over = if is_alone { shutdown.clone() } else { CancellationToken::new() };
         self.store = Some(spawn("store", over, move || {
-            match feeders::store::run(reader, cursor, store, &shutdown) {
+            match feeders::store::run(reader, cursor, store, Arc::default(), &shutdown) {
                 // As above: the producers go on.
                 Err(error) if !is_alone => {
                     error!("store has stopped, events stay in the event log: {error}");

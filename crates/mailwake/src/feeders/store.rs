@@ -3,11 +3,16 @@
 //! whatever a crash may take from the store. Why that makes counts exact is told in
 //! `stores::sqlite`.
 
+mod counters;
+
+pub use counters::Counters;
+
 use crate::event_log::Position;
 use crate::event_log::cursor::{Cursor, CursorError};
 use crate::event_log::reader::{self, Entry, ReadError, Reader};
 use crate::stores::sqlite::{LogEntry, Store, StoreConfig, StoreError, StoreReader};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use std::{future, io};
 use tokio::runtime::{Builder, Runtime};
@@ -83,13 +88,15 @@ impl FeedError {
 
 /// Feeds `store` until `shutdown`, and then what is durable by that time; cancel it after
 /// the log was closed, and nothing is left for the next start. Blocks: give it a thread of
-/// its own. An error that may pass is logged and tried again; others end it.
+/// its own. An error that may pass is logged and tried again; others end it. `counters`
+/// tell of both.
 ///
 /// `reader` may stand anywhere: it is set to where the store needs it.
 pub fn run(
     reader: Reader,
     cursor: Cursor,
     store: Store,
+    counters: Arc<Counters>,
     shutdown: &CancellationToken,
 ) -> Result<(), FeedError> {
     let runtime = Builder::new_current_thread().enable_time().build();
@@ -97,6 +104,7 @@ pub fn run(
         reader,
         cursor,
         store,
+        counters,
         batch: Vec::new(),
         passed: Position::START,
         checkpoint_due: None,
@@ -105,12 +113,15 @@ pub fn run(
     feeder.seek()?;
     loop {
         let is_shutdown = shutdown.is_cancelled();
-        match feeder.step() {
+        let stepped = feeder.step();
+        feeder.counters.set_trouble(stepped.as_ref().err().map(ToString::to_string));
+        match stepped {
             Ok(0) if is_shutdown => break,
             Ok(BATCH_ENTRIES_MAX) => {}
             Ok(0) => feeder.wait(shutdown),
             Ok(_) => feeder.pause(GATHER_FOR, shutdown),
             Err(error) if error.is_temporary() && !is_shutdown => {
+                feeder.counters.retries.increment();
                 tracing::warn!(%error, "store gets no events for now, trying again");
                 feeder.pause(RETRY_AFTER, shutdown);
             }
@@ -157,8 +168,7 @@ pub fn rebuild(
         if batch.is_empty() {
             break;
         }
-        let is_event = |entry: &&LogEntry| matches!(entry, LogEntry::Event { .. });
-        let events = batch.iter().filter(is_event).count();
+        let events = events_in(&batch);
         rebuilt.events += events as u64;
         rebuilt.damages += (batch.len() - events) as u64;
         store.apply(&batch)?;
@@ -172,6 +182,7 @@ struct Feeder {
     reader: Reader,
     cursor: Cursor,
     store: Store,
+    counters: Arc<Counters>,
     /// What was read and is not applied yet.
     batch: Vec<LogEntry>,
     /// Everything in front of it was given to the store since the start.
@@ -194,6 +205,7 @@ impl Feeder {
             self.cursor.rewind(applied)?;
         }
         self.passed = self.cursor.position();
+        self.counters.cursor.set(self.passed.0);
         self.reader.seek(self.passed);
         Ok(())
     }
@@ -209,6 +221,9 @@ impl Feeder {
         if let Some(last) = self.batch.last() {
             self.store.apply(&self.batch)?;
             self.passed = Position(last.next());
+            let events = events_in(&self.batch);
+            self.counters.events.add(events as u64);
+            self.counters.damages.add((entries - events) as u64);
             self.batch.clear();
             self.checkpoint_due.get_or_insert_with(|| Instant::now() + CHECKPOINT_INTERVAL);
         }
@@ -226,6 +241,7 @@ impl Feeder {
             // Not to the applied position: a power failure may have taken events that
             // were counted, and those up to here are back, the others not yet.
             self.cursor.advance(self.passed)?;
+            self.counters.cursor.set(self.passed.0);
             self.checkpoint_due = None;
         } else {
             self.checkpoint_due = Some(Instant::now() + CHECKPOINT_INTERVAL);
@@ -258,6 +274,10 @@ impl Feeder {
             drop(tokio::time::timeout(duration, shutdown.cancelled()).await);
         });
     }
+}
+
+fn events_in(batch: &[LogEntry]) -> usize {
+    batch.iter().filter(|entry| matches!(entry, LogEntry::Event { .. })).count()
 }
 
 /// Adds what is durable to `batch`, up to a limit. Damage is logged here.

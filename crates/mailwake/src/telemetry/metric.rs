@@ -38,6 +38,11 @@ impl Gauge {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Sets it.
+    pub(crate) fn set(&self, number: u64) {
+        self.0.store(number, Ordering::Relaxed);
+    }
+
     /// One more, until what this gives is dropped.
     pub(crate) fn enter(&self) -> Entered<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);

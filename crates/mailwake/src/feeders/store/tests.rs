@@ -2,6 +2,7 @@ use super::*;
 use crate::event_log::{EventLog, LogConfig};
 use crate::stores::report::{EventFilter, Report, ReportFilter};
 use crate::stores::sqlite::StoreReader;
+use crate::telemetry::Exposition;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use tempfile::TempDir;
@@ -63,6 +64,7 @@ impl Place {
             reader: log.reader(Position::START),
             cursor: self.cursor(),
             store: self.store(),
+            counters: Arc::default(),
             batch: Vec::new(),
             passed: Position::START,
             checkpoint_due: None,
@@ -76,7 +78,12 @@ impl Place {
     fn feed(&self, log: &EventLog) {
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        run(log.reader(Position::START), self.cursor(), self.store(), &shutdown).expect("fed");
+        self.feed_until(log, &shutdown).expect("fed");
+    }
+
+    fn feed_until(&self, log: &EventLog, shutdown: &CancellationToken) -> Result<(), FeedError> {
+        let reader = log.reader(Position::START);
+        run(reader, self.cursor(), self.store(), Arc::default(), shutdown)
     }
 
     fn report(&self) -> Report {
@@ -124,7 +131,8 @@ fn store_follows_the_log_and_drains_it_at_shutdown() {
     let shutdown = CancellationToken::new();
     std::thread::scope(|scope| {
         let (reader, cursor, store) = (log.reader(Position::START), place.cursor(), place.store());
-        let feeder = scope.spawn(|| run(reader, cursor, store, &shutdown));
+        let counters = Arc::<Counters>::default();
+        let feeder = scope.spawn(|| run(reader, cursor, store, counters, &shutdown));
         append(&log, 0..200);
         shutdown.cancel();
         feeder.join().expect("no panic").expect("fed");
@@ -217,8 +225,40 @@ fn a_store_of_another_log_is_refused() {
     fs::remove_dir_all(place.log_directory()).expect("removed");
     let log = place.log();
     let shutdown = CancellationToken::new();
-    let fed = run(log.reader(Position::START), place.cursor(), place.store(), &shutdown);
+    let fed = place.feed_until(&log, &shutdown);
     assert!(matches!(fed, Err(FeedError::StoreAhead { .. })), "{fed:?}");
+}
+
+#[test]
+fn what_was_fed_and_what_lags_is_counted() {
+    let place = Place::new();
+    let log = place.log();
+    append(&log, 0..30);
+    let mut feeder = place.feeder(&log);
+    assert_eq!(feeder.step().expect("a step"), 30);
+    let durable = feeder.reader.durable().expect("durable");
+    check_metrics(&feeder.counters, durable, 30, durable.0);
+    feeder.checkpoint().expect("a checkpoint");
+    check_metrics(&feeder.counters, durable, 30, 0);
+    feeder.counters.set_trouble(Some("no room".into()));
+    let mut text = Exposition::default();
+    feeder.counters.expose(None, &mut text);
+    let text = text.into_text();
+    assert!(text.contains("mailwake_store_failing 1\n"), "{text}");
+    assert!(!text.contains("mailwake_store_lag_bytes"), "{text}");
+}
+
+fn check_metrics(counters: &Counters, durable: Position, events: u64, lag: u64) {
+    let mut text = Exposition::default();
+    counters.expose(Some(durable), &mut text);
+    let text = text.into_text();
+    for line in [
+        format!("mailwake_store_events_total {events}"),
+        format!("mailwake_store_lag_bytes {lag}"),
+        "mailwake_store_failing 0".into(),
+    ] {
+        assert!(text.lines().any(|written| written == line), "no line {line} in\n{text}");
+    }
 }
 
 #[test]

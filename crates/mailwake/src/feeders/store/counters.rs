@@ -1,0 +1,62 @@
+//! What the feeder of the store counts, and what keeps it from feeding now.
+
+use super::Position;
+use crate::telemetry::{Counter, Exposition, Gauge};
+use std::sync::{Mutex, PoisonError};
+
+/// The feeder's counters, since it started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Events that were applied to the store.
+    pub events: Counter,
+    /// Damaged parts of the log that were passed over.
+    pub damages: Counter,
+    /// Errors that may pass, after which it was tried again.
+    pub retries: Counter,
+    /// Where the log's cursor stands: what the store has on disk.
+    pub cursor: Gauge,
+    trouble: Mutex<Option<String>>,
+}
+
+impl Counters {
+    /// Why the store gets no events now; none while it gets them.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets why the store gets no events.
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Tells the feeder's metrics; `durable` is where the log ends, if that is known.
+    pub fn expose(&self, durable: Option<Position>, to: &mut Exposition) {
+        to.counter(
+            "mailwake_store_events_total",
+            "Events that the store has taken.",
+            self.events.get(),
+        );
+        to.counter(
+            "mailwake_store_damages_total",
+            "Damaged parts of the event log that were passed over.",
+            self.damages.get(),
+        );
+        to.counter(
+            "mailwake_store_retries_total",
+            "Errors of the store or the log after which it was tried again.",
+            self.retries.get(),
+        );
+        to.gauge(
+            "mailwake_store_failing",
+            "1 while the store gets no events, else 0.",
+            u64::from(self.trouble().is_some()),
+        );
+        if let Some(durable) = durable {
+            to.gauge(
+                "mailwake_store_lag_bytes",
+                "Octets of the event log that the store does not have on disk yet.",
+                durable.0.saturating_sub(self.cursor.get()),
+            );
+        }
+    }
+}
