@@ -4,17 +4,21 @@
 //! accepted when upstream has accepted it, and not before.
 
 pub mod accepted;
+mod account;
+mod counters;
 mod notification;
 mod outcome;
 mod session;
 mod stamp;
 mod transmission;
 
-use crate::{event_log::writer::Writer, smtp_io::upstream::Patience, telemetry::Counter};
+pub use counters::{Counters, Fate, RefusalReason};
+
+use crate::{event_log::writer::Writer, smtp_io::upstream::Patience};
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
 use mail::smtp::{reply::Reply, session::Limits};
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -78,41 +82,11 @@ pub struct Ends {
     pub accepted: AcceptedMemory,
 }
 
-/// What the gateway has counted since it started.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Sessions that were begun.
-    pub sessions: Counter,
-    /// Messages whose content was taken.
-    pub messages: Counter,
-    /// Copies that upstream accepted.
-    pub copies_accepted: Counter,
-    /// Copies that upstream did not accept.
-    pub copies_refused: Counter,
-    /// Messages refused because the event log takes no events.
-    pub log_refusals: Counter,
-    /// Copies that went out as the original because the rewrite could not be undone.
-    pub safety_nets: Counter,
-}
-
-impl Counters {
-    /// Each counter's name and what it has counted, as `docs/events.md` lists them.
-    pub fn all(&self) -> [(&'static str, u64); 6] {
-        [
-            ("sessions", &self.sessions),
-            ("messages", &self.messages),
-            ("copies_accepted", &self.copies_accepted),
-            ("copies_refused", &self.copies_refused),
-            ("log_refusals", &self.log_refusals),
-            ("safety_nets", &self.safety_nets),
-        ]
-        .map(|(name, counter)| (name, counter.get()))
-    }
-}
-
 /// What all sessions share.
 struct Gateway {
     config: GatewayConfig,
+    /// Where it listens, as log lines tell it.
+    listener: SocketAddr,
     ends: Ends,
     counters: Arc<Counters>,
     shutdown: CancellationToken,
@@ -126,10 +100,12 @@ pub async fn run(
     counters: Arc<Counters>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    info!(listen = %listener.local_addr()?, upstream = config.upstream, "gateway is ready");
+    let address = listener.local_addr()?;
+    info!(listen = %address, upstream = config.upstream, "gateway is ready");
     let places = Arc::new(Semaphore::new(config.sessions_max));
     let drain_timeout = config.drain_timeout;
-    let gateway = Arc::new(Gateway { config, ends, counters, shutdown: shutdown.clone() });
+    let gateway = Gateway { config, listener: address, ends, counters, shutdown: shutdown.clone() };
+    let gateway = Arc::new(gateway);
     let sessions = TaskTracker::new();
     let halt = CancellationToken::new();
     loop {
@@ -146,12 +122,14 @@ pub async fn run(
             },
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
+            gateway.counters.refusals.of(RefusalReason::TooManySessions).increment();
             turn_away(&stream);
             continue;
         };
         gateway.counters.sessions.increment();
         let (gateway, halt) = (gateway.clone(), halt.clone());
         sessions.spawn(async move {
+            let _open = gateway.counters.sessions_open.enter();
             tokio::select! {
                 () = halt.cancelled() => {}
                 ended = session::run(&gateway, stream) => {

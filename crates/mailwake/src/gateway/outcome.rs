@@ -1,10 +1,12 @@
 //! What came of each recipient's copy, and the one reply that tells the sender. Pure:
 //! outcomes in, reply and events out.
 
+use super::counters::Fate;
 use mail::smtp::reply::Reply;
 use tracking::{
     delivery::queue_id,
     event::{Occurrence, UpstreamReply},
+    ids::MessageId,
 };
 
 /// Characters of a reply that an event carries.
@@ -36,15 +38,30 @@ impl Outcome {
     }
 
     fn is_deferred(&self) -> bool {
-        !self.is_accepted() && !self.is_refused()
+        self.fate() == Fate::Deferred
     }
 
-    fn reply(&self) -> Option<&Reply> {
+    /// What it means for the recipient.
+    pub(super) fn fate(&self) -> Fate {
+        match self {
+            _ if self.is_accepted() => Fate::Accepted,
+            _ if self.is_refused() => Fate::Refused,
+            _ => Fate::Deferred,
+        }
+    }
+
+    pub(super) fn reply(&self) -> Option<&Reply> {
         match self {
             Self::Answered(reply) => Some(reply),
             Self::AcceptedBefore | Self::Lost => None,
         }
     }
+}
+
+/// What came of one recipient's copy; without an id, none was made.
+pub(super) struct Attempt {
+    pub(super) message_id: Option<MessageId>,
+    pub(super) outcome: Outcome,
 }
 
 /// What the sender is told about a message.
@@ -150,7 +167,23 @@ pub(super) fn occurrence(outcome: &Outcome, told: &Told) -> Option<Occurrence> {
     })
 }
 
-fn upstream_reply(reply: &Reply) -> UpstreamReply {
+/// The enhanced status code at the start of a reply, such as `5.1.1` (RFC 3463 §2).
+pub(super) fn enhanced_status(reply: &Reply) -> Option<String> {
+    let text = reply.text();
+    let code = text.split(' ').next()?;
+    let mut numbers = code.split('.');
+    let is_number = |number: &str| {
+        (1..=3).contains(&number.len()) && number.bytes().all(|c| c.is_ascii_digit())
+    };
+    let is_code = matches!(numbers.next(), Some("2" | "4" | "5"))
+        && numbers.next().is_some_and(is_number)
+        && numbers.next().is_some_and(is_number)
+        && numbers.next().is_none();
+    is_code.then(|| code.to_owned())
+}
+
+/// What an event tells of a reply.
+pub(super) fn upstream_reply(reply: &Reply) -> UpstreamReply {
     let raw_reason: String = reply.text().chars().take(REASON_CHARACTERS_MAX).collect();
     let queue_id = queue_id(&raw_reason).filter(|_| reply.is_positive()).map(str::to_owned);
     UpstreamReply { error_code: reply.code(), raw_reason, queue_id }

@@ -1,7 +1,7 @@
 //! One session: the client's commands and upstream's replies are carried between the
 //! two sockets, as the state machine in `mail::smtp::session` says.
 
-use super::{Gateway, MultiRecipient, transmission};
+use super::{Gateway, MultiRecipient, RefusalReason, transmission};
 use crate::smtp_io::{
     upstream::{Upstream, UpstreamError},
     wire::{Line, Wire, WireError},
@@ -52,6 +52,7 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
         Ok(connected) => connected,
         Err(error) => {
             warn!(%error, "a client was turned away");
+            gateway.counters.refusals.of(RefusalReason::UpstreamUnavailable).increment();
             client.write(unavailable(&error).octets());
             client.flush(config.client_timeout).await?;
             return Ok(());
@@ -116,6 +117,10 @@ impl Conversation<'_> {
             Line::Whole(line) => (self.session.command(&line), line),
             Line::Malformed(wrong) => (self.session.malformed(wrong), Vec::new()),
         };
+        if let Step::Answer(reply) | Step::End(reply) = &step {
+            let reason = RefusalReason::of_command(reply);
+            self.gateway.counters.refusals.of(reason).increment();
+        }
         let (reply, next) = match step {
             Step::Pass => self.pass(&line, Next::Command).await?,
             Step::PassAndEnd => {
@@ -153,6 +158,7 @@ impl Conversation<'_> {
         let content = match reader.finish() {
             Ok(content) => content,
             Err(error) => {
+                self.gateway.refused_message(RefusalReason::of_content(&error), None);
                 // Upstream still waits for the DATA of this transaction. If it is gone, the
                 // sender is to know all the same that the message will never be taken.
                 let is_reset = self.upstream.exchange(b"RSET").await.is_ok();

@@ -9,8 +9,10 @@
 use super::{
     Gateway, Live,
     accepted::{self, AcceptedKey},
+    account::Account,
+    counters::RefusalReason,
     notification,
-    outcome::{self, Outcome, Told},
+    outcome::{self, Attempt, Outcome, Told},
     stamp,
 };
 use crate::smtp_io::upstream::{Upstream, UpstreamError};
@@ -19,8 +21,8 @@ use mail::{
     message::header,
     smtp::{reply::Reply, session::Transaction},
 };
-use std::sync::Arc;
-use tracing::{error, info, warn};
+use std::{sync::Arc, time::Instant};
+use tracing::{error, warn};
 use tracking::{
     copy,
     decision::Decision,
@@ -57,12 +59,6 @@ struct Copy<'m> {
     tracked: TrackedCopy<'m>,
 }
 
-/// What came of one recipient's copy; one that was accepted before has no id.
-struct Attempt {
-    message_id: Option<MessageId>,
-    outcome: Outcome,
-}
-
 struct Transmission<'a> {
     gateway: &'a Gateway,
     upstream: &'a mut Upstream,
@@ -75,6 +71,7 @@ struct Transmission<'a> {
     transmission_id: TransmissionId,
     subject: String,
     friendly_from: String,
+    account: Account,
     /// Upstream's transaction is the one that the client has opened.
     is_open: bool,
     is_upstream_lost: bool,
@@ -87,10 +84,12 @@ pub(super) async fn transmit(
     transaction: &Transaction,
     content: &[u8],
 ) -> Verdict {
+    gateway.counters.message_sizes.observe(content.len());
     let live = gateway.ends.live.load_full();
     let (decision, request) = match live.settings.decide(content) {
         Ok((decision, request)) => (decision.into_owned(), request.unwrap_or_default()),
         Err(refusal) => {
+            gateway.refused_message(RefusalReason::XMsysApi, Some(content.len()));
             let reply = Reply::new(Refusal::CODE, Refusal::ENHANCED, &refusal.to_string());
             let is_upstream_lost = upstream.exchange(b"RSET").await.is_err();
             return Verdict { reply, is_upstream_lost };
@@ -107,6 +106,7 @@ pub(super) async fn transmit(
         transmission_id: stamp::transmission_id(stamp::now()),
         subject: text_of(content, "Subject"),
         friendly_from: text_of(content, "From"),
+        account: Account::default(),
         is_open: true,
         is_upstream_lost: false,
     };
@@ -123,6 +123,7 @@ impl Transmission<'_> {
         let keys = self.keys();
         let mut attempts = self.remembered(&keys);
         if let Err(refusal) = self.attempt_all(&mut attempts).await {
+            self.gateway.refused_message(RefusalReason::EventLog, Some(self.content.len()));
             return refusal;
         }
         let attempts: Vec<Attempt> = attempts.into_iter().flatten().collect();
@@ -156,7 +157,9 @@ impl Transmission<'_> {
     /// Makes and sends a copy for each recipient who has no attempt yet. The error is
     /// the reply to a message that the event log does not take.
     async fn attempt_all(&mut self, attempts: &mut [Option<Attempt>]) -> Result<(), Reply> {
+        let began = Instant::now();
         let plan = on_this_thread(self.content, || Plan::new(self.content, &self.decision));
+        self.account.took(began.elapsed());
         let mut recipients: Vec<usize> =
             (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
         while !recipients.is_empty() {
@@ -186,7 +189,7 @@ impl Transmission<'_> {
     }
 
     /// Copies for the next recipients, taken from the end of `recipients`.
-    fn copies_ahead<'m>(&self, plan: &Plan<'m>, recipients: &mut Vec<usize>) -> Vec<Copy<'m>> {
+    fn copies_ahead<'m>(&mut self, plan: &Plan<'m>, recipients: &mut Vec<usize>) -> Vec<Copy<'m>> {
         let mut sealer = Sealer::new(self.live.keys.clone());
         let mut copies = Vec::new();
         let mut octets = 0;
@@ -196,11 +199,13 @@ impl Transmission<'_> {
         {
             let now = stamp::now();
             let message_id = stamp::message_id(now);
+            let began = Instant::now();
             let tracked = on_this_thread(self.content, || {
                 copy::make(plan, &self.live.settings, message_id, now, &mut sealer)
             });
+            self.account.took(began.elapsed());
+            self.account.made(self.gateway, &tracked);
             if tracked.report.safety_net {
-                self.gateway.counters.safety_nets.increment();
                 error!(%message_id, "a rewrite could not be undone; the original goes out");
             }
             octets += tracked.octets.len();
@@ -251,6 +256,7 @@ impl Transmission<'_> {
         if self.is_upstream_lost {
             return Outcome::Lost;
         }
+        let began = Instant::now();
         let transaction = self.transaction;
         let sent = match &transaction.recipients[..] {
             [_] => {
@@ -262,6 +268,7 @@ impl Transmission<'_> {
                 self.send_apart(&mail.line, &rcpt.line, &copy.tracked.octets).await
             }
         };
+        self.account.sent(self.gateway, copy.tracked.octets.len(), began.elapsed());
         match sent {
             Ok(reply) => Outcome::Answered(reply),
             Err(error) => {
@@ -404,10 +411,6 @@ impl Transmission<'_> {
         let counters = &self.gateway.counters;
         let mut events = Vec::with_capacity(attempts.len());
         for attempt in attempts {
-            match attempt.outcome.is_accepted() {
-                true => counters.copies_accepted.increment(),
-                false => counters.copies_refused.increment(),
-            }
             let occurrence = outcome::occurrence(&attempt.outcome, told);
             if let (Some(message_id), Some(occurrence)) = (attempt.message_id, occurrence) {
                 events.push(stamp::event(message_id, occurrence));
@@ -421,19 +424,8 @@ impl Transmission<'_> {
                 error!(%error, transmission_id = %self.transmission_id, "what came of a message cannot be recorded");
             }
         }
-        info!(
-            transmission_id = %self.transmission_id,
-            recipients = attempts.len(),
-            accepted = attempts.iter().filter(|attempt| attempt.outcome.is_accepted()).count(),
-            octets = self.content.len(),
-            code = told.reply().code(),
-            "{}",
-            match told {
-                Told::Accepted(_) | Told::AcceptedWithFailures(_) => "message passed upstream",
-                Told::Deferred(_) => "message was not passed, its sender is to come again",
-                Told::Refused(_) => "message was refused by upstream",
-            }
-        );
+        let (id, octets) = (self.transmission_id, self.content.len());
+        self.account.tell(self.gateway, id, octets, attempts, told);
     }
 }
 

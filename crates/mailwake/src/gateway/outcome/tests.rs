@@ -106,3 +106,15 @@ fn injection_knows_the_queue_id() {
     };
     assert_eq!(reply.queue_id.as_deref(), Some("4XyZ1"));
 }
+
+#[test]
+fn only_a_well_formed_enhanced_code_is_told() {
+    let told = |text| enhanced_status(&reply(text));
+    assert_eq!(told("250 2.0.0 Ok: queued as A").as_deref(), Some("2.0.0"));
+    assert_eq!(told("550 5.7.123 no").as_deref(), Some("5.7.123"));
+    for text in
+        ["250 Ok", "550 ann@example.com unknown", "550 5.1 no", "550 5.1.1.1 no", "550 5.1234.1 no"]
+    {
+        assert_eq!(told(text), None, "{text}");
+    }
+}

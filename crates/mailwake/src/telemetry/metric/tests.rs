@@ -62,7 +62,7 @@ fn durations_are_told_in_seconds() {
         found.map(|(_, count)| count)
     };
     assert_eq!([below(0.0001), below(1.0), below(2.5), below(300.0)], [1, 1, 2, 2].map(Some));
-    assert_eq!(durations.sum(), 3_601.5001);
+    assert_eq!(durations.sum(), 3_601.500_1);
 }
 
 #[test]

@@ -1,0 +1,281 @@
+//! What the gateway counts and measures. The values of labels are closed sets; nothing
+//! in them comes from mail.
+
+use crate::telemetry::{Counter, CounterBy, Durations, Exposition, Gauge, Label, Sizes};
+use mail::smtp::{data::DataError, reply::Reply};
+use tracking::rewrite::{LinkOutcome, PartOutcome, Reason, Report};
+
+/// What the gateway has counted since it started.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Sessions that were begun.
+    pub sessions: Counter,
+    /// Sessions that go on now.
+    pub sessions_open: Gauge,
+    /// Messages whose content was taken.
+    pub messages: Counter,
+    /// Octets of each of them, as it came.
+    pub message_sizes: Sizes,
+    /// Recipients, by what upstream did with their copies.
+    pub recipients: CounterBy<Fate>,
+    /// Sessions, commands and messages that were refused.
+    pub refusals: CounterBy<RefusalReason>,
+    /// Messages refused because the event log takes no events.
+    pub log_refusals: Counter,
+    /// Copies that went out as the original because the rewrite could not be undone.
+    pub safety_nets: Counter,
+    /// Messages above the size that is rewritten, which went out as they came.
+    pub too_large_to_rewrite: Counter,
+    /// Copies no part of which was looked at.
+    pub copies_untouched: CounterBy<Reason>,
+    /// Parts of copies that were left as they came.
+    pub parts_untouched: CounterBy<Reason>,
+    /// Links of copies that were left as they came.
+    pub links_untouched: CounterBy<Reason>,
+    /// How long it took to make all copies of a message.
+    pub rewrites: Durations,
+    /// How long upstream took for a copy, up to its last reply.
+    pub upstream: Durations,
+}
+
+impl Counters {
+    /// Each counter's name and what it has counted, as `docs/events.md` lists them.
+    pub fn all(&self) -> [(&'static str, u64); 6] {
+        let recipients = |fate| self.recipients.of(fate).get();
+        [
+            ("sessions", self.sessions.get()),
+            ("messages", self.messages.get()),
+            ("copies_accepted", recipients(Fate::Accepted)),
+            ("copies_refused", recipients(Fate::Deferred) + recipients(Fate::Refused)),
+            ("log_refusals", self.log_refusals.get()),
+            ("safety_nets", self.safety_nets.get()),
+        ]
+    }
+
+    /// Counts what a copy was left without.
+    pub(super) fn count_untouched(&self, report: &Report) {
+        if let Some(reason) = report.untouched {
+            self.copies_untouched.of(reason).increment();
+        }
+        for part in &report.parts {
+            if let PartOutcome::Untouched(reason) = part.outcome {
+                self.parts_untouched.of(reason).increment();
+            }
+        }
+        for link in &report.links {
+            if let LinkOutcome::LeftAlone(reason) = link.outcome {
+                self.links_untouched.of(reason).increment();
+            }
+        }
+        if report.safety_net {
+            self.safety_nets.increment();
+        }
+    }
+
+    /// Tells the gateway's metrics.
+    pub fn expose(&self, to: &mut Exposition) {
+        self.expose_intake(to);
+        self.expose_rewrite(to);
+        to.histogram(
+            "mailwake_gateway_upstream_seconds",
+            "How long upstream took for a copy, up to its last reply.",
+            &self.upstream,
+        );
+    }
+
+    fn expose_intake(&self, to: &mut Exposition) {
+        to.counter(
+            "mailwake_gateway_sessions_total",
+            "Sessions that were begun.",
+            self.sessions.get(),
+        );
+        to.gauge(
+            "mailwake_gateway_sessions_open",
+            "Sessions that go on now.",
+            self.sessions_open.get(),
+        );
+        to.counter(
+            "mailwake_gateway_messages_total",
+            "Messages whose content was taken.",
+            self.messages.get(),
+        );
+        to.histogram(
+            "mailwake_gateway_message_size_bytes",
+            "Octets of a message as it came.",
+            &self.message_sizes,
+        );
+        to.counter_by(
+            "mailwake_gateway_recipients_total",
+            "Recipients, by what upstream did with their copies.",
+            &self.recipients,
+        );
+        to.counter_by(
+            "mailwake_gateway_refusals_total",
+            "Sessions, commands and messages that were refused, by reason.",
+            &self.refusals,
+        );
+        to.counter(
+            "mailwake_gateway_log_refusals_total",
+            "Messages refused, or outcomes not recorded, because the event log takes no events.",
+            self.log_refusals.get(),
+        );
+    }
+
+    fn expose_rewrite(&self, to: &mut Exposition) {
+        to.histogram(
+            "mailwake_gateway_rewrite_seconds",
+            "How long it took to make all copies of a message.",
+            &self.rewrites,
+        );
+        to.counter(
+            "mailwake_gateway_safety_nets_total",
+            "Copies that went out as the original because the rewrite could not be undone.",
+            self.safety_nets.get(),
+        );
+        to.counter(
+            "mailwake_gateway_too_large_to_rewrite_total",
+            "Messages above message_mib_rewritten_max, which went out as they came.",
+            self.too_large_to_rewrite.get(),
+        );
+        to.counter_by(
+            "mailwake_gateway_copies_untouched_total",
+            "Copies no part of which was looked at, by reason.",
+            &self.copies_untouched,
+        );
+        to.counter_by(
+            "mailwake_gateway_parts_untouched_total",
+            "Parts of copies that were left as they came, by reason.",
+            &self.parts_untouched,
+        );
+        to.counter_by(
+            "mailwake_gateway_links_untouched_total",
+            "Links of copies that were left as they came, by reason.",
+            &self.links_untouched,
+        );
+    }
+}
+
+/// What upstream did with the copy for a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It took the copy.
+    Accepted,
+    /// It did not take the copy now; the sender may come again.
+    Deferred,
+    /// It will never take it.
+    Refused,
+}
+
+impl Label for Fate {
+    const NAME: &'static str = "outcome";
+
+    const ALL: &'static [Self] = &[Self::Accepted, Self::Deferred, Self::Refused];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Deferred => "deferred",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Label for Reason {
+    const NAME: &'static str = "reason";
+
+    const ALL: &'static [Self] = &Reason::ALL;
+
+    fn name(self) -> &'static str {
+        Reason::name(self)
+    }
+}
+
+/// Why a session, a command or a message was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// A session: there are as many as may be.
+    TooManySessions,
+    /// A session: there is no upstream.
+    UpstreamUnavailable,
+    /// A session: too many commands of it were refused.
+    TooManyErrors,
+    /// A command that the gateway does not allow, now or ever.
+    Command,
+    /// A recipient: the message has as many as may be.
+    TooManyRecipients,
+    /// A message, or its MAIL, above the size that is taken.
+    TooLarge,
+    /// A message with a bare LF.
+    BareLineFeed,
+    /// A message with a bare CR.
+    BareCarriageReturn,
+    /// A message with a wrong X-MSYS-API field.
+    XMsysApi,
+    /// A message of which the event log takes no events.
+    EventLog,
+    /// A message that upstream did not take now, for some recipient at least.
+    UpstreamDeferred,
+    /// A message that upstream refused for good, for every recipient.
+    UpstreamRefused,
+    /// A message in which the connection to upstream was lost.
+    UpstreamLost,
+}
+
+impl RefusalReason {
+    /// Why a command was refused by the gateway itself.
+    pub(super) fn of_command(reply: &Reply) -> Self {
+        match reply.code() {
+            421 => Self::TooManyErrors,
+            452 => Self::TooManyRecipients,
+            552 => Self::TooLarge,
+            _ => Self::Command,
+        }
+    }
+
+    /// Why content was refused.
+    pub(super) fn of_content(error: &DataError) -> Self {
+        match error {
+            DataError::BareLineFeed => Self::BareLineFeed,
+            DataError::BareCarriageReturn => Self::BareCarriageReturn,
+            DataError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
+impl Label for RefusalReason {
+    const NAME: &'static str = "reason";
+
+    const ALL: &'static [Self] = &[
+        Self::TooManySessions,
+        Self::UpstreamUnavailable,
+        Self::TooManyErrors,
+        Self::Command,
+        Self::TooManyRecipients,
+        Self::TooLarge,
+        Self::BareLineFeed,
+        Self::BareCarriageReturn,
+        Self::XMsysApi,
+        Self::EventLog,
+        Self::UpstreamDeferred,
+        Self::UpstreamRefused,
+        Self::UpstreamLost,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::TooManySessions => "too_many_sessions",
+            Self::UpstreamUnavailable => "upstream_unavailable",
+            Self::TooManyErrors => "too_many_errors",
+            Self::Command => "command",
+            Self::TooManyRecipients => "too_many_recipients",
+            Self::TooLarge => "too_large",
+            Self::BareLineFeed => "bare_lf",
+            Self::BareCarriageReturn => "bare_cr",
+            Self::XMsysApi => "x_msys_api",
+            Self::EventLog => "event_log",
+            Self::UpstreamDeferred => "upstream_deferred",
+            Self::UpstreamRefused => "upstream_refused",
+            Self::UpstreamLost => "upstream_lost",
+        }
+    }
+}
