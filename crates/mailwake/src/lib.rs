@@ -1,6 +1,7 @@
 //! The machine around `mail` and `tracking`: sockets, disk, HTTP and SQL. The folders
 //! are the parts of ARCHITECTURE.md; `tests/it/layering.rs` holds their arrows.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -20,6 +20,7 @@ const PARTS: &[Part] = &[
     Part { name: "telemetry", may_import: &[] },
     Part { name: "net", may_import: &["telemetry"] },
     Part { name: "event_log", may_import: &["telemetry"] },
+    Part { name: "admin", may_import: &["net", "telemetry"] },
     Part { name: "policy", may_import: &["telemetry"] },
     Part { name: "smtp_io", may_import: &["net", "telemetry"] },
     Part { name: "stores", may_import: &["net", "telemetry"] },
