@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
 };
@@ -62,6 +63,10 @@ struct ServeArgs {
     /// The parts that this process runs; all that are configured, unless told.
     #[arg(long = "role", value_name = "ROLE", value_delimiter = ',')]
     roles: Vec<Role>,
+    /// Where this process serves metrics, health and readiness, in place of admin.listen:
+    /// for the second process of one configuration.
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -86,7 +91,9 @@ pub fn main() -> ExitCode {
     let arguments = link_tool::with_two_dashes(std::env::args_os());
     let cli = Cli::parse_from(arguments);
     let ended = match cli.command {
-        Command::Serve(args) => serve::run(&args.config.config, roles(&args.roles)),
+        Command::Serve(args) => {
+            serve::run(&args.config.config, roles(&args.roles), args.admin_listen)
+        }
         Command::Demo(args) => demo::run(&args),
         Command::CheckConfig(args) => check_config(&args),
         Command::Keys(args) => keys::run(&args),

@@ -8,6 +8,7 @@ mod reader;
 pub use reader::{Known, Mistake};
 
 use crate::{
+    admin::AdminConfig,
     event_log::LogConfig,
     gateway::{GatewayConfig, MultiRecipient},
     smtp_io::upstream::Patience,
@@ -51,6 +52,8 @@ pub struct Config {
     pub store_directory: PathBuf,
     /// The store.
     pub store: StoreConfig,
+    /// The operators' view, if there is one.
+    pub admin: Option<Admin>,
 }
 
 /// A gateway and where it listens.
@@ -73,6 +76,15 @@ pub struct Tracker {
     pub threads: usize,
     /// How it works.
     pub config: TrackerConfig,
+}
+
+/// The operators' view and where it listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its limits.
+    pub config: AdminConfig,
 }
 
 /// Where a key ring comes from.
@@ -175,9 +187,10 @@ impl Config {
     /// Every key that mailwake reads, with its default.
     pub fn known_keys() -> Vec<Known> {
         let findings = Findings::default();
-        // With both tables there, the keys inside them are asked for as well.
+        // With these tables there, the keys inside them are asked for as well.
         let table = toml::toml! { [gateway]
-        [tracker] };
+        [tracker]
+        [admin] };
         read(&Section::root(&table, &findings));
         findings.known()
     }
@@ -197,6 +210,8 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let tracker = root.has("tracker").then(|| read_tracker(&tracker));
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) = read_store(&root.section("store"), &data_directory);
+    let admin = root.section("admin");
+    let admin = root.has("admin").then(|| read_admin(&admin));
     Some(Config {
         telemetry,
         keys,
@@ -207,6 +222,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         event_log,
         store_directory,
         store,
+        admin: admin.flatten(),
     })
 }
 
@@ -353,6 +369,17 @@ fn read_store(section: &Section<'_>, data_directory: &Path) -> (PathBuf, StoreCo
     let days = section.integer("retention_days", 90, 0..=36_500, "days (0: for ever)");
     let retention_days = u32::try_from(days).ok().filter(|days| *days > 0);
     (directory, StoreConfig { retention_days, ..StoreConfig::default() })
+}
+
+fn read_admin(section: &Section<'_>) -> Option<Admin> {
+    let listen = section.required("listen", LISTEN);
+    let connections = section.integer("connections_max", 64, 1..=10_000, "connections");
+    let seconds = section.integer("timeout_seconds", 10, 1..=3_600, "seconds");
+    let config = AdminConfig {
+        connections_max: usize::try_from(connections).unwrap_or(usize::MAX),
+        timeout: Duration::from_secs(seconds),
+    };
+    Some(Admin { listen: listen?, config })
 }
 
 /// The directory that `directory` names, or one of that name below the data directory.

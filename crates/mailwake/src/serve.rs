@@ -1,15 +1,19 @@
 //! The long-running process: binds, starts every part, reloads, and stops the parts in
 //! order: producers first, then the log, then its consumers, who read it to its end.
 
+mod vitals;
+
 use crate::{
-    config::{Config, Gateway, Tracker},
-    event_log::{EventLog, cursor::Cursor, reader::Reader},
+    admin,
+    config::{Admin, Config, Gateway, Tracker},
+    event_log::{EventLog, cursor::Cursor, monitor::Monitor, reader::Reader},
     feeders,
     gateway::{self, Ends, Live, accepted::AcceptedMemory},
     net,
     stores::sqlite::Store,
     telemetry, tracker,
 };
+use admin::AdminConfig;
 use anyhow::{Context, Result, anyhow, bail};
 use arc_swap::ArcSwap;
 use rustix::fs::Mode;
@@ -29,6 +33,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracking::{copy::Settings, token::key::KeyRing};
+use vitals::Vitals;
 
 /// Which parts a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +56,13 @@ impl Roles {
 }
 
 /// Runs until SIGTERM or SIGINT; SIGHUP reads the configuration and the keys again.
-pub fn run(path: &Path, roles: Roles) -> Result<()> {
-    let config = Config::load(path)?;
+/// `admin_listen` goes before the configuration's address of the operators' view.
+pub fn run(path: &Path, roles: Roles, admin_listen: Option<SocketAddr>) -> Result<()> {
+    let mut config = Config::load(path)?;
+    if let Some(listen) = admin_listen {
+        let limits = config.admin.map_or_else(AdminConfig::default, |admin| admin.config);
+        config.admin = Some(Admin { listen, config: limits });
+    }
     telemetry::start(config.telemetry);
     // Logs and stores hold addresses: what mailwake writes, nobody else reads.
     rustix::process::umask(Mode::from_raw_mode(0o077));
@@ -99,8 +109,8 @@ pub struct Server {
     gateway: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     store: Option<JoinHandle<Result<()>>>,
-    gateway_counters: Arc<gateway::Counters>,
-    tracker_counters: Arc<tracker::Counters>,
+    admin: Option<(SocketAddr, CancellationToken, JoinHandle<Result<()>>)>,
+    vitals: Arc<Vitals>,
     producers: CancellationToken,
     consumers: CancellationToken,
 }
@@ -114,6 +124,11 @@ impl Server {
             .with_context(|| format!("make {}", log_directory.display()))?;
         let runtime = Builder::new_multi_thread().enable_all().build().context("start runtime")?;
         let keys = Arc::new(keys);
+        let vitals = Vitals::new(Roles {
+            gateway: roles.gateway && config.gateway.is_some(),
+            tracker: roles.tracker && config.tracker.is_some(),
+            store: roles.store,
+        });
         let mut server = Self {
             runtime,
             live: None,
@@ -122,21 +137,35 @@ impl Server {
             gateway: None,
             tracker: None,
             store: None,
-            gateway_counters: Arc::default(),
-            tracker_counters: Arc::default(),
-            producers: CancellationToken::new(),
-            consumers: CancellationToken::new(),
+            admin: None,
+            producers: vitals.producers.clone(),
+            consumers: vitals.consumers.clone(),
+            vitals,
         };
+        // First, so that whoever waits for the others can see it: a long event log takes
+        // its time to be read.
+        if let Some(admin) = config.admin {
+            server.start_admin(admin)?;
+        }
         if roles.produces() {
             let (log, _logged) = EventLog::open(&config.event_log)?;
             server.log = Some(log);
         }
+        let monitor = match &server.log {
+            Some(log) => log.monitor(),
+            None => Monitor::of_directory(log_directory),
+        };
+        server.vitals.log.set(monitor).expect("it is set only here");
         if roles.store {
             match server.start_store(config) {
                 // Mail and clicks do not wait for a store that is broken: the event log
                 // keeps what it has missed, up to its quota.
                 Err(error) if roles.produces() => {
                     error!("store is not running, events stay in the event log: {error:#}");
+                    server
+                        .vitals
+                        .store
+                        .set_trouble(Some(format!("store is not running: {error:#}")));
                 }
                 started => started?,
             }
@@ -149,6 +178,7 @@ impl Server {
         {
             server.start_gateway(gateway, settings.clone(), keys)?;
         }
+        server.vitals.started.cancel();
         Ok(server)
     }
 
@@ -160,6 +190,11 @@ impl Server {
     /// Where the tracker listens.
     pub fn tracker_address(&self) -> Option<SocketAddr> {
         self.tracker.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Where the operators' view listens.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(address, ..)| *address)
     }
 
     /// The runtime of the gateway, for whoever has to wait for something.
@@ -201,10 +236,10 @@ impl Server {
             counted.collect::<Vec<_>>().join(" ")
         };
         if self.gateway.is_some() {
-            info!("gateway has counted {}", line(&self.gateway_counters.all()));
+            info!("gateway has counted {}", line(&self.vitals.gateway.all()));
         }
         if self.tracker.is_some() {
-            info!("tracker has counted {}", line(&self.tracker_counters.all()));
+            info!("tracker has counted {}", line(&self.vitals.tracker.all()));
         }
     }
 
@@ -225,6 +260,11 @@ impl Server {
         if let Some(thread) = self.store.take() {
             first = first.and(join("store", thread));
         }
+        // Last, so that it tells to the end that mailwake stops.
+        if let Some((_, shutdown, thread)) = self.admin.take() {
+            shutdown.cancel();
+            first = first.and(join("admin", thread));
+        }
         info!("mailwake has stopped");
         first
     }
@@ -239,16 +279,34 @@ impl Server {
         let store = Store::open(&config.store_directory, config.store.clone())?;
         let (shutdown, is_alone) = (self.consumers.clone(), self.log.is_none());
         let over = if is_alone { shutdown.clone() } else { CancellationToken::new() };
+        let counters = self.vitals.store.clone();
         self.store = Some(spawn("store", over, move || {
-            match feeders::store::run(reader, cursor, store, Arc::default(), &shutdown) {
+            match feeders::store::run(reader, cursor, store, counters.clone(), &shutdown) {
                 // As above: the producers go on.
                 Err(error) if !is_alone => {
                     error!("store has stopped, events stay in the event log: {error}");
+                    counters.set_trouble(Some(format!("store has stopped: {error}")));
                     Ok(())
                 }
                 ended => Ok(ended?),
             }
         })?);
+        Ok(())
+    }
+
+    fn start_admin(&mut self, admin: Admin) -> Result<()> {
+        // Its port is not shared, as the tracker's is: a second process would take half of
+        // the scrapes.
+        let listener = std::net::TcpListener::bind(admin.listen)
+            .with_context(|| format!("listen on {} (admin.listen)", admin.listen))?;
+        let address = listener.local_addr()?;
+        info!(listen = %address, "operators' view is ready");
+        let (vitals, shutdown) = (self.vitals.clone(), CancellationToken::new());
+        let stop = shutdown.clone();
+        let thread = spawn("admin", self.producers.clone(), move || {
+            Ok(admin::run(admin.config, listener, vitals, &stop)?)
+        })?;
+        self.admin = Some((address, shutdown, thread));
         Ok(())
     }
 
@@ -259,7 +317,7 @@ impl Server {
         info!(listen = %address, threads = listeners.len(), "tracker is ready");
         let (config, keys) = (tracker.config.clone(), self.keys.clone());
         let writer = self.log.as_ref().map(EventLog::writer).context("a tracker has a log")?;
-        let (counters, shutdown) = (self.tracker_counters.clone(), self.producers.clone());
+        let (counters, shutdown) = (self.vitals.tracker.clone(), self.producers.clone());
         let thread = spawn("tracker", self.producers.clone(), move || {
             Ok(tracker::run(&config, listeners, &keys, &writer, &counters, &shutdown)?)
         })?;
@@ -289,7 +347,7 @@ impl Server {
         let writer = self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?;
         let ends = Ends { writer, live, accepted };
         let (config, shutdown) = (gateway.config.clone(), self.producers.clone());
-        let (counters, handle) = (self.gateway_counters.clone(), self.runtime.handle().clone());
+        let (counters, handle) = (self.vitals.gateway.clone(), self.runtime.handle().clone());
         let thread = spawn("gateway", self.producers.clone(), move || {
             Ok(handle.block_on(gateway::run(config, listener, ends, counters, shutdown))?)
         })?;

@@ -38,8 +38,13 @@ fn keys_of_the_reference() -> Vec<Known> {
 
 #[test]
 fn reference_has_every_key_with_its_default() {
-    let without_default =
-        ["engagement.tracking_url", "gateway.listen", "gateway.upstream", "tracker.listen"];
+    let without_default = [
+        "engagement.tracking_url",
+        "gateway.listen",
+        "gateway.upstream",
+        "tracker.listen",
+        "admin.listen",
+    ];
     let wanted: Vec<_> = Config::known_keys();
     let seen = keys_of_the_reference();
     let names = |keys: &[Known]| keys.iter().map(|known| known.key.clone()).collect::<Vec<_>>();
@@ -119,7 +124,7 @@ fn all_mistakes_are_told_at_once() {
             "gateway.message_mib_max = 0: must be a whole number of MiB from 1 to 1024",
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
             "tracker.redirect_status = 301: must be one of 302, 307",
-            "data_dir = \"x\": is no key of mailwake; known here are data_directory, engagement, \
+            "data_dir = \"x\": is no key of mailwake; known here are admin, data_directory, engagement, \
              event_log, gateway, keys, log, store, tracker",
             "stor: is no key of mailwake; did you mean \"store\"?",
         ]

@@ -1,7 +1,7 @@
 //! What the tracker counts. Every request is counted once more by what was answered, so
 //! the numbers add up.
 
-use crate::telemetry::Counter;
+use crate::telemetry::{Counter, Exposition};
 
 /// The tracker's counters, since it started.
 #[derive(Debug, Default)]
@@ -56,5 +56,50 @@ impl Counters {
             ("not_recorded", &self.not_recorded),
         ]
         .map(|(name, counter)| (name, counter.get()))
+    }
+
+    /// Tells the tracker's metrics.
+    pub fn expose(&self, to: &mut Exposition) {
+        to.counter(
+            "mailwake_tracker_connections_total",
+            "Connections that were accepted.",
+            self.connections.get(),
+        );
+        to.counter(
+            "mailwake_tracker_connections_at_limit_total",
+            "How often a thread stopped accepting because of connections_max.",
+            self.connections_at_limit.get(),
+        );
+        to.counter_of(
+            "mailwake_tracker_requests_total",
+            "Requests that could be read, by what was answered.",
+            "answer",
+            self.answers().map(|(answer, counter)| (answer, counter.get())),
+        );
+        to.counter(
+            "mailwake_tracker_events_past_deadline_total",
+            "Events whose answer went out before they were on disk: the disk was too slow.",
+            self.past_deadline.get(),
+        );
+        to.counter(
+            "mailwake_tracker_events_not_recorded_total",
+            "Events that the event log refused: they are lost.",
+            self.not_recorded.get(),
+        );
+    }
+
+    /// What was answered to requests, each with its stable name.
+    fn answers(&self) -> [(&'static str, &Counter); 9] {
+        [
+            ("open", &self.opens),
+            ("initial_open", &self.initial_opens),
+            ("click", &self.clicks),
+            ("late", &self.late),
+            ("head", &self.heads),
+            ("unknown", &self.unknown),
+            ("other_method", &self.other_methods),
+            ("bad_host", &self.bad_hosts),
+            ("robots", &self.robots),
+        ]
     }
 }

@@ -1,5 +1,6 @@
 //! Every integration test of mailwake, in one binary.
 
+mod admin;
 mod dialogs;
 mod docs;
 mod e2e;

@@ -26,11 +26,14 @@ fn a_log_at_its_quota_refuses_mail_until_consumers_have_passed_it() {
     let serving = installation.serve_roles("gateway,tracker");
     let mut acknowledged = send_until_refused(&installation);
     check_full(&installation, &upstream, acknowledged.len());
+    check_not_ready(&installation, "its disk quota of 2097152 octets is used up");
 
     let store = installation.serve_roles("store");
     let is_ready = || (store.log().matches("mailwake is ready").count() == 2).then_some(());
     wait_for("the store to be ready", PATIENCE, is_ready);
     assert!(store.stop().success(), "SIGTERM ends the store in order");
+    // Nobody has to lose a message to find out.
+    assert_eq!(installation.admin("ready").status, 200);
     acknowledged.push(send_until_taken(&installation));
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
 
@@ -58,8 +61,12 @@ fn a_full_disk_refuses_mail_until_there_is_room() {
     disk.fill();
     let mut acknowledged = send_until_refused(&installation);
     check_full(&installation, &upstream, acknowledged.len());
+    check_not_ready(&installation, "No space left on device");
 
     disk.make_room();
+    wait_for("mailwake to be ready again", PATIENCE, || {
+        (installation.admin("ready").status == 200).then_some(())
+    });
     acknowledged.push(send_until_taken(&installation));
     wait_for_receptions(&installation, &acknowledged);
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
@@ -101,6 +108,18 @@ fn check_full(installation: &Installation, upstream: &Upstream, taken: usize) {
         let answer = http::get(&last_link(upstream));
         assert_eq!((answer.status, answer.field("location")), (302, TARGET));
     }
+}
+
+/// Whoever watches is told why, and what was refused is counted.
+fn check_not_ready(installation: &Installation, reason: &str) {
+    let answer = installation.admin("ready");
+    let told = String::from_utf8_lossy(&answer.body);
+    let line = told.lines().find(|line| line.starts_with("append to the event log: "));
+    assert_eq!(answer.status, 503, "{told}");
+    assert!(line.is_some_and(|line| line.contains(reason)), "{told}");
+    assert_eq!(installation.admin("health").status, 200);
+    let refused = "mailwake_gateway_refusals_total{reason=\"event_log\"}";
+    assert!(installation.metric(refused) >= 1.0);
 }
 
 /// A file system in memory with a size of its own.

@@ -1,7 +1,11 @@
 //! mailwake itself, as an operator runs it: a configuration file, a key ring, `serve`,
 //! and the commands that read what was recorded.
 
-use super::{free_port, process::Server, process::run};
+use super::{
+    free_port,
+    http::{self, Answer},
+    process::{Server, run},
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::{
@@ -23,6 +27,7 @@ pub(crate) struct Installation {
     /// What every link and pixel starts with.
     pub(crate) tracking_url: String,
     tracker_port: u16,
+    admin_port: u16,
 }
 
 impl Installation {
@@ -31,7 +36,7 @@ impl Installation {
     /// the disk of a busy machine may take more than the usual deadline.
     pub(crate) fn new(upstream_port: u16) -> Self {
         let directory = tempfile::Builder::new().prefix("mailwake-").tempdir().expect("directory");
-        let (gateway_port, tracker_port) = (free_port(), free_port());
+        let [gateway_port, tracker_port, admin_port] = [free_port(), free_port(), free_port()];
         let tracking_url = format!("http://127.0.0.1:{tracker_port}");
         let path = directory.path().display();
         let configuration = format!(
@@ -48,13 +53,15 @@ impl Installation {
              click_tracking = true\n\
              [tracker]\n\
              listen = \"127.0.0.1:{tracker_port}\"\n\
-             durable_deadline_ms = 5000\n"
+             durable_deadline_ms = 5000\n\
+             [admin]\n\
+             listen = \"127.0.0.1:{admin_port}\"\n"
         );
         fs::create_dir(directory.path().join("data")).expect("data directory");
         fs::write(directory.path().join("mailwake.toml"), configuration).expect("write file");
         let keys = run(BINARY, "mailwake", ["keys", "generate"]);
         fs::write(directory.path().join("keys.toml"), keys).expect("write file");
-        Self { directory, gateway_port, tracking_url, tracker_port }
+        Self { directory, gateway_port, tracking_url, tracker_port, admin_port }
     }
 
     /// Puts another line in the place of one in the configuration. A running mailwake
@@ -85,10 +92,28 @@ impl Installation {
         self.serve_roles("gateway,tracker,store")
     }
 
-    /// Starts some parts in a process of their own, and waits until they listen.
+    /// Asks the operators' view: `metrics`, `health` or `ready`.
+    pub(crate) fn admin(&self, path: &str) -> Answer {
+        http::get(&format!("http://127.0.0.1:{}/{path}", self.admin_port))
+    }
+
+    /// The value of a metric, with its labels as they are served.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let answer = self.admin("metrics");
+        let text = String::from_utf8_lossy(&answer.body);
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.and_then(|value| value.parse().ok());
+        value.unwrap_or_else(|| panic!("no metric {name} in\n{text}"))
+    }
+
+    /// Starts some parts in a process of their own, and waits until they listen. The
+    /// operators' view is that of the process with the gateway or the tracker.
     pub(crate) fn serve_roles(&self, roles: &str) -> Serving {
         let mut command = Command::new(BINARY);
         command.args(["serve", "--role", roles, "--config"]).arg(self.configuration());
+        if roles == "store" {
+            command.args(["--admin-listen", "127.0.0.1:0"]);
+        }
         let log = self.directory.path().join("serve.log");
         let mut server = Server::start("mailwake", "mailwake", &mut command, log);
         let ports = [("gateway", self.gateway_port), ("tracker", self.tracker_port)];
@@ -103,6 +128,15 @@ impl Installation {
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let configuration = self.configuration().display().to_string();
         run(BINARY, "mailwake", [arguments, &["--config", &configuration]].concat())
+    }
+
+    /// Runs a command that takes `--config` and is to fail; gives what it said to stderr.
+    pub(crate) fn run_failing(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).arg("--config").arg(self.configuration());
+        let output = command.output().expect("mailwake runs");
+        assert!(!output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     /// What `mailwake report --json` prints.
