@@ -1,5 +1,7 @@
-//! Sockets: listeners, limits, shutdown. Addresses come in, bound sockets go out; no
+//! Sockets and networks: listeners, limits, who belongs to which. Addresses come in, bound sockets go out; no
 //! protocol is spoken here.
+
+pub mod network;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
