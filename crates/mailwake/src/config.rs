@@ -11,6 +11,7 @@ use crate::{
     admin::AdminConfig,
     event_log::LogConfig,
     gateway::{GatewayConfig, MultiRecipient},
+    net::network::Network,
     smtp_io::upstream::Patience,
     stores::sqlite::StoreConfig,
     telemetry::{LogFormat, TelemetryConfig},
@@ -38,6 +39,8 @@ pub const KEY_RING_VARIABLE: &str = "MAILWAKE_KEY_RING";
 pub struct Config {
     /// Logs of mailwake itself.
     pub telemetry: TelemetryConfig,
+    /// Whose sessions with the gateway are written to the log, line by line.
+    pub transcript_for: Option<Network>,
     /// Where the key ring comes from.
     pub keys: KeySource,
     /// How messages are tracked; `None` without `[engagement]`, which a gateway needs.
@@ -200,7 +203,7 @@ impl Config {
 fn read(root: &Section<'_>) -> Option<Config> {
     let data_directory: Option<PathBuf> =
         root.parsed("data_directory", "/var/lib/mailwake", "must be a directory");
-    let telemetry = read_log(&root.section("log"));
+    let (telemetry, transcript_for) = read_log(&root.section("log"));
     let keys = read_keys(&root.section("keys"));
     let engagement = engagement::read(&root.section("engagement"), root.has("gateway"));
     let data_directory = data_directory.unwrap_or_default();
@@ -214,6 +217,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let admin = root.has("admin").then(|| read_admin(&admin));
     Some(Config {
         telemetry,
+        transcript_for,
         keys,
         engagement,
         // A part that could not be read has left its mistakes behind.
@@ -226,8 +230,8 @@ fn read(root: &Section<'_>) -> Option<Config> {
     })
 }
 
-fn read_log(section: &Section<'_>) -> TelemetryConfig {
-    TelemetryConfig {
+fn read_log(section: &Section<'_>) -> (TelemetryConfig, Option<Network>) {
+    let telemetry = TelemetryConfig {
         format: section.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         level: section.choice(
             "level",
@@ -239,7 +243,9 @@ fn read_log(section: &Section<'_>) -> TelemetryConfig {
                 ("trace", tracing::Level::TRACE),
             ],
         ),
-    }
+    };
+    let right = "must be an address or a network, like \"192.0.2.7\" or \"192.0.2.0/24\"";
+    (telemetry, section.parsed("transcript_for", "", right))
 }
 
 fn read_keys(section: &Section<'_>) -> KeySource {

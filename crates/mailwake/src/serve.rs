@@ -32,7 +32,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use tracking::{copy::Settings, token::key::KeyRing};
+use tracking::token::key::KeyRing;
 use vitals::Vitals;
 
 /// Which parts a process runs.
@@ -176,7 +176,9 @@ impl Server {
         if let (true, Some(gateway), Some(settings)) =
             (roles.gateway, &config.gateway, &config.engagement)
         {
-            server.start_gateway(gateway, settings.clone(), keys)?;
+            let transcript_for = config.transcript_for;
+            let live = Live { settings: settings.clone(), keys, transcript_for };
+            server.start_gateway(gateway, live)?;
         }
         server.vitals.started.cancel();
         Ok(server)
@@ -207,9 +209,9 @@ impl Server {
     fn reload(&self, path: &Path) {
         let loaded = Config::load(path)
             .map_err(anyhow::Error::from)
-            .and_then(|config| Ok((config.keys.load()?, config.engagement)));
-        let (keys, settings) = match loaded {
-            Ok((keys, settings)) => (Arc::new(keys), settings),
+            .and_then(|config| Ok((config.keys.load()?, config)));
+        let (keys, config) = match loaded {
+            Ok((keys, config)) => (Arc::new(keys), config),
             Err(error) => {
                 error!("configuration was not reloaded, the old one stays: {error:#}");
                 return;
@@ -223,10 +225,14 @@ impl Server {
             );
         }
         if let Some(live) = &self.live {
-            let settings = settings.unwrap_or_else(|| live.load().settings.clone());
-            live.store(Arc::new(Live { settings, keys }));
+            let settings = config.engagement.unwrap_or_else(|| live.load().settings.clone());
+            let transcript_for = config.transcript_for;
+            live.store(Arc::new(Live { settings, keys, transcript_for }));
         }
-        info!("engagement settings and keys were reloaded; other changes need a restart");
+        info!(
+            "engagement settings, keys and whose transcript is written were reloaded; other \
+             changes need a restart"
+        );
     }
 
     /// Writes what the parts have counted to the log (`docs/events.md`).
@@ -325,12 +331,7 @@ impl Server {
         Ok(())
     }
 
-    fn start_gateway(
-        &mut self,
-        gateway: &Gateway,
-        settings: Settings,
-        keys: Arc<KeyRing>,
-    ) -> Result<()> {
+    fn start_gateway(&mut self, gateway: &Gateway, live: Live) -> Result<()> {
         let listener = self
             .runtime
             .block_on(TcpListener::bind(gateway.listen))
@@ -342,7 +343,7 @@ impl Server {
         }
         let accepted = AcceptedMemory::open(&gateway.accepted_file, SystemTime::now().into())
             .with_context(|| format!("open {}", gateway.accepted_file.display()))?;
-        let live = Arc::new(ArcSwap::from_pointee(Live { settings, keys }));
+        let live = Arc::new(ArcSwap::from_pointee(live));
         self.live = Some(live.clone());
         let writer = self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?;
         let ends = Ends { writer, live, accepted };

@@ -35,6 +35,9 @@ impl Default for TelemetryConfig {
     }
 }
 
+/// Who asks for transcripts gets them at any level: without that, there are none.
+const TRANSCRIPT: &str = "mailwake::transcript=debug";
+
 /// Starts logging. The environment variable `MAILWAKE_LOG` goes before `level`, with
 /// the filters of tracing-subscriber: `debug`, or `info,mailwake::gateway=debug`. A
 /// second call changes nothing.
@@ -42,7 +45,8 @@ pub fn start(config: TelemetryConfig) {
     let filter = EnvFilter::builder()
         .with_default_directive(config.level.into())
         .with_env_var("MAILWAKE_LOG")
-        .from_env_lossy();
+        .from_env_lossy()
+        .add_directive(TRANSCRIPT.parse().expect("it is a directive of tracing-subscriber"));
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match config.format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),

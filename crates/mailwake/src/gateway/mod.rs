@@ -14,7 +14,7 @@ mod transmission;
 
 pub use counters::{Counters, Fate, RefusalReason};
 
-use crate::{event_log::writer::Writer, smtp_io::upstream::Patience};
+use crate::{event_log::writer::Writer, net::network::Network, smtp_io::upstream::Patience};
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
 use mail::smtp::{reply::Reply, session::Limits};
@@ -70,6 +70,8 @@ pub struct Live {
     pub settings: Settings,
     /// The keys that seal links.
     pub keys: Arc<KeyRing>,
+    /// Whose sessions are written to the log, line by line.
+    pub transcript_for: Option<Network>,
 }
 
 /// What the gateway is given besides its configuration.

@@ -3,6 +3,7 @@
 
 use super::{Gateway, MultiRecipient, RefusalReason, transmission};
 use crate::smtp_io::{
+    transcript::Transcript,
     upstream::{Upstream, UpstreamError},
     wire::{Line, Wire, WireError},
 };
@@ -47,8 +48,14 @@ struct Conversation<'g> {
 /// Serves one client to the end of its session.
 pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), SessionError> {
     let config = &gateway.config;
+    let transcript = stream
+        .peer_addr()
+        .ok()
+        .and_then(|client| Transcript::of_client(gateway.ends.live.load().transcript_for, client));
     let mut client = Wire::new(stream).map_err(WireError::Io)?;
-    let (upstream, greeting) = match Upstream::connect(&config.upstream, config.patience).await {
+    client.transcribe(transcript.clone());
+    let (mut upstream, greeting) = match Upstream::connect(&config.upstream, config.patience).await
+    {
         Ok(connected) => connected,
         Err(error) => {
             warn!(%error, "a client was turned away");
@@ -58,6 +65,7 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
             return Ok(());
         }
     };
+    upstream.transcribe(transcript);
     client.write(greeting.octets());
     if !greeting.is_positive() {
         client.flush(config.client_timeout).await?;

@@ -1,5 +1,6 @@
 //! SMTP over sockets: lines in, replies out, and the connection to upstream. What
 //! lines and replies mean is decided in `mail::smtp`.
 
+pub mod transcript;
 pub mod upstream;
 pub mod wire;

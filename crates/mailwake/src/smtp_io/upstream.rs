@@ -1,6 +1,9 @@
 //! The connection to upstream: commands out, whole replies in.
 
-use super::wire::{Line, Wire, WireError};
+use super::{
+    transcript::Transcript,
+    wire::{Line, Wire, WireError},
+};
 use mail::smtp::reply::{LINE_OCTETS_MAX, Reply, ReplyError, ReplyParser};
 use std::{io, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
@@ -60,6 +63,11 @@ impl Upstream {
         let mut upstream = Self { wire: Wire::new(stream).map_err(refused)?, patience };
         let greeting = upstream.read_reply(patience.reply).await?;
         Ok((upstream, greeting))
+    }
+
+    /// Writes the dialogue down from here on, given the client's transcript.
+    pub fn transcribe(&mut self, transcript: Option<Transcript>) {
+        self.wire.transcribe(transcript.map(Transcript::of_upstream));
     }
 
     /// Sends a command line, without its CRLF, and reads the reply. A reply that asks

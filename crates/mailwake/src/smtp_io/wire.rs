@@ -1,6 +1,7 @@
 //! One side of an SMTP conversation: a buffered socket that gives whole lines and
 //! takes octets. It holds little while it waits, because most sessions are idle.
 
+use super::transcript::Transcript;
 use mail::smtp::data::{DataReader, DotStuffer};
 use std::{io, time::Duration};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
@@ -41,6 +42,7 @@ pub struct Wire {
     input: Vec<u8>,
     taken: usize,
     output: Vec<u8>,
+    transcript: Option<Box<Transcript>>,
 }
 
 impl Wire {
@@ -48,7 +50,13 @@ impl Wire {
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         // Replies are short and awaited: waiting for more to send would stall both sides.
         stream.set_nodelay(true)?;
-        Ok(Self { stream, input: Vec::new(), taken: 0, output: Vec::new() })
+        let (input, output) = (Vec::new(), Vec::new());
+        Ok(Self { stream, input, taken: 0, output, transcript: None })
+    }
+
+    /// Writes the dialogue down from here on, if there is a transcript.
+    pub fn transcribe(&mut self, transcript: Option<Transcript>) {
+        self.transcript = transcript.map(Box::new);
     }
 
     /// The next line of at most `octets_max` octets. A longer one is read to its end
@@ -65,6 +73,9 @@ impl Wire {
                 let end = searched + found;
                 let line = line_of(&self.input[self.taken..=end], octets_max, is_too_long);
                 self.taken = end + 1;
+                if let Some(transcript) = &mut self.transcript {
+                    transcript.received(&line);
+                }
                 return Ok(line);
             }
             if self.input.len() - self.taken > octets_max + 2 {
@@ -91,9 +102,15 @@ impl Wire {
         reader: &mut DataReader,
         limit: Duration,
     ) -> Result<(), WireError> {
+        let mut octets = 0;
         loop {
-            self.taken += reader.take(&self.input[self.taken..]);
+            let taken = reader.take(&self.input[self.taken..]);
+            self.taken += taken;
+            octets += taken;
             if reader.is_done() {
+                if let Some(transcript) = &mut self.transcript {
+                    transcript.content(octets);
+                }
                 return Ok(());
             }
             self.drop_taken();
@@ -103,6 +120,9 @@ impl Wire {
 
     /// Puts octets in line for the next `flush`.
     pub fn write(&mut self, octets: &[u8]) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.sent(octets);
+        }
         self.output.extend_from_slice(octets);
     }
 
@@ -128,6 +148,9 @@ impl Wire {
         stuffer.finish(&mut self.output);
         self.flush(limit).await?;
         self.output = Vec::new();
+        if let Some(transcript) = &mut self.transcript {
+            transcript.content(content.len());
+        }
         Ok(())
     }
 

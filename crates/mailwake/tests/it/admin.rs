@@ -4,6 +4,7 @@ mod documentation;
 mod log_lines;
 mod metrics;
 mod ready;
+mod transcript;
 
 use crate::support::{mailwake::Installation, smtp::Reply, smtp::Session};
 

@@ -244,7 +244,7 @@ fn gateway_config(settings: &Settings, upstream: String) -> GatewayConfig {
 fn live() -> Live {
     let tracking_url: TrackingUrl = TRACKING_URL.parse().expect("a tracking URL");
     let keys = KeyRing::generate([7; 32], "2026-11-21");
-    Live { settings: copy::Settings::new(tracking_url), keys: Arc::new(keys) }
+    Live { settings: copy::Settings::new(tracking_url), keys: Arc::new(keys), transcript_for: None }
 }
 
 fn now() -> Timestamp {
