@@ -84,6 +84,7 @@ async fn until_told(server: &Server, path: &Path) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut user = signal(SignalKind::user_defined1())?;
+    server.vitals.started.cancel();
     info!("mailwake is ready");
     loop {
         tokio::select! {
@@ -180,7 +181,6 @@ impl Server {
             let live = Live { settings: settings.clone(), keys, transcript_for };
             server.start_gateway(gateway, live)?;
         }
-        server.vitals.started.cancel();
         Ok(server)
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Vitals {
     pub(super) parts: Roles,
     /// The event log, from the time on when it is open.
     pub(super) log: OnceLock<Monitor>,
-    /// Cancelled when every part was started.
+    /// Cancelled when every part was started, and signals are listened to.
     pub(super) started: CancellationToken,
     /// One of them is cancelled when the process stops, or a part has ended.
     pub(super) producers: CancellationToken,

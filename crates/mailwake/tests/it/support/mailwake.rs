@@ -2,9 +2,10 @@
 //! and the commands that read what was recorded.
 
 use super::{
-    free_port,
+    PATIENCE, free_port,
     http::{self, Answer},
     process::{Server, run},
+    wait_for,
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -119,6 +120,12 @@ impl Installation {
         let ports = [("gateway", self.gateway_port), ("tracker", self.tracker_port)];
         for (_, port) in ports.iter().filter(|(role, _)| roles.contains(role)) {
             server.wait_until_listening(&[*port]);
+        }
+        // The last part may still be starting, and a signal would not be understood yet.
+        if roles != "store" {
+            wait_for("the end of the start", PATIENCE, || {
+                (self.admin("ready").body != b"mailwake starts\n").then_some(())
+            });
         }
         Serving { server }
     }
