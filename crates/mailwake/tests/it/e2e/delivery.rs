@@ -69,6 +69,10 @@ fn message_to_two_recipients_is_tracked_for_each() {
     http::get(&mails[0].pixel);
     http::get(&mails[0].links[2]);
 
+    // Under this id Postfix speaks of the message in its own log.
+    let log = serving.log();
+    let line = log.lines().find(|line| line.contains("message passed upstream"));
+    assert!(line.is_some_and(|line| line.contains(" queue_id=\"")), "{log}");
     check_report(&installation);
     check_timeline(&installation, &mails[0], ANN, &["open", "click"]);
     check_timeline(&installation, &mails[1], BOB, &[]);
