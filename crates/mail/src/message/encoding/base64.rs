@@ -58,6 +58,9 @@ impl Digits<'_> {
             if digits == 0 {
                 let groups = (wanted - content.len()).div_ceil(3);
                 self.position += decode_run(&self.body[self.position..], groups, content);
+                if content.len() >= wanted {
+                    break;
+                }
             }
             let Some(&octet) = self.body.get(self.position) else { break };
             match VALUES[usize::from(octet)] {
@@ -75,7 +78,7 @@ impl Digits<'_> {
             }
             self.position += 1;
         }
-        if content.len() >= wanted {
+        if content.len() >= wanted && digits == 0 {
             return Ok(());
         }
         let padding = padding(self.body, self.position)?;

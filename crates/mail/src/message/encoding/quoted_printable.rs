@@ -275,11 +275,12 @@ pub(super) fn lines(
             let last_end = edited[..count].iter().map(|range| range.end).max();
             let is_inside = last_end.is_some_and(|end| end <= content_end);
             if is_inside || is_last {
-                // An edit of the very last line end makes what is left of it content.
-                let (body_end, content_end) = if is_inside {
-                    (line.visible_end, content_end)
+                // An edit of the very last line end makes what is left of it content, and
+                // what is put in behind it stands in the same line.
+                let (body_end, content_end, count) = if is_inside {
+                    (line.visible_end, content_end, count)
                 } else {
-                    (line.end, decoded_end)
+                    (line.end, decoded_end, edited.len())
                 };
                 found.push(Lines {
                     body: opened.body..body_end,

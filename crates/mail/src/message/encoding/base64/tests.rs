@@ -105,3 +105,18 @@ proptest! {
         prop_assert_eq!(decoder.is_broken, decode(&body).is_err());
     }
 }
+
+#[test]
+fn pieces_of_a_long_padded_body_are_the_content() {
+    for len in 760..1600 {
+        let content = vec![b'x'; len];
+        let mut body = Vec::new();
+        let mut encoder = Encoder::new(LineEnd::CrLf, &mut body);
+        encoder.push(&content);
+        encoder.finish();
+        let mut decoder = Decoder::new(&body);
+        let mut pieces = Vec::new();
+        drain(&mut decoder, |piece| pieces.extend_from_slice(piece));
+        assert_eq!((pieces, decoder.is_broken), (content, false), "{len}");
+    }
+}
