@@ -9,8 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use mail::message::{
     content_type::TransferEncoding,
     edit::{Edit, EditList},
-    encoding::{LineEnd, LineLimit, decode, encode_edits},
+    encoding::{Decoded, LineEnd, LineLimit, decode},
+    splice::{Splice, Splicer},
 };
+use std::ops::Range;
 
 /// RFC 5322 §2.1.1.
 const LINE_MAX: usize = 998;
@@ -43,31 +45,47 @@ fuzz_target!(|input: Input<'_>| {
 
 fn check(input: &Input<'_>, encoding: TransferEncoding, line_end: LineEnd) {
     let body = input.body;
-    let Ok(decoded) = decode(body, encoding) else { return };
-    let edits = edits(&input.edits, decoded.len());
-    let encoded = encode_edits(body, &decoded, encoding, &edits, line_end);
-    let edited = encoded.apply(body);
+    let Ok(decoded) = Decoded::new(body, encoding) else { return };
+    let content = decoded.content().to_vec();
+    assert_eq!(decode(body, encoding).as_deref(), Ok(&*content));
+    let all = edits(&input.edits, content.len());
+    let ranges: Vec<_> = all.iter().map(|edit| edit.range).collect();
+    let editable = decoded.editable(&ranges).expect("stretches decode to their content");
+    // A copy makes only some of the edits that were planned.
+    let mut edits = editable.edits();
+    for (edit, (skipped, ..)) in all.iter().zip(&input.edits) {
+        if skipped % 4 != 3 {
+            edits.push(edit.range, edit.replacement).expect("the edits are in order");
+        }
+    }
+    let mut splicer = Splicer::new(body, body.len());
+    editable.splice(0..body.len(), &edits, line_end, &mut splicer).expect("stretches are in order");
+    let (edited, splices) = splicer.finish();
     let read_back = decode(&edited, encoding).expect("what is encoded can be decoded");
-    assert_eq!(read_back, edits.apply(&decoded));
-    assert!(encoded.is_undone_to(body, &edited));
+    assert_eq!(read_back, edits.apply(&content));
+    assert!(splices.keep_the_rest(body, &edited));
+    let (before, after) = ((body, 0..body.len()), (&*edited, 0..edited.len()));
+    let splices = splices.within(0..body.len());
+    assert!(editable.is_held_by(before, after, splices, &edits));
     if encoding == TransferEncoding::QuotedPrintable {
-        check_untouched_lines(body, &edits, &encoded);
+        check_untouched_lines(body, &all, splices);
     }
 }
 
 /// Each line of the body that is encoded anew holds an edit, or a part of one.
-fn check_untouched_lines(body: &[u8], edits: &EditList, encoded: &EditList) {
-    let mut edits = edits.as_slice().iter().peekable();
+fn check_untouched_lines(body: &[u8], edits: &EditList, splices: &[Splice]) {
+    let mut edits = edits.iter().map(|edit| edit.range).peekable();
     let (mut position, mut start) = (0, 0);
-    for Edit { range, .. } in encoded.as_slice() {
-        start += decoded_len(&body[position..range.start]);
-        position = range.start;
+    for Splice { original, .. } in splices {
+        start += decoded_len(&body[position..original.start]);
+        position = original.start;
         let mut from = start;
-        for line in body[range.clone()].split_inclusive(|octet| *octet == b'\n') {
+        for line in body[original.clone()].split_inclusive(|octet| *octet == b'\n') {
             let to = from + decoded_len(line);
             // An edit that cuts a CRLF in two joins its line and the next.
-            while edits.next_if(|edit| edit.range.end + 1 < from).is_some() {}
-            let is_touched = edits.peek().is_some_and(|edit| edit.range.start <= to);
+            let is_before = |range: &Range<usize>| range.end + 1 < from;
+            while edits.next_if(is_before).is_some() {}
+            let is_touched = edits.peek().is_some_and(|range| range.start <= to);
             assert!(is_touched, "{line:?} at {from} of the content");
             from = to;
         }
@@ -85,10 +103,11 @@ fn check_line_limit(input: &Input<'_>) {
     let edits = edits(&input.edits, text.len());
     let mut limit = LineLimit::new(&text);
     let mut allowed = EditList::new(text.len());
-    for Edit { range, replacement } in edits.as_slice() {
-        let edit = Edit { range: range.clone(), replacement: expanded(replacement) };
+    for Edit { range, replacement } in &edits {
+        let replacement = expanded(replacement);
+        let edit = Edit { range: range.clone(), replacement: &replacement };
         if limit.allows(&edit, 0) {
-            allowed.push(edit).expect("the edits are in order");
+            allowed.push(range, &replacement).expect("the edits are in order");
         }
     }
     if longest_line(&text) <= LINE_MAX {
@@ -117,8 +136,7 @@ fn edits(input: &[(u8, u8, &[u8])], len: usize) -> EditList {
     for (skipped, taken, replacement) in input {
         let start = (position + usize::from(*skipped)).min(len);
         let end = (start + usize::from(*taken)).min(len);
-        let edit = Edit { range: start..end, replacement: replacement.to_vec() };
-        edits.push(edit).expect("the edits are in order");
+        edits.push(start..end, replacement).expect("the edits are in order");
         position = end;
     }
     edits
