@@ -6,9 +6,9 @@
 use libfuzzer_sys::fuzz_target;
 use mail::smtp::{
     command::Command,
-    extensions,
+    extensions::{self, Own},
     reply::{LINES_MAX, Reply, ReplyParser},
-    session::{Limits, Session, Step, Transaction},
+    session::{Limits, Rules, Session, Starttls, Step, Transaction},
 };
 
 const LIMITS: Limits = Limits { message_octets_max: 1000, recipients_max: 3, errors_max: 20 };
@@ -23,19 +23,27 @@ struct Model {
 // Lines go in turn to the session and to the parser of replies.
 fuzz_target!(|input: &[u8]| {
     let Some((&first, stream)) = input.split_first() else { return };
-    let mut session = Session::new(LIMITS, first & 1 == 1);
+    let mut session = Session::new(LIMITS, rules(first));
     let mut model = Model::default();
+    let mut is_encrypted = false;
     let mut parser = ReplyParser::default();
     let mut lines = stream.split(|octet| *octet == b'\n');
     while let Some(line) = lines.next() {
         match session.command(line) {
-            Step::Pass => {
+            Step::Pass | Step::Greet => {
                 let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
                 model.passed(line, &reply);
                 let told = session.upstream_replied(reply.clone());
                 assert_eq!(told.code(), reply.code());
             }
             Step::Answer(reply) => check_reply(&reply),
+            Step::StartTls(reply) => {
+                check_reply(&reply);
+                assert!(!is_encrypted);
+                is_encrypted = true;
+                session.encrypted();
+                model = Model::default();
+            }
             Step::TakeContent(reply, transaction) => {
                 check_reply(&reply);
                 assert_eq!(reply.code(), 354);
@@ -48,6 +56,18 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(session.is_in_transaction(), model.has_mail);
     }
 });
+
+fn rules(choice: u8) -> Rules {
+    Rules {
+        is_one_at_a_time: choice & 1 != 0,
+        starttls: match choice >> 1 & 3 {
+            0 => Starttls::Unknown,
+            1 => Starttls::Required,
+            _ => Starttls::Offered,
+        },
+        is_encrypted: false,
+    }
+}
 
 impl Model {
     fn passed(&mut self, line: &[u8], reply: &Reply) {
@@ -83,7 +103,8 @@ fn next_reply<'a>(
             assert!(reply.lines().count() <= LINES_MAX);
             reply.text();
             extensions::is_offered(&reply, "SIZE");
-            check_reply(&extensions::offer(&reply, LIMITS.message_octets_max));
+            let own = Own { message_octets_max: LIMITS.message_octets_max, starttls: true };
+            check_reply(&extensions::offer(&reply, own));
             return Some(reply);
         }
     }

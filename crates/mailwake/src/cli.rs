@@ -156,6 +156,9 @@ fn rebuild(args: &RebuildArgs) -> Result<()> {
 fn check_config(args: &ConfigArgs) -> Result<()> {
     let config = Config::load(&args.config)?;
     let keys = config.keys.load()?;
+    if let Some(gateway) = &config.gateway {
+        gateway.load_tls()?;
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "{} is right", args.config.display())?;
     writeln!(out, "  keys: {} in the ring, {} seals", keys.keys().len(), keys.active().id())?;
@@ -168,7 +171,7 @@ fn check_config(args: &ConfigArgs) -> Result<()> {
         (Some(gateway), Some(engagement)) => writeln!(
             out,
             "  gateway: {} before {}, links at {}",
-            gateway.listen, gateway.config.upstream, engagement.tracking_url
+            gateway.listen, gateway.config.upstream.address, engagement.tracking_url
         )?,
         _ => writeln!(out, "  gateway: none")?,
     }

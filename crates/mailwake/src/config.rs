@@ -3,6 +3,7 @@
 //! would be right. `etc/mailwake.toml` is the reference, and a test holds it to this.
 
 mod engagement;
+mod gateway;
 mod reader;
 
 pub use reader::{Known, Mistake};
@@ -10,19 +11,22 @@ pub use reader::{Known, Mistake};
 use crate::{
     admin::AdminConfig,
     event_log::LogConfig,
-    gateway::{GatewayConfig, MultiRecipient},
-    net::network::Network,
-    smtp_io::upstream::Patience,
+    gateway::GatewayConfig,
+    net::{
+        network::Network,
+        tls::{TlsError, server::ServerTls},
+    },
+    smtp_io::upstream::Target,
     stores::sqlite::StoreConfig,
     telemetry::{LogFormat, TelemetryConfig},
     tracker::{RedirectStatus, TrackerConfig},
 };
-use mail::smtp::session::Limits;
 use reader::{Findings, Section};
 use std::{
     fmt, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use toml::Table;
@@ -68,6 +72,16 @@ pub struct Gateway {
     pub accepted_file: PathBuf,
     /// How it works.
     pub config: GatewayConfig,
+}
+
+impl Gateway {
+    /// Reads certificates and authorities: the certificate for clients, if one is
+    /// configured, and upstream with what its TLS needs.
+    pub fn load_tls(&self) -> Result<(Option<Arc<ServerTls>>, Arc<Target>), TlsError> {
+        let files = self.config.listener.certificate.clone();
+        let certificate = files.map(ServerTls::load).transpose()?.map(Arc::new);
+        Ok((certificate, Arc::new(Target::load(self.config.upstream.clone())?)))
+    }
 }
 
 /// A tracker and where it listens.
@@ -208,7 +222,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let engagement = engagement::read(&root.section("engagement"), root.has("gateway"));
     let data_directory = data_directory.unwrap_or_default();
     let gateway = root.section("gateway");
-    let gateway = root.has("gateway").then(|| read_gateway(&gateway, &data_directory));
+    let gateway = root.has("gateway").then(|| gateway::read(&gateway, &data_directory));
     let tracker = root.section("tracker");
     let tracker = root.has("tracker").then(|| read_tracker(&tracker));
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
@@ -257,44 +271,6 @@ fn read_keys(section: &Section<'_>) -> KeySource {
         }
         _ => KeySource::Environment,
     }
-}
-
-fn read_gateway(section: &Section<'_>, data_directory: &Path) -> Option<Gateway> {
-    let seconds =
-        |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
-    let count = |key, default, most, unit| {
-        usize::try_from(section.integer(key, default, 1..=most, unit)).unwrap_or(usize::MAX)
-    };
-    let listen: Option<SocketAddr> = section.required("listen", LISTEN);
-    let upstream: Option<HostPort> =
-        section.required("upstream", "must be a host and port, like \"127.0.0.1:25\"");
-    let host_name: Option<DomainName> =
-        section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
-    let config = GatewayConfig {
-        upstream: upstream.map(|upstream| upstream.0).unwrap_or_default(),
-        host_name: host_name.map(|name| name.0).unwrap_or_default(),
-        multi_recipient: section.choice(
-            "multi_recipient",
-            &[("split", MultiRecipient::Split), ("one_at_a_time", MultiRecipient::OneAtATime)],
-        ),
-        limits: Limits {
-            message_octets_max: mebibytes(section, "message_mib_max", 25, 1..=1_024),
-            recipients_max: count("recipients_max", 1_000, 100_000, "recipients"),
-            errors_max: count("errors_max", 20, 10_000, "errors"),
-        },
-        sessions_max: count("sessions_max", 2_000, 1_000_000, "sessions"),
-        client_timeout: seconds("client_timeout_seconds", 300),
-        patience: Patience {
-            connect: seconds("upstream_connect_timeout_seconds", 30),
-            reply: seconds("upstream_reply_timeout_seconds", 300),
-            final_reply: seconds("upstream_final_reply_timeout_seconds", 600),
-        },
-        drain_timeout: seconds("drain_timeout_seconds", 30),
-    };
-    if listen.is_some_and(|listen| config.upstream.parse() == Ok(listen)) {
-        section.mistake("upstream", None, "must not be the gateway itself, gateway.listen");
-    }
-    Some(Gateway { listen: listen?, accepted_file: data_directory.join("accepted"), config })
 }
 
 fn read_tracker(section: &Section<'_>) -> Option<Tracker> {

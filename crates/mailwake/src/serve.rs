@@ -9,7 +9,10 @@ use crate::{
     event_log::{EventLog, cursor::Cursor, monitor::Monitor, reader::Reader},
     feeders,
     gateway::{self, Ends, Live, accepted::AcceptedMemory},
-    net,
+    net::{
+        self,
+        tls::{client::Verification, server::ServerTls},
+    },
     stores::sqlite::Store,
     telemetry, tracker,
 };
@@ -106,6 +109,7 @@ pub struct Server {
     runtime: Runtime,
     live: Option<Arc<ArcSwap<Live>>>,
     keys: Arc<ArcSwap<KeyRing>>,
+    certificate: Option<Arc<ServerTls>>,
     log: Option<EventLog>,
     gateway: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
@@ -134,6 +138,7 @@ impl Server {
             runtime,
             live: None,
             keys: Arc::new(ArcSwap::new(keys.clone())),
+            certificate: None,
             log: None,
             gateway: None,
             tracker: None,
@@ -205,7 +210,8 @@ impl Server {
     }
 
     /// Reads configuration and keys again. With a mistake in them, what runs goes on as
-    /// it is. Engagement settings and keys change at once; the rest needs a restart.
+    /// it is. Engagement settings, keys and certificates change at once; the rest needs a
+    /// restart.
     fn reload(&self, path: &Path) {
         let loaded = Config::load(path)
             .map_err(anyhow::Error::from)
@@ -229,9 +235,12 @@ impl Server {
             let transcript_for = config.transcript_for;
             live.store(Arc::new(Live { settings, keys, transcript_for }));
         }
+        if let Some(certificate) = &self.certificate {
+            certificate.reload();
+        }
         info!(
-            "engagement settings, keys and whose transcript is written were reloaded; other \
-             changes need a restart"
+            "engagement settings, keys, certificates and whose transcript is written were \
+             reloaded; other changes need a restart"
         );
     }
 
@@ -346,7 +355,15 @@ impl Server {
         let live = Arc::new(ArcSwap::from_pointee(live));
         self.live = Some(live.clone());
         let writer = self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?;
-        let ends = Ends { writer, live, accepted };
+        let (certificate, target) = gateway.load_tls()?;
+        self.certificate = certificate.clone();
+        if target.config.verification == Verification::Nothing {
+            warn!(
+                "upstream's certificate is not checked (upstream_tls_insecure_skip_verify): \
+                 whoever is in the way can read and change mail"
+            );
+        }
+        let ends = Ends { writer, live, accepted, certificate, target };
         let (config, shutdown) = (gateway.config.clone(), self.producers.clone());
         let (counters, handle) = (self.vitals.gateway.clone(), self.runtime.handle().clone());
         let thread = spawn("gateway", self.producers.clone(), move || {

@@ -21,6 +21,13 @@ pub enum Command<'l> {
     Rset,
     /// QUIT (RFC 5321 §4.1.1.10).
     Quit,
+    /// NOOP (RFC 5321 §4.1.1.9).
+    Noop,
+    /// STARTTLS (RFC 3207 §4), which takes no argument.
+    StartTls {
+        /// There is one all the same.
+        has_argument: bool,
+    },
     /// Any other verb, in upper case.
     Other(String),
 }
@@ -54,6 +61,8 @@ impl<'l> Command<'l> {
             "DATA" => Self::Data,
             "RSET" => Self::Rset,
             "QUIT" => Self::Quit,
+            "NOOP" => Self::Noop,
+            "STARTTLS" => Self::StartTls { has_argument: !argument(line).is_empty() },
             other => Self::Other(other.into()),
         }
     }
@@ -62,6 +71,11 @@ impl<'l> Command<'l> {
 fn verb_of(line: &str) -> String {
     let end = line.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(line.len());
     line[..end].to_ascii_uppercase()
+}
+
+/// What stands behind the verb.
+fn argument(line: &str) -> &str {
+    line.split_once(' ').map_or("", |(_, argument)| argument.trim())
 }
 
 /// The path and parameters of `MAIL FROM:<…> …` or `RCPT TO:<…> …`. Clients put

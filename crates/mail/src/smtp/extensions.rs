@@ -8,13 +8,26 @@ use super::reply::Reply;
 const CARRIED: &[&str] =
     &["8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES", "ETRN", "HELP", "VRFY"];
 
-/// The reply to EHLO as the client sees it. `message_octets_max` is our own limit of
-/// SIZE (RFC 1870); 0 in upstream's offer means that it has none.
-pub fn offer(upstream: &Reply, message_octets_max: usize) -> Reply {
+/// What the gateway adds of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    /// Largest message that is taken, in octets (RFC 1870).
+    pub message_octets_max: usize,
+    /// STARTTLS (RFC 3207): the connection of the client is its own, so upstream has no
+    /// say in it.
+    pub starttls: bool,
+}
+
+/// The reply to EHLO as the client sees it. An upstream that offers SIZE with 0 has no
+/// limit (RFC 1870 §4).
+pub fn offer(upstream: &Reply, own: Own) -> Reply {
     let mut lines = upstream.lines();
     let mut offered = vec![lines.next().unwrap_or_default()];
     // We read commands one by one, so pipelining (RFC 2920) is ours to offer.
     offered.push("PIPELINING".into());
+    if own.starttls {
+        offered.push("STARTTLS".into());
+    }
     for line in lines {
         let mut words = line.split_ascii_whitespace();
         let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
@@ -22,8 +35,8 @@ pub fn offer(upstream: &Reply, message_octets_max: usize) -> Reply {
             offered.push(line);
         } else if keyword == "SIZE" {
             let theirs = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0);
-            let size =
-                theirs.map_or(message_octets_max, |size: usize| size.min(message_octets_max));
+            let size = theirs
+                .map_or(own.message_octets_max, |size: usize| size.min(own.message_octets_max));
             offered.push(format!("SIZE {size}"));
         }
     }

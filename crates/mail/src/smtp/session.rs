@@ -3,14 +3,16 @@
 //! judges commands; the session answers itself what must not reach upstream, and
 //! knows after each reply who sends to whom. It owns no socket.
 
-use super::{command::Command, extensions, reply::Reply};
+use super::{
+    command::Command,
+    extensions::{self, Own},
+    reply::Reply,
+};
 
 /// Commands that would change the meaning of the connection under our feet, and are
 /// not handled. They are not offered, and refused when they come all the same.
-const REFUSED: &[&str] = &[
-    "STARTTLS", "AUTH", "BDAT", "XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML",
-    "SAML",
-];
+const REFUSED: &[&str] =
+    &["AUTH", "BDAT", "XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML", "SAML"];
 
 /// What a session may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +25,39 @@ pub struct Limits {
     pub errors_max: usize,
 }
 
+/// How a session goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// It takes one recipient in a transaction and has the client come again for others.
+    pub is_one_at_a_time: bool,
+    /// Whether the client may go into TLS, or must.
+    pub starttls: Starttls,
+    /// It is in TLS already.
+    pub is_encrypted: bool,
+}
+
+/// What a listener does of STARTTLS (RFC 3207).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Starttls {
+    /// It is not offered.
+    #[default]
+    Unknown,
+    /// It is offered.
+    Offered,
+    /// It is offered, and there is no mail without it.
+    Required,
+}
+
 /// What is to be done with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// The line goes upstream; upstream's reply goes to `upstream_replied`.
     Pass,
+    /// As for `Pass`. The line is EHLO or HELO, before whose reply is given to the client
+    /// there may be more to say to upstream.
+    Greet,
+    /// The client gets this reply, the handshake of TLS follows, and then `encrypted`.
+    StartTls(Reply),
     /// The client gets this reply, upstream nothing.
     Answer(Reply),
     /// The client gets this reply and sends the content of a message, whose
@@ -71,25 +101,25 @@ enum Pending {
 #[derive(Debug)]
 pub struct Session {
     limits: Limits,
+    rules: Rules,
     is_greeted: bool,
-    is_one_at_a_time: bool,
     transaction: Option<Transaction>,
     pending: Option<Pending>,
     errors: usize,
 }
 
 impl Session {
-    /// A session whose client was not greeted yet. With `is_one_at_a_time` it takes
-    /// one recipient in a transaction and has the client come again for the others.
-    pub fn new(limits: Limits, is_one_at_a_time: bool) -> Self {
-        Self {
-            limits,
-            is_greeted: false,
-            is_one_at_a_time,
-            transaction: None,
-            pending: None,
-            errors: 0,
-        }
+    /// A session whose client was not greeted yet.
+    pub fn new(limits: Limits, rules: Rules) -> Self {
+        Self { limits, rules, is_greeted: false, transaction: None, pending: None, errors: 0 }
+    }
+
+    /// The connection is in TLS now. What the client said before does not count any more
+    /// (RFC 3207 §4.2): it has to say EHLO again, which ends upstream's transaction, too.
+    pub fn encrypted(&mut self) {
+        self.rules.is_encrypted = true;
+        self.is_greeted = false;
+        self.transaction = None;
     }
 
     /// Takes a command line, without its CRLF.
@@ -121,7 +151,7 @@ impl Session {
                 self.is_greeted = true;
                 self.transaction = None;
                 if is_extended {
-                    return extensions::offer(&reply, self.limits.message_octets_max);
+                    return extensions::offer(&reply, self.own_extensions());
                 }
             }
             Some(Pending::Mail(reverse_path)) if reply.is_positive() => {
@@ -152,9 +182,14 @@ impl Session {
         let Ok(text) = std::str::from_utf8(line) else {
             return answer(501, "5.5.2", "command line is not UTF-8");
         };
-        match Command::parse(text) {
-            Command::Helo => self.pass(Pending::Greeting { is_extended: false }),
-            Command::Ehlo => self.pass(Pending::Greeting { is_extended: true }),
+        let command = Command::parse(text);
+        if self.needs_tls(&command) {
+            return answer(530, "5.7.0", "must issue a STARTTLS command first");
+        }
+        match command {
+            Command::Helo => self.greet(false),
+            Command::Ehlo => self.greet(true),
+            Command::StartTls { has_argument } => self.start_tls(has_argument),
             Command::Quit => {
                 self.pending = Some(Pending::Other);
                 Step::PassAndEnd
@@ -189,7 +224,43 @@ impl Session {
                 answer(502, "5.5.1", "command not implemented")
             }
             Command::Other(verb) if verb.is_empty() => answer(500, "5.5.2", "no command"),
-            Command::Other(_) => self.pass(Pending::Other),
+            Command::Noop | Command::Other(_) => self.pass(Pending::Other),
+        }
+    }
+
+    fn greet(&mut self, is_extended: bool) -> Step {
+        self.pending = Some(Pending::Greeting { is_extended });
+        Step::Greet
+    }
+
+    fn start_tls(&self, has_argument: bool) -> Step {
+        match self.rules.starttls {
+            Starttls::Unknown if !self.rules.is_encrypted => {
+                answer(502, "5.5.1", "command not implemented")
+            }
+            _ if self.rules.is_encrypted => answer(503, "5.5.1", "TLS is active already"),
+            _ if has_argument => answer(501, "5.5.4", "STARTTLS takes no argument"),
+            _ => Step::StartTls(Reply::new(220, "2.0.0", "ready to start TLS")),
+        }
+    }
+
+    /// RFC 3207 §4 names the commands that a server takes before TLS that it requires.
+    fn needs_tls(&self, command: &Command<'_>) -> bool {
+        let is_free = matches!(
+            command,
+            Command::Ehlo
+                | Command::Helo
+                | Command::Noop
+                | Command::Quit
+                | Command::StartTls { .. }
+        );
+        self.rules.starttls == Starttls::Required && !self.rules.is_encrypted && !is_free
+    }
+
+    fn own_extensions(&self) -> Own {
+        Own {
+            message_octets_max: self.limits.message_octets_max,
+            starttls: self.rules.starttls != Starttls::Unknown && !self.rules.is_encrypted,
         }
     }
 
@@ -199,7 +270,7 @@ impl Session {
     }
 
     fn recipients_max(&self) -> usize {
-        if self.is_one_at_a_time { 1 } else { self.limits.recipients_max }
+        if self.rules.is_one_at_a_time { 1 } else { self.limits.recipients_max }
     }
 
     fn is_too_large(&self, size: u64) -> bool {

@@ -14,7 +14,14 @@ mod transmission;
 
 pub use counters::{Counters, Fate, RefusalReason};
 
-use crate::{event_log::writer::Writer, net::network::Network, smtp_io::upstream::Patience};
+use crate::{
+    event_log::writer::Writer,
+    net::{
+        network::Network,
+        tls::server::{CertificateFiles, ServerTls},
+    },
+    smtp_io::upstream::{Target, UpstreamConfig},
+};
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
 use mail::smtp::{reply::Reply, session::Limits};
@@ -34,8 +41,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 /// How the gateway works. It is read once, when the gateway starts.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
-    /// Host and port of the MTA behind the gateway.
-    pub upstream: String,
+    /// How clients are talked to.
+    pub listener: ListenerConfig,
+    /// The MTA behind the gateway.
+    pub upstream: UpstreamConfig,
     /// The name under which the gateway reports failures: a domain.
     pub host_name: String,
     /// What becomes of a message with several recipients.
@@ -44,13 +53,33 @@ pub struct GatewayConfig {
     pub limits: Limits,
     /// Most sessions at a time; more are told 421.
     pub sessions_max: usize,
+    /// How long sessions in the middle of a message have when the gateway stops.
+    pub drain_timeout: Duration,
+}
+
+/// How clients of one socket are talked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Whether they are talked to in TLS.
+    pub tls: ListenerTls,
+    /// The certificate that TLS needs.
+    pub certificate: Option<CertificateFiles>,
     /// How long a client may be silent, for a command and within a message
     /// (RFC 5321 §4.5.3.2 wants five minutes and three).
     pub client_timeout: Duration,
-    /// How long upstream may take.
-    pub patience: Patience,
-    /// How long sessions in the middle of a message have when the gateway stops.
-    pub drain_timeout: Duration,
+}
+
+/// Whether clients are talked to in TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerTls {
+    /// In the clear.
+    Off,
+    /// As they like: STARTTLS is offered.
+    Starttls,
+    /// STARTTLS is offered, and there is no mail without it.
+    Required,
+    /// From the first octet on (RFC 8314 §3).
+    Implicit,
 }
 
 /// What becomes of a message with several recipients.
@@ -82,6 +111,10 @@ pub struct Ends {
     pub live: Arc<ArcSwap<Live>>,
     /// Who has accepted a copy of a message that its sender will send again.
     pub accepted: AcceptedMemory,
+    /// The certificate for clients; a listener with TLS needs one.
+    pub certificate: Option<Arc<ServerTls>>,
+    /// Where mail goes.
+    pub target: Arc<Target>,
 }
 
 /// What all sessions share.
@@ -103,7 +136,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    info!(listen = %address, upstream = config.upstream, "gateway is ready");
+    info!(listen = %address, upstream = config.upstream.address, "gateway is ready");
     let places = Arc::new(Semaphore::new(config.sessions_max));
     let drain_timeout = config.drain_timeout;
     let gateway = Gateway { config, listener: address, ends, counters, shutdown: shutdown.clone() };

@@ -1,7 +1,7 @@
 //! One session: the client's commands and upstream's replies are carried between the
 //! two sockets, as the state machine in `mail::smtp::session` says.
 
-use super::{Gateway, MultiRecipient, RefusalReason, transmission};
+use super::{Gateway, ListenerTls, MultiRecipient, RefusalReason, transmission};
 use crate::smtp_io::{
     transcript::Transcript,
     upstream::{Upstream, UpstreamError},
@@ -10,9 +10,9 @@ use crate::smtp_io::{
 use mail::smtp::{
     data::{DataError, DataReader},
     reply::Reply,
-    session::{Session, Step, Transaction},
+    session::{Rules, Session, Starttls, Step, Transaction},
 };
-use std::io;
+use std::{io, sync::Arc};
 use tokio::net::TcpStream;
 use tracing::warn;
 
@@ -52,34 +52,38 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
         .peer_addr()
         .ok()
         .and_then(|client| Transcript::of_client(gateway.ends.live.load().transcript_for, client));
+    let limit = config.listener.client_timeout;
     let mut client = Wire::new(stream).map_err(WireError::Io)?;
     client.transcribe(transcript.clone());
-    let (mut upstream, greeting) = match Upstream::connect(&config.upstream, config.patience).await
-    {
+    if config.listener.tls == ListenerTls::Implicit {
+        client.accept_tls(certificate(gateway)?, limit).await?;
+    }
+    let (mut upstream, greeting) = match Upstream::connect(&gateway.ends.target).await {
         Ok(connected) => connected,
         Err(error) => {
             warn!(%error, "a client was turned away");
             gateway.counters.refusals.of(RefusalReason::UpstreamUnavailable).increment();
             client.write(unavailable(&error).octets());
-            client.flush(config.client_timeout).await?;
+            client.flush(limit).await?;
+            client.close();
             return Ok(());
         }
     };
     upstream.transcribe(transcript);
     client.write(greeting.octets());
     if !greeting.is_positive() {
-        client.flush(config.client_timeout).await?;
+        client.flush(limit).await?;
+        client.close();
         return Ok(());
     }
-    let is_one_at_a_time = config.multi_recipient == MultiRecipient::OneAtATime;
-    let session = Session::new(config.limits, is_one_at_a_time);
+    let session = Session::new(config.limits, rules(gateway));
     let mut conversation = Conversation { gateway, client, upstream, session, has_quit: false };
     let ended = conversation.carry_on().await;
     let Conversation { mut client, upstream, has_quit, .. } = conversation;
     match &ended {
         Err(SessionError::Upstream(error)) => {
             warn!(%error, "a session was cut off");
-            client.write(Reply::new(421, "4.4.2", "connection to upstream lost").octets());
+            client.write(lost(error).octets());
         }
         Err(SessionError::Client(WireError::TimedOut(_))) => {
             client.write(Reply::new(421, "4.4.2", "you were silent for too long").octets());
@@ -92,6 +96,26 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
     ended
 }
 
+fn rules(gateway: &Gateway) -> Rules {
+    let config = &gateway.config;
+    Rules {
+        is_one_at_a_time: config.multi_recipient == MultiRecipient::OneAtATime,
+        starttls: match config.listener.tls {
+            ListenerTls::Off | ListenerTls::Implicit => Starttls::Unknown,
+            ListenerTls::Starttls => Starttls::Offered,
+            ListenerTls::Required => Starttls::Required,
+        },
+        is_encrypted: config.listener.tls == ListenerTls::Implicit,
+    }
+}
+
+/// The certificate as it is now.
+fn certificate(gateway: &Gateway) -> Result<Arc<rustls::ServerConfig>, WireError> {
+    let certificate = gateway.ends.certificate.as_ref();
+    let missing = || WireError::Tls(io::Error::other("this listener has no certificate"));
+    certificate.map(|certificate| certificate.current()).ok_or_else(missing)
+}
+
 impl Conversation<'_> {
     async fn carry_on(&mut self) -> Result<(), SessionError> {
         while let Some(line) = self.next_line().await? {
@@ -99,13 +123,13 @@ impl Conversation<'_> {
                 break;
             }
         }
-        Ok(self.client.flush(self.gateway.config.client_timeout).await?)
+        Ok(self.client.flush(self.gateway.config.listener.client_timeout).await?)
     }
 
     /// The client's next line; `None` when the gateway stops and the client is not in
     /// the middle of a message.
     async fn next_line(&mut self) -> Result<Option<Line>, SessionError> {
-        let limit = self.gateway.config.client_timeout;
+        let limit = self.gateway.config.listener.client_timeout;
         if !self.client.has_line() {
             self.client.flush(limit).await?;
         }
@@ -131,6 +155,15 @@ impl Conversation<'_> {
         }
         let (reply, next) = match step {
             Step::Pass => self.pass(&line, Next::Command).await?,
+            Step::Greet => {
+                let reply = self.upstream.hello(&line).await?;
+                self.replied(reply, Next::Command)
+            }
+            Step::StartTls(reply) => {
+                self.client.write(reply.octets());
+                self.start_tls().await?;
+                return Ok(Next::Command);
+            }
             Step::PassAndEnd => {
                 self.has_quit = true;
                 self.pass(&line, Next::End).await?
@@ -146,11 +179,26 @@ impl Conversation<'_> {
         Ok(next)
     }
 
-    /// Passes a command upstream. Upstream that answers 421 closes the connection.
+    /// Passes a command upstream.
     async fn pass(&mut self, line: &[u8], next: Next) -> Result<(Reply, Next), SessionError> {
         let reply = self.upstream.exchange(line).await?;
+        Ok(self.replied(reply, next))
+    }
+
+    /// What the client is told of upstream's reply. Upstream that answers 421 closes the
+    /// connection.
+    fn replied(&mut self, reply: Reply, next: Next) -> (Reply, Next) {
         let next = if reply.code() == 421 { Next::End } else { next };
-        Ok((self.session.upstream_replied(reply), next))
+        (self.session.upstream_replied(reply), next)
+    }
+
+    /// Goes into TLS with the client, which has its 220.
+    async fn start_tls(&mut self) -> Result<(), SessionError> {
+        let limit = self.gateway.config.listener.client_timeout;
+        self.client.flush(limit).await?;
+        self.client.accept_tls(certificate(self.gateway)?, limit).await?;
+        self.session.encrypted();
+        Ok(())
     }
 
     /// Takes the content of a message and brings it upstream.
@@ -158,7 +206,7 @@ impl Conversation<'_> {
         &mut self,
         transaction: &Transaction,
     ) -> Result<(Reply, Next), SessionError> {
-        let limit = self.gateway.config.client_timeout;
+        let limit = self.gateway.config.listener.client_timeout;
         self.client.flush(limit).await?;
         let mut reader = DataReader::new(self.gateway.config.limits.message_octets_max);
         self.client.read_content(&mut reader, limit).await?;
@@ -190,6 +238,14 @@ fn refusal(error: DataError) -> Reply {
     }
 }
 
+/// What a client is told when upstream is gone.
+fn lost(error: &UpstreamError) -> Reply {
+    match error {
+        UpstreamError::NoTls | UpstreamError::Wire(WireError::Tls(_)) => unavailable(error),
+        _ => Reply::new(421, "4.4.2", "connection to upstream lost"),
+    }
+}
+
 /// What a client is told when there is no upstream: why, and no address.
 fn unavailable(error: &UpstreamError) -> Reply {
     let why = match error {
@@ -199,6 +255,8 @@ fn unavailable(error: &UpstreamError) -> Reply {
             _ => "it cannot be reached",
         },
         UpstreamError::Wire(WireError::TimedOut(_)) => "it does not greet",
+        UpstreamError::Wire(WireError::Tls(_)) => "its TLS failed",
+        UpstreamError::NoTls => "it offers no TLS",
         UpstreamError::Wire(_) => "it hung up",
         UpstreamError::Reply(_) | UpstreamError::OutOfStep(..) => "it does not speak SMTP",
     };

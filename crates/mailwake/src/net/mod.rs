@@ -1,5 +1,8 @@
-//! Sockets and networks: listeners, limits, who belongs to which. Addresses come in, bound sockets go out; no
-//! protocol is spoken here.
+//! Sockets and networks: listeners, limits, TLS, and who belongs to which network. Addresses
+//! and certificates come in, bound sockets and configurations of TLS go out; no protocol is
+//! spoken here.
+
+pub mod tls;
 
 pub mod network;
 

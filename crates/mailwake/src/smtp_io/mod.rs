@@ -1,6 +1,7 @@
 //! SMTP over sockets: lines in, replies out, and the connection to upstream. What
 //! lines and replies mean is decided in `mail::smtp`.
 
+mod stream;
 pub mod transcript;
 pub mod upstream;
 pub mod wire;

@@ -4,9 +4,78 @@ use super::{
     transcript::Transcript,
     wire::{Line, Wire, WireError},
 };
-use mail::smtp::reply::{LINE_OCTETS_MAX, Reply, ReplyError, ReplyParser};
-use std::{io, time::Duration};
+use crate::net::tls::{
+    TlsError,
+    client::{ClientTls, Verification},
+};
+use mail::smtp::{
+    extensions,
+    reply::{LINE_OCTETS_MAX, Reply, ReplyError, ReplyParser},
+};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
+use tracing::warn;
+
+/// An upstream and how it is talked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamConfig {
+    /// Its host and port.
+    pub address: String,
+    /// Whether it is talked to in TLS.
+    pub tls: UpstreamTls,
+    /// The name that its certificate must have; `None` for the host of its address.
+    pub tls_name: Option<String>,
+    /// Against what its certificate is held. Opportunistic TLS holds it against nothing.
+    pub verification: Verification,
+    /// How long it may take.
+    pub patience: Patience,
+}
+
+/// Whether upstream is talked to in TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamTls {
+    /// In the clear.
+    Off,
+    /// In TLS where that is offered and works, else in the clear (RFC 7435). It keeps
+    /// those out who only listen.
+    Opportunistic,
+    /// In TLS by STARTTLS, or not at all.
+    Required,
+    /// In TLS from the first octet on (RFC 8314 §3).
+    Implicit,
+}
+
+impl UpstreamConfig {
+    /// Upstream's host without the port.
+    pub fn host(&self) -> &str {
+        let host = self.address.rsplit_once(':').map_or(&*self.address, |(host, _)| host);
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+    }
+}
+
+/// An upstream that is ready to be talked to.
+#[derive(Debug)]
+pub struct Target {
+    /// What it is.
+    pub config: UpstreamConfig,
+    tls: Option<ClientTls>,
+}
+
+impl Target {
+    /// Reads the authorities that TLS needs.
+    pub fn load(config: UpstreamConfig) -> Result<Self, TlsError> {
+        let name = config.tls_name.as_deref().unwrap_or(config.host());
+        let tls = match config.tls {
+            UpstreamTls::Off => None,
+            // Who could pass off another certificate could as well hide STARTTLS.
+            UpstreamTls::Opportunistic => Some(ClientTls::load(name, &Verification::Nothing)?),
+            UpstreamTls::Required | UpstreamTls::Implicit => {
+                Some(ClientTls::load(name, &config.verification)?)
+            }
+        };
+        Ok(Self { config, tls })
+    }
+}
 
 /// How long upstream may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +87,16 @@ pub struct Patience {
     /// For the reply to the final dot, at which a server does its work (RFC 5321
     /// §4.5.3.2.6 wants ten minutes).
     pub final_reply: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            reply: Duration::from_secs(300),
+            final_reply: Duration::from_secs(600),
+        }
+    }
 }
 
 /// Why there is no talking to upstream any more.
@@ -40,27 +119,34 @@ pub enum UpstreamError {
     /// Its reply is none to what it was asked: what stands behind cannot be trusted.
     #[error("talk to upstream: {0} is no answer to {1}")]
     OutOfStep(u16, &'static str),
+    /// It does not offer the TLS that is required, or refuses it.
+    #[error("talk to upstream: it offers no TLS")]
+    NoTls,
 }
 
 /// An open connection to upstream.
 #[derive(Debug)]
 pub struct Upstream {
     wire: Wire,
-    patience: Patience,
+    target: Arc<Target>,
+    /// STARTTLS did not work, and it goes without.
+    is_without_tls: bool,
 }
 
 impl Upstream {
-    /// Connects to a host and port, and reads the greeting.
-    pub async fn connect(
-        address: &str,
-        patience: Patience,
-    ) -> Result<(Self, Reply), UpstreamError> {
-        let refused = |error| UpstreamError::Connect { address: address.to_owned(), error };
+    /// Connects, and reads the greeting.
+    pub async fn connect(target: &Arc<Target>) -> Result<(Self, Reply), UpstreamError> {
+        let UpstreamConfig { address, patience, tls, .. } = &target.config;
+        let refused = |error| UpstreamError::Connect { address: address.clone(), error };
         let stream = timeout(patience.connect, TcpStream::connect(address))
             .await
             .map_err(|_elapsed| refused(io::ErrorKind::TimedOut.into()))?
             .map_err(refused)?;
-        let mut upstream = Self { wire: Wire::new(stream).map_err(refused)?, patience };
+        let wire = Wire::new(stream).map_err(refused)?;
+        let mut upstream = Self { wire, target: target.clone(), is_without_tls: false };
+        if *tls == UpstreamTls::Implicit {
+            upstream.handshake().await?;
+        }
         let greeting = upstream.read_reply(patience.reply).await?;
         Ok((upstream, greeting))
     }
@@ -68,6 +154,56 @@ impl Upstream {
     /// Writes the dialogue down from here on, given the client's transcript.
     pub fn transcribe(&mut self, transcript: Option<Transcript>) {
         self.wire.transcribe(transcript.map(Transcript::of_upstream));
+    }
+
+    /// Sends EHLO or HELO, and reads the reply. Where TLS is wanted and not active yet, it
+    /// goes before that, and the line is sent again in it (RFC 3207 §4.2).
+    pub async fn hello(&mut self, line: &[u8]) -> Result<Reply, UpstreamError> {
+        let is_wanted =
+            matches!(self.target.config.tls, UpstreamTls::Opportunistic | UpstreamTls::Required);
+        if !is_wanted || self.wire.is_encrypted() || self.is_without_tls {
+            return self.exchange(line).await;
+        }
+        // HELO gets no list of extensions, so a client that says it has EHLO said for it.
+        let extended = [b"EHLO", line.get(4..).unwrap_or_default()].concat();
+        let is_extended = line.eq_ignore_ascii_case(&extended);
+        let reply = self.exchange(if is_extended { line } else { &extended }).await?;
+        if is_extended && !reply.is_positive() {
+            return Ok(reply);
+        }
+        if self.start_tls(&reply).await? || !is_extended {
+            return self.exchange(line).await;
+        }
+        Ok(reply)
+    }
+
+    /// Goes into TLS where upstream offers it. False when it goes on in the clear.
+    async fn start_tls(&mut self, offered: &Reply) -> Result<bool, UpstreamError> {
+        let is_required = self.target.config.tls == UpstreamTls::Required;
+        let is_offered = offered.is_positive() && extensions::is_offered(offered, "STARTTLS");
+        if !is_offered || !self.exchange(b"STARTTLS").await?.is_positive() {
+            self.is_without_tls = !is_required;
+            return if is_required { Err(UpstreamError::NoTls) } else { Ok(false) };
+        }
+        match self.handshake().await {
+            Err(error) if !is_required => {
+                warn!(%error, "TLS with upstream failed, it is talked to in the clear");
+                let (upstream, greeting) = Box::pin(Self::connect(&self.target)).await?;
+                *self = Self { is_without_tls: true, ..upstream };
+                match greeting.is_positive() {
+                    // Whatever was said is to be said again.
+                    true => Ok(true),
+                    false => Err(UpstreamError::OutOfStep(greeting.code(), "a connection")),
+                }
+            }
+            shaken => shaken.map(|()| true),
+        }
+    }
+
+    async fn handshake(&mut self) -> Result<(), UpstreamError> {
+        let target = &self.target;
+        let tls = target.tls.as_ref().ok_or(UpstreamError::NoTls)?;
+        Ok(self.wire.connect_tls(tls, target.config.patience.connect).await?)
     }
 
     /// Sends a command line, without its CRLF, and reads the reply. A reply that asks
@@ -91,8 +227,9 @@ impl Upstream {
         if !reply.is_intermediate() {
             return Ok(reply);
         }
-        self.wire.send_content(content, self.patience.reply).await?;
-        let reply = self.read_reply(self.patience.final_reply).await?;
+        let patience = self.target.config.patience;
+        self.wire.send_content(content, patience.reply).await?;
+        let reply = self.read_reply(patience.final_reply).await?;
         if reply.is_intermediate() {
             return Err(UpstreamError::OutOfStep(reply.code(), "a message"));
         }
@@ -108,8 +245,9 @@ impl Upstream {
     async fn ask(&mut self, line: &[u8]) -> Result<Reply, UpstreamError> {
         self.wire.write(line);
         self.wire.write(b"\r\n");
-        self.wire.flush(self.patience.reply).await?;
-        self.read_reply(self.patience.reply).await
+        let limit = self.target.config.patience.reply;
+        self.wire.flush(limit).await?;
+        self.read_reply(limit).await
     }
 
     async fn read_reply(&mut self, limit: Duration) -> Result<Reply, UpstreamError> {

@@ -1,13 +1,11 @@
 //! One side of an SMTP conversation: a buffered socket that gives whole lines and
 //! takes octets. It holds little while it waits, because most sessions are idle.
 
-use super::transcript::Transcript;
+use super::{stream::Stream, transcript::Transcript};
+use crate::net::tls::client::ClientTls;
 use mail::smtp::data::{DataReader, DotStuffer};
-use std::{io, time::Duration};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
-
-/// Octets that are read at once.
-const READ_OCTETS: usize = 16 * 1024;
+use std::{fmt, io, sync::Arc, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
 
 /// Octets of message content that are sent at once.
 const PIECE_OCTETS: usize = 64 * 1024;
@@ -24,10 +22,13 @@ pub enum WireError {
     /// The socket failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The handshake of TLS failed.
+    #[error("TLS handshake: {0}")]
+    Tls(io::Error),
 }
 
 /// A line, without its line end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Line {
     /// A line that ended in CRLF.
     Whole(Vec<u8>),
@@ -35,14 +36,34 @@ pub enum Line {
     Malformed(&'static str),
 }
 
+/// How long it is, and not what it says: that may be a password.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(line) => write!(f, "Whole({} octets)", line.len()),
+            Self::Malformed(wrong) => write!(f, "Malformed({wrong:?})"),
+        }
+    }
+}
+
 /// A socket with its buffers.
-#[derive(Debug)]
 pub struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     input: Vec<u8>,
     taken: usize,
     output: Vec<u8>,
     transcript: Option<Box<Transcript>>,
+}
+
+/// As for a line.
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("is_encrypted", &self.is_encrypted())
+            .field("input_octets", &(self.input.len() - self.taken))
+            .field("output_octets", &self.output.len())
+            .finish()
+    }
 }
 
 impl Wire {
@@ -50,6 +71,7 @@ impl Wire {
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         // Replies are short and awaited: waiting for more to send would stall both sides.
         stream.set_nodelay(true)?;
+        let stream = Stream::Plain(stream);
         let (input, output) = (Vec::new(), Vec::new());
         Ok(Self { stream, input, taken: 0, output, transcript: None })
     }
@@ -57,6 +79,29 @@ impl Wire {
     /// Writes the dialogue down from here on, if there is a transcript.
     pub fn transcribe(&mut self, transcript: Option<Transcript>) {
         self.transcript = transcript.map(Box::new);
+    }
+
+    /// Is what goes over it hidden from others?
+    pub fn is_encrypted(&self) -> bool {
+        self.stream.is_encrypted()
+    }
+
+    /// Goes into TLS as the server. What has come before and was not read yet is dropped:
+    /// whoever sits in the way may have put it there (RFC 3207 §4). When it fails, nothing
+    /// more goes over the wire.
+    pub async fn accept_tls(
+        &mut self,
+        config: Arc<rustls::ServerConfig>,
+        limit: Duration,
+    ) -> Result<(), WireError> {
+        self.drop_input();
+        handshake(limit, self.stream.accept_tls(config)).await
+    }
+
+    /// Goes into TLS as the client. What has come before is dropped here as well.
+    pub async fn connect_tls(&mut self, tls: &ClientTls, limit: Duration) -> Result<(), WireError> {
+        self.drop_input();
+        handshake(limit, self.stream.connect_tls(tls.config.clone(), tls.name.clone())).await
     }
 
     /// The next line of at most `octets_max` octets. A longer one is read to its end
@@ -156,8 +201,12 @@ impl Wire {
 
     /// Sends what was written, as far as the socket takes it at once, and closes.
     pub fn close(self) {
-        // Whoever is told goodbye may be gone already, and then there is nobody to tell.
-        drop(self.stream.try_write(&self.output));
+        self.stream.close(&self.output);
+    }
+
+    fn drop_input(&mut self) {
+        self.input = Vec::new();
+        self.taken = 0;
     }
 
     fn drop_taken(&mut self) {
@@ -170,14 +219,20 @@ impl Wire {
     }
 
     async fn fill(&mut self, limit: Duration) -> Result<(), WireError> {
-        within(limit, self.stream.readable()).await?;
-        self.input.reserve(READ_OCTETS);
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Err(WireError::Closed),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
+        match within(limit, self.stream.read(&mut self.input)).await? {
+            0 => Err(WireError::Closed),
+            _ => Ok(()),
         }
+    }
+}
+
+async fn handshake(
+    limit: Duration,
+    io: impl Future<Output = io::Result<()>>,
+) -> Result<(), WireError> {
+    match timeout(limit, io).await {
+        Ok(shaken) => shaken.map_err(WireError::Tls),
+        Err(_elapsed) => Err(WireError::TimedOut(limit)),
     }
 }
 

@@ -14,6 +14,9 @@
 //! | `M: (stops)` | the gateway is told to stop; `M: (stopped)`: it must have stopped |
 //! | `C: (connects)` | another session, where the first one begins by itself |
 //! | `C: (closes)` | the client closes; `u: (closes)`: upstream does |
+//! | `C: (starts TLS)` | the client begins a handshake; `u: (starts TLS)`: upstream takes part in one |
+//! | `C: (fails TLS)` | the same, and the handshake must fail; `u: (fails TLS)` |
+//! | `u: (accepts)` | the gateway must connect to upstream again, behind a connection that ended |
 //! | `S: (closed)` | the client must see the end; `U: (closed)`: upstream must |
 //! | `S: (nothing)` | nothing has come to the client so far; `U: (nothing)`: to upstream |
 //!
@@ -27,6 +30,7 @@
 //! is simply not there.
 
 mod mask;
+mod peer;
 mod player;
 mod script;
 mod stage;

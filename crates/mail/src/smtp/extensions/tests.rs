@@ -2,7 +2,8 @@ use super::*;
 
 fn check(offered: &[&str], wanted: &[&str]) {
     let upstream = Reply::of_lines(250, offered.iter().copied());
-    let lines: Vec<_> = offer(&upstream, 1_000).lines().collect();
+    let lines: Vec<_> =
+        offer(&upstream, Own { message_octets_max: 1_000, starttls: false }).lines().collect();
     assert_eq!(lines, wanted);
 }
 

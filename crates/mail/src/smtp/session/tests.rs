@@ -15,11 +15,14 @@ fn play(session: &mut Session, dialog: &str) {
                     None => (text, false),
                 };
                 told = match session.command(command.as_bytes()) {
-                    Step::Pass | Step::PassAndEnd => {
+                    Step::Pass | Step::Greet | Step::PassAndEnd => {
                         assert!(is_passed, "{line} went upstream");
                         None
                     }
-                    Step::Answer(reply) | Step::TakeContent(reply, _) | Step::End(reply) => {
+                    Step::Answer(reply)
+                    | Step::TakeContent(reply, _)
+                    | Step::StartTls(reply)
+                    | Step::End(reply) => {
                         assert!(!is_passed, "{line} did not go upstream");
                         Some(reply)
                     }
@@ -32,7 +35,8 @@ fn play(session: &mut Session, dialog: &str) {
             }
             "S" => {
                 let reply = told.take().expect("a reply");
-                assert_eq!(String::from_utf8_lossy(reply.octets()).trim_end(), text);
+                let reply = String::from_utf8_lossy(reply.octets()).into_owned();
+                assert_eq!(reply.trim_end(), text.replace("\\r\\n", "\r\n"));
             }
             other => panic!("{other}"),
         }
@@ -40,7 +44,7 @@ fn play(session: &mut Session, dialog: &str) {
 }
 
 fn check(dialog: &str) -> Session {
-    let mut session = Session::new(LIMITS, false);
+    let mut session = Session::new(LIMITS, Rules::default());
     play(&mut session, dialog);
     session
 }
@@ -147,7 +151,7 @@ fn surplus_recipients_come_again_later() {
 
 #[test]
 fn one_at_a_time_takes_one_recipient() {
-    let mut session = Session::new(LIMITS, true);
+    let mut session = Session::new(LIMITS, Rules { is_one_at_a_time: true, ..Rules::default() });
     play(&mut session, GREETED);
     play(
         &mut session,
@@ -201,7 +205,7 @@ fn too_many_errors_in_a_row_end_the_session() {
 
 #[test]
 fn lines_that_are_no_commands_count_as_errors() {
-    let mut session = Session::new(LIMITS, false);
+    let mut session = Session::new(LIMITS, Rules::default());
     for _ in 0..2 {
         assert!(
             matches!(session.malformed("line too long"), Step::Answer(reply) if reply.code() == 500)
@@ -244,4 +248,65 @@ fn quit_goes_upstream_and_ends_the_session() {
     assert_eq!(session.command(b"QUIT"), Step::PassAndEnd);
     let reply = Reply::of_lines(221, ["bye"]);
     assert_eq!(session.upstream_replied(reply.clone()), reply);
+}
+
+fn session_with(starttls: Starttls) -> Session {
+    Session::new(LIMITS, Rules { starttls, ..Rules::default() })
+}
+
+#[test]
+fn starttls_is_offered_until_it_is_active() {
+    let mut session = session_with(Starttls::Offered);
+    play(
+        &mut session,
+        "C: EHLO a.example ->
+         U: 250 mx.example|STARTTLS
+         S: 250-mx.example\\r\\n250-PIPELINING\\r\\n250 STARTTLS
+         C: STARTTLS now
+         S: 501 5.5.4 STARTTLS takes no argument
+         C: STARTTLS
+         S: 220 2.0.0 ready to start TLS",
+    );
+    session.encrypted();
+    play(
+        &mut session,
+        "C: STARTTLS
+         S: 503 5.5.1 TLS is active already
+         C: EHLO a.example ->
+         U: 250 mx.example|STARTTLS
+         S: 250-mx.example\\r\\n250 PIPELINING",
+    );
+}
+
+#[test]
+fn what_was_said_before_tls_does_not_count() {
+    let mut session = session_with(Starttls::Offered);
+    play(&mut session, GREETED);
+    play(&mut session, "C: MAIL FROM:<> ->\nU: 250 ok\nC: RCPT TO:<b@b.example> ->\nU: 250 ok");
+    play(&mut session, "C: STARTTLS\nS: 220 2.0.0 ready to start TLS");
+    session.encrypted();
+    assert!(!session.is_in_transaction());
+    play(
+        &mut session,
+        "C: DATA
+         S: 503 5.5.1 need MAIL before DATA
+         C: MAIL FROM:<>
+         S: 503 5.5.1 say EHLO first",
+    );
+}
+
+#[test]
+fn nothing_goes_on_without_tls_that_is_required() {
+    let mut session = session_with(Starttls::Required);
+    play(&mut session, GREETED);
+    for command in ["MAIL FROM:<>", "VRFY ann"] {
+        play(
+            &mut session,
+            &format!("C: {command}\nS: 530 5.7.0 must issue a STARTTLS command first"),
+        );
+    }
+    play(&mut session, "C: NOOP ->\nU: 250 ok");
+    session.encrypted();
+    play(&mut session, GREETED);
+    play(&mut session, "C: MAIL FROM:<> ->\nU: 250 ok");
 }

@@ -2,10 +2,11 @@
 
 use super::{
     mask::Masks,
+    peer::{Got, Peer},
     script::{Action, Expected, Mistake, Script, Side},
-    stage::{Got, Peer, Stage},
+    stage::Stage,
 };
-use std::{fmt, time::Duration};
+use std::{fmt, io, time::Duration};
 use tokio::runtime::Runtime;
 
 /// Where a dialog did not go as it is written.
@@ -74,6 +75,15 @@ impl Player<'_> {
             Action::Sends(side, octets) => self.peer(*side).send(octets),
             Action::Closes(side) => self.peer(*side).close(),
             Action::Gets(side, expected) => return self.get(*side, expected),
+            Action::StartsTls(side) => {
+                let shaken = self.shake(*side);
+                return shaken.map_err(|error| ("TLS".into(), error.to_string()));
+            }
+            Action::FailsTls(side) => {
+                if self.shake(*side).is_ok() {
+                    return Err(("a handshake that fails".into(), "TLS".into()));
+                }
+            }
             Action::SeesEnd(side) => {
                 let got = self.peer(*side).line();
                 return self.check_end(&got, "the end");
@@ -84,6 +94,7 @@ impl Player<'_> {
                     return Err(("nothing".into(), self.shown(&got)));
                 }
             }
+            Action::Accepts => self.upstream = Some(self.stage.accept(self.deadline)),
             Action::Connects => {
                 self.finish_session()?;
                 self.client = self.stage.connect(self.deadline);
@@ -102,6 +113,17 @@ impl Player<'_> {
         match side {
             Side::Client => &mut self.client,
             Side::Upstream => self.upstream.get_or_insert_with(|| self.stage.accept(self.deadline)),
+        }
+    }
+
+    fn shake(&mut self, side: Side) -> io::Result<()> {
+        match side {
+            Side::Client => self.client.connect_tls(self.stage.certificate()),
+            Side::Upstream => {
+                let stage = &self.stage;
+                let upstream = self.upstream.get_or_insert_with(|| stage.accept(self.deadline));
+                upstream.accept_tls(stage.upstream_certificate())
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! A dialog's text: lines in, actions out. The table of lines is in `dialogs`.
 
+use mailwake::{gateway::ListenerTls, smtp_io::upstream::UpstreamTls};
 use std::time::Duration;
 
 /// A dialog.
@@ -42,8 +43,14 @@ pub(super) enum Action {
     HearsNothing(Side),
     /// A side closes its connection.
     Closes(Side),
+    /// A side goes into TLS: the client begins a handshake, upstream takes part in one.
+    StartsTls(Side),
+    /// As before, and the handshake must fail.
+    FailsTls(Side),
     /// The gateway must have closed its connection to a side.
     SeesEnd(Side),
+    /// Upstream must get another connection.
+    Accepts,
     /// The client opens another session.
     Connects,
     /// The gateway is told to stop.
@@ -72,6 +79,12 @@ pub(super) struct Settings {
     pub(super) is_upstream_down: bool,
     /// `event_log=full`: its quota is used up.
     pub(super) is_log_full: bool,
+    /// `tls=starttls|required|implicit`.
+    pub(super) tls: ListenerTls,
+    /// `upstream_tls=opportunistic|required|implicit`.
+    pub(super) upstream_tls: UpstreamTls,
+    /// `upstream_certificate=NAME`: one that the gateway does not trust.
+    pub(super) upstream_certificate: Option<String>,
     /// `message_octets_max=N`.
     pub(super) message_octets_max: usize,
     /// `recipients_max=N`.
@@ -94,6 +107,9 @@ impl Default for Settings {
             is_one_at_a_time: false,
             is_upstream_down: false,
             is_log_full: false,
+            tls: ListenerTls::Off,
+            upstream_tls: UpstreamTls::Off,
+            upstream_certificate: None,
             message_octets_max: 4 << 20,
             recipients_max: 100,
             errors_max: 20,
@@ -157,6 +173,13 @@ impl Settings {
             ("multi_recipient", "one_at_a_time") => self.is_one_at_a_time = true,
             ("upstream", "down") => self.is_upstream_down = true,
             ("event_log", "full") => self.is_log_full = true,
+            ("tls", "starttls") => self.tls = ListenerTls::Starttls,
+            ("tls", "required") => self.tls = ListenerTls::Required,
+            ("tls", "implicit") => self.tls = ListenerTls::Implicit,
+            ("upstream_tls", "opportunistic") => self.upstream_tls = UpstreamTls::Opportunistic,
+            ("upstream_tls", "required") => self.upstream_tls = UpstreamTls::Required,
+            ("upstream_tls", "implicit") => self.upstream_tls = UpstreamTls::Implicit,
+            ("upstream_certificate", name) => self.upstream_certificate = Some(name.into()),
             (_, value) => {
                 let number: u32 = value.parse().map_err(|_| "a number behind the =")?;
                 self.set_number(key, number)?;
@@ -187,9 +210,14 @@ fn action(text: &str) -> Result<Action, &'static str> {
     let (role, rest) = text.split_once(':').ok_or(ROLES)?;
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     Ok(match (role, rest) {
+        ("u", "(accepts)") => Action::Accepts,
         ("C", "(connects)") => Action::Connects,
         ("C", "(closes)") => Action::Closes(Side::Client),
         ("u", "(closes)") => Action::Closes(Side::Upstream),
+        ("C", "(starts TLS)") => Action::StartsTls(Side::Client),
+        ("u", "(starts TLS)") => Action::StartsTls(Side::Upstream),
+        ("C", "(fails TLS)") => Action::FailsTls(Side::Client),
+        ("u", "(fails TLS)") => Action::FailsTls(Side::Upstream),
         ("S", "(closed)") => Action::SeesEnd(Side::Client),
         ("U", "(closed)") => Action::SeesEnd(Side::Upstream),
         ("S", "(nothing)") => Action::HearsNothing(Side::Client),

@@ -1,8 +1,8 @@
 //! Where a dialog takes place: the gateway with its event log, and the sockets of a client
 //! and an upstream on both sides of it.
 
-use super::{mask::TRACKING_URL, script::Settings};
-use crate::support::{PATIENCE, free_port, wait_for};
+use super::{mask::TRACKING_URL, peer::Peer, script::Settings};
+use crate::support::{PATIENCE, certificate::Certificate, free_port, wait_for};
 use arc_swap::ArcSwap;
 use mail::smtp::session::Limits;
 use mailwake::{
@@ -11,12 +11,18 @@ use mailwake::{
         reader::Entry,
         writer::{AppendError, Writer},
     },
-    gateway::{self, Ends, GatewayConfig, Live, MultiRecipient, accepted::AcceptedMemory},
-    smtp_io::upstream::Patience,
+    gateway::{
+        self, Ends, GatewayConfig, ListenerConfig, Live, MultiRecipient, accepted::AcceptedMemory,
+    },
+    net::tls::{
+        client::Verification,
+        server::{CertificateFiles, ClientCertificates, ServerTls},
+    },
+    smtp_io::upstream::{Patience, Target, UpstreamConfig},
 };
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -43,6 +49,8 @@ pub(super) struct Stage<'r> {
     log: EventLog,
     /// Where the events of the dialog begin in the log.
     start: Position,
+    certificate: Certificate,
+    upstream_certificate: Certificate,
     _directory: TempDir,
 }
 
@@ -66,20 +74,41 @@ impl<'r> Stage<'r> {
             true => SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())),
             false => upstream.local_addr().expect("an address"),
         };
+        let certificate = Certificate::write(directory.path(), "mx.example");
+        let config = gateway_config(settings, upstream_address.to_string(), &certificate);
+        let target = Target::load(config.upstream.clone()).expect("authorities");
+        let files = config.listener.certificate.clone();
         let accepted = directory.path().join("accepted");
         let ends = Ends {
             writer: log.writer(),
             live: Arc::new(ArcSwap::from_pointee(live())),
             accepted: AcceptedMemory::open(&accepted, now()).expect("a file"),
+            certificate: files.map(|files| Arc::new(ServerTls::load(files).expect("certificate"))),
+            target: Arc::new(target),
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = runtime.block_on(listener).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let shutdown = CancellationToken::new();
-        let config = gateway_config(settings, upstream_address.to_string());
         let running = gateway::run(config, listener, ends, Arc::default(), shutdown.clone());
         let running = Some(runtime.spawn(running));
-        Self { runtime, upstream, address, shutdown, running, log, start, _directory: directory }
+        let name = settings.upstream_certificate.as_deref().unwrap_or("mx.example");
+        let upstream_certificate = match name {
+            "mx.example" => certificate.clone(),
+            other => Certificate::write(directory.path(), other),
+        };
+        Self {
+            runtime,
+            upstream,
+            address,
+            shutdown,
+            running,
+            log,
+            start,
+            certificate,
+            upstream_certificate,
+            _directory: directory,
+        }
     }
 
     /// A client's connection to the gateway.
@@ -98,6 +127,16 @@ impl<'r> Stage<'r> {
         });
         stream.set_nonblocking(false).expect("a socket that blocks");
         Peer::new(stream, deadline)
+    }
+
+    /// The certificate of the gateway.
+    pub(super) fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The certificate of upstream, which the gateway trusts when it is its own.
+    pub(super) fn upstream_certificate(&self) -> &Certificate {
+        &self.upstream_certificate
     }
 
     /// Tells the gateway to stop.
@@ -144,82 +183,32 @@ fn event_line(event: &Event) -> String {
     }
 }
 
-/// One end of a connection with the gateway.
-pub(super) struct Peer {
-    stream: BufReader<TcpStream>,
-}
-
-impl Peer {
-    fn new(stream: TcpStream, deadline: Duration) -> Self {
-        stream.set_nodelay(true).expect("a TCP socket");
-        stream.set_read_timeout(Some(deadline)).expect("a socket");
-        stream.set_write_timeout(Some(deadline)).expect("a socket");
-        Self { stream: BufReader::new(stream) }
-    }
-
-    /// Sends octets. Whether the gateway is still there is seen by what it answers.
-    pub(super) fn send(&mut self, octets: &[u8]) {
-        self.stream.get_mut().write_all(octets).ok();
-    }
-
-    /// Everything up to the next LF; less when nothing more comes.
-    pub(super) fn line(&mut self) -> Got {
-        let mut line = Vec::new();
-        let ended = self.stream.read_until(b'\n', &mut line);
-        Got::new(line, ended.map(drop))
-    }
-
-    /// So many octets; less when nothing more comes.
-    pub(super) fn octets(&mut self, number: usize) -> Got {
-        let mut octets = Vec::new();
-        let ended = (&mut self.stream).take(number as u64).read_to_end(&mut octets);
-        Got::new(octets, ended.map(drop))
-    }
-
-    /// Has anything come that was not read yet?
-    pub(super) fn has_input(&self) -> bool {
-        let stream = self.stream.get_ref();
-        stream.set_nonblocking(true).expect("a socket");
-        let peeked = stream.peek(&mut [0]);
-        stream.set_nonblocking(false).expect("a socket");
-        !self.stream.buffer().is_empty() || peeked.is_ok()
-    }
-
-    /// Closes the way out: the gateway sees the end, and what it still says can be read.
-    pub(super) fn close(&self) {
-        // A connection that is gone already is what was wanted.
-        self.stream.get_ref().shutdown(Shutdown::Write).ok();
-    }
-}
-
-/// What a side got.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Got {
-    /// Octets; perhaps fewer than were asked for.
-    Octets(Vec<u8>),
-    /// Nothing: the connection was closed.
-    End,
-    /// Nothing in time.
-    Nothing,
-}
-
-impl Got {
-    fn new(octets: Vec<u8>, ended: io::Result<()>) -> Self {
-        match ended {
-            _ if !octets.is_empty() => Self::Octets(octets),
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
-            {
-                Self::Nothing
-            }
-            _ => Self::End,
-        }
-    }
-}
-
-fn gateway_config(settings: &Settings, upstream: String) -> GatewayConfig {
+fn gateway_config(
+    settings: &Settings,
+    upstream: String,
+    certificate: &Certificate,
+) -> GatewayConfig {
     GatewayConfig {
-        upstream,
+        listener: ListenerConfig {
+            tls: settings.tls,
+            certificate: Some(CertificateFiles {
+                certificate: certificate.file.clone(),
+                key: certificate.key_file.clone(),
+                clients: ClientCertificates::NotAsked,
+            }),
+            client_timeout: settings.client_timeout,
+        },
+        upstream: UpstreamConfig {
+            address: upstream,
+            tls: settings.upstream_tls,
+            tls_name: Some("mx.example".into()),
+            verification: Verification::Authorities(certificate.file.clone()),
+            patience: Patience {
+                connect: settings.reply_timeout,
+                reply: settings.reply_timeout,
+                final_reply: settings.reply_timeout,
+            },
+        },
         host_name: "mx.example".into(),
         multi_recipient: match settings.is_one_at_a_time {
             true => MultiRecipient::OneAtATime,
@@ -231,12 +220,6 @@ fn gateway_config(settings: &Settings, upstream: String) -> GatewayConfig {
             errors_max: settings.errors_max,
         },
         sessions_max: settings.sessions_max,
-        client_timeout: settings.client_timeout,
-        patience: Patience {
-            connect: settings.reply_timeout,
-            reply: settings.reply_timeout,
-            final_reply: settings.reply_timeout,
-        },
         drain_timeout: settings.drain_timeout,
     }
 }

@@ -5,3 +5,4 @@ mod crash;
 mod delivery;
 mod reload;
 mod sessions;
+mod tls;

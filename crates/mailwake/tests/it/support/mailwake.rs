@@ -73,6 +73,16 @@ impl Installation {
         fs::write(self.configuration(), text.replace(line, other)).expect("write file");
     }
 
+    /// Adds lines to `[gateway]`.
+    pub(crate) fn set_gateway(&self, lines: &str) {
+        self.set("[gateway]\n", &format!("[gateway]\n{lines}\n"));
+    }
+
+    /// Where its files lie.
+    pub(crate) fn folder(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Where its data lies, unless the configuration was changed.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")

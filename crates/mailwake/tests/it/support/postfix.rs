@@ -30,6 +30,14 @@ impl Postfix {
     /// Starts Postfix with a mailbox for each of `recipients`; others are refused. Panics
     /// for a user who is not root: the master wants to be.
     pub(crate) fn start<A: AsRef<str>>(recipients: &[A]) -> Self {
+        Self::start_with(recipients, |_folder| String::new())
+    }
+
+    /// As `start`, with further settings, which are told the folder of this Postfix.
+    pub(crate) fn start_with<A: AsRef<str>>(
+        recipients: &[A],
+        settings: impl FnOnce(&Path) -> String,
+    ) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test starts a Postfix, which needs root: run the tests as root, \
@@ -38,6 +46,9 @@ impl Postfix {
         let directory = tempfile::Builder::new().prefix("postfix-").tempdir().expect("directory");
         let port = free_port();
         write_configuration(directory.path(), port, recipients);
+        let main_cf = directory.path().join("etc/main.cf");
+        let text = main_cf_with(&main_cf, &settings(directory.path()));
+        fs::write(&main_cf, text).expect("write the configuration of postfix");
         let mut command = Command::new("postfix");
         command.arg("-c").arg(directory.path().join("etc")).arg("start-fg");
         let log = directory.path().join("output");
@@ -131,6 +142,11 @@ fn write_configuration<A: AsRef<str>>(directory: &Path, port: u16, recipients: &
     write("master.cf", &master_cf(port));
 }
 
+/// Later settings go before earlier ones.
+fn main_cf_with(file: &Path, settings: &str) -> String {
+    fs::read_to_string(file).expect("read the configuration of postfix") + settings
+}
+
 fn main_cf(directory: &Path) -> String {
     let directory = directory.display();
     format!(
@@ -181,6 +197,7 @@ fn master_cf(port: u16) -> String {
         ("error", "unix", "-", "-", "error"),
         ("retry", "unix", "-", "-", "error"),
         ("virtual", "unix", "-", "-", "virtual"),
+        ("tlsmgr", "unix", "-", "1", "tlsmgr"),
         ("anvil", "unix", "-", "1", "anvil"),
         ("scache", "unix", "-", "1", "scache"),
         ("postlog", "unix-dgram", "n", "1", "postlogd"),

@@ -25,11 +25,17 @@ pub(crate) struct Session {
 impl Session {
     /// Connects, reads the greeting and says EHLO.
     pub(crate) fn open(port: u16) -> io::Result<Self> {
+        let mut session = Self::connect(port)?;
+        session.command("EHLO client.example.com")?;
+        Ok(session)
+    }
+
+    /// Connects and reads the greeting.
+    pub(crate) fn connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut session = Self { stream: BufReader::new(stream) };
         session.reply()?;
-        session.command("EHLO client.example.com")?;
         Ok(session)
     }
 
