@@ -29,7 +29,27 @@ fuzz_target!(|input: &[u8]| {
     let mut parser = ReplyParser::default();
     let mut lines = stream.split(|octet| *octet == b'\n');
     while let Some(line) = lines.next() {
-        match session.command(line) {
+        let is_response = session.awaits_response();
+        let step = match is_response {
+            true => session.response(line),
+            false => session.command(line),
+        };
+        match step {
+            Step::PassSecret => {
+                // A response or AUTH, and nothing that upstream takes for another command.
+                assert!(is_response || line[..5].eq_ignore_ascii_case(b"AUTH "));
+                assert!(!model.has_mail);
+                let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
+                session.upstream_replied(reply.clone());
+                assert_eq!(session.awaits_response(), reply.is_intermediate());
+            }
+            Step::Cancel(reply) => {
+                check_reply(&reply);
+                assert!(is_response);
+                let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
+                session.upstream_replied(reply);
+                assert!(!session.awaits_response());
+            }
             Step::Pass | Step::Greet => {
                 let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
                 model.passed(line, &reply);
@@ -66,6 +86,7 @@ fn rules(choice: u8) -> Rules {
             _ => Starttls::Offered,
         },
         is_encrypted: false,
+        auth_requires_tls: choice & 8 != 0,
     }
 }
 
@@ -103,7 +124,7 @@ fn next_reply<'a>(
             assert!(reply.lines().count() <= LINES_MAX);
             reply.text();
             extensions::is_offered(&reply, "SIZE");
-            let own = Own { message_octets_max: LIMITS.message_octets_max, starttls: true };
+            let own = Own { message_octets_max: LIMITS.message_octets_max, starttls: true, auth: true };
             check_reply(&extensions::offer(&reply, own));
             return Some(reply);
         }

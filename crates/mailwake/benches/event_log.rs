@@ -15,6 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use tracking::account::Account;
 use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit, encode};
 use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
 
@@ -150,6 +151,7 @@ fn life_of(message: u32) -> Vec<Event> {
         msg_from: "news@shop.example".into(),
         subject: "What is new in November".into(),
         friendly_from: "Shop <news@shop.example>".into(),
+        account: Account::default(),
         campaign_id: format!("campaign {}", message % 20),
         msg_size: 20_481,
         open_tracking: true,

@@ -2,7 +2,10 @@
 //! type names are those of SparkPost's events. `encode` and `decode` are the stored
 //! form, which carries a version and has golden files in `testdata/events`.
 
-use crate::ids::{EventId, MessageId, Timestamp, TransmissionId};
+use crate::{
+    account::Account,
+    ids::{EventId, MessageId, Timestamp, TransmissionId},
+};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -59,6 +62,9 @@ pub struct Reception {
     /// The From field as it stands.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub friendly_from: String,
+    /// Who sent it, where the client has authenticated itself.
+    #[serde(flatten)]
+    pub account: Account,
     /// The campaign that the message belongs to; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub campaign_id: String,

@@ -2,6 +2,7 @@
 //! message. Values come in, values go out: `now` and `nonce` are parameters, and
 //! nothing here does IO, reads a clock or draws random numbers.
 
+pub mod account;
 pub mod copy;
 pub mod decision;
 pub mod delivery;

@@ -3,6 +3,7 @@
 //! the syntax of the rest: nothing is refused here that it might accept.
 
 use crate::address;
+use std::fmt;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Command<'l> {
     Quit,
     /// NOOP (RFC 5321 §4.1.1.9).
     Noop,
+    /// AUTH (RFC 4954 §4).
+    Auth(AuthArgument<'l>),
     /// STARTTLS (RFC 3207 §4), which takes no argument.
     StartTls {
         /// There is one all the same.
@@ -30,6 +33,16 @@ pub enum Command<'l> {
     },
     /// Any other verb, in upper case.
     Other(String),
+}
+
+/// What stands behind AUTH: a mechanism, and perhaps a password, so it is never shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AuthArgument<'l>(pub &'l str);
+
+impl fmt::Debug for AuthArgument<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthArgument")
+    }
 }
 
 /// A path of the envelope and the parameters behind it.
@@ -62,6 +75,7 @@ impl<'l> Command<'l> {
             "RSET" => Self::Rset,
             "QUIT" => Self::Quit,
             "NOOP" => Self::Noop,
+            "AUTH" => Self::Auth(AuthArgument(argument(line))),
             "STARTTLS" => Self::StartTls { has_argument: !argument(line).is_empty() },
             other => Self::Other(other.into()),
         }

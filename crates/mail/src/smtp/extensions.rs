@@ -16,6 +16,8 @@ pub struct Own {
     /// STARTTLS (RFC 3207): the connection of the client is its own, so upstream has no
     /// say in it.
     pub starttls: bool,
+    /// Whether the client may use AUTH (RFC 4954), where upstream offers it.
+    pub auth: bool,
 }
 
 /// The reply to EHLO as the client sees it. An upstream that offers SIZE with 0 has no
@@ -33,6 +35,9 @@ pub fn offer(upstream: &Reply, own: Own) -> Reply {
         let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
         if CARRIED.contains(&keyword.as_str()) {
             offered.push(line);
+        } else if keyword == "AUTH" || keyword.starts_with("AUTH=") {
+            // Some servers write it with an equals sign for clients of old.
+            offered.extend(own.auth.then(|| mechanisms(&line)).flatten());
         } else if keyword == "SIZE" {
             let theirs = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0);
             let size = theirs
@@ -41,6 +46,15 @@ pub fn offer(upstream: &Reply, own: Own) -> Reply {
         }
     }
     Reply::of_lines(upstream.code(), offered.iter().map(String::as_str))
+}
+
+/// The line of AUTH without mechanisms that are bound to a connection in TLS (RFC 5802
+/// §6): that of the client is none of upstream's.
+fn mechanisms(line: &str) -> Option<String> {
+    let is_bound = |word: &&str| word.to_ascii_uppercase().ends_with("-PLUS");
+    let kept: Vec<_> = line.split_ascii_whitespace().filter(|word| !is_bound(word)).collect();
+    let is_empty = kept.len() < 2 && !line.contains('=');
+    (!is_empty).then(|| kept.join(" "))
 }
 
 /// Does upstream offer this extension?

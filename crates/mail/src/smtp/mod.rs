@@ -2,8 +2,10 @@
 //! in, values go out; the session says what a command means and what is to be done,
 //! and whoever owns the sockets does it.
 
+pub mod auth;
 pub mod command;
 pub mod data;
 pub mod extensions;
 pub mod reply;
+pub mod secret;
 pub mod session;

@@ -4,6 +4,7 @@
 //! knows after each reply who sends to whom. It owns no socket.
 
 use super::{
+    auth::{self, Exchange},
     command::Command,
     extensions::{self, Own},
     reply::Reply,
@@ -13,6 +14,10 @@ use super::{
 /// not handled. They are not offered, and refused when they come all the same.
 const REFUSED: &[&str] =
     &["AUTH", "BDAT", "XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML", "SAML"];
+
+/// Longest command line, in octets, without its CRLF: RFC 5321 §4.5.3.1.4 wants 512, and
+/// extensions and addresses in UTF-8 make it longer. AUTH may be longer still.
+pub const COMMAND_OCTETS_MAX: usize = 4_096;
 
 /// What a session may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +39,8 @@ pub struct Rules {
     pub starttls: Starttls,
     /// It is in TLS already.
     pub is_encrypted: bool,
+    /// The client may authenticate itself in TLS alone.
+    pub auth_requires_tls: bool,
 }
 
 /// What a listener does of STARTTLS (RFC 3207).
@@ -56,6 +63,12 @@ pub enum Step {
     /// As for `Pass`. The line is EHLO or HELO, before whose reply is given to the client
     /// there may be more to say to upstream.
     Greet,
+    /// As for `Pass`. The line is of an AUTH exchange and nobody's to see; upstream's reply
+    /// may ask for more, and then the client's next line is a response, for `response`.
+    PassSecret,
+    /// Upstream gets `*`, which ends the exchange (RFC 4954 §4), its reply goes to
+    /// `upstream_replied`, and the client gets this one.
+    Cancel(Reply),
     /// The client gets this reply, the handshake of TLS follows, and then `encrypted`.
     StartTls(Reply),
     /// The client gets this reply, upstream nothing.
@@ -85,6 +98,8 @@ pub struct Transaction {
     pub reverse_path: EnvelopeLine,
     /// Each RCPT that upstream accepted, in order, with upstream's reply code.
     pub recipients: Vec<EnvelopeLine>,
+    /// The name under which the client has authenticated itself, where it was shown.
+    pub login: Option<String>,
 }
 
 /// What upstream's next reply is about.
@@ -94,6 +109,7 @@ enum Pending {
     Mail(EnvelopeLine),
     Recipient(EnvelopeLine),
     Reset,
+    Auth(Exchange),
     Other,
 }
 
@@ -103,6 +119,10 @@ pub struct Session {
     limits: Limits,
     rules: Rules,
     is_greeted: bool,
+    /// Upstream waits for a response of this exchange.
+    exchange: Option<Exchange>,
+    is_authenticated: bool,
+    login: Option<String>,
     transaction: Option<Transaction>,
     pending: Option<Pending>,
     errors: usize,
@@ -111,7 +131,17 @@ pub struct Session {
 impl Session {
     /// A session whose client was not greeted yet.
     pub fn new(limits: Limits, rules: Rules) -> Self {
-        Self { limits, rules, is_greeted: false, transaction: None, pending: None, errors: 0 }
+        Self {
+            limits,
+            rules,
+            is_greeted: false,
+            exchange: None,
+            is_authenticated: false,
+            login: None,
+            transaction: None,
+            pending: None,
+            errors: 0,
+        }
     }
 
     /// The connection is in TLS now. What the client said before does not count any more
@@ -124,6 +154,9 @@ impl Session {
 
     /// Takes a command line, without its CRLF.
     pub fn command(&mut self, line: &[u8]) -> Step {
+        if line.len() > COMMAND_OCTETS_MAX && !self.is_secret(line) {
+            return self.malformed("line too long");
+        }
         let step = self.decide(line);
         match &step {
             // RFC 5321 §4.5.3.1.10: a recipient too many is no error of the client, who
@@ -137,7 +170,32 @@ impl Session {
 
     /// Takes a line that is no command: too long, or with a bare CR or LF.
     pub fn malformed(&mut self, text: &str) -> Step {
+        if self.exchange.is_some() {
+            return self.cancel(text);
+        }
         self.refused(Step::Answer(Reply::new(500, "5.5.2", text)))
+    }
+
+    /// Is the client's next line a response to upstream's 334, and no command?
+    pub fn awaits_response(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    /// Is this line nobody's to see?
+    pub fn is_secret(&self, line: &[u8]) -> bool {
+        let is_auth = line.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
+        is_auth || self.awaits_response()
+    }
+
+    /// Takes a response, without its CRLF.
+    pub fn response(&mut self, line: &[u8]) -> Step {
+        if !auth::is_response(line) {
+            return self.cancel("response is not base64");
+        }
+        let Some(mut exchange) = self.exchange.take() else { return self.command(line) };
+        exchange.response(line);
+        self.pending = Some(Pending::Auth(exchange));
+        Step::PassSecret
     }
 
     /// Takes upstream's reply to the line that was passed. Gives the reply for the
@@ -155,7 +213,9 @@ impl Session {
                 }
             }
             Some(Pending::Mail(reverse_path)) if reply.is_positive() => {
-                self.transaction = Some(Transaction { reverse_path, recipients: Vec::new() });
+                let login = self.login.clone();
+                self.transaction =
+                    Some(Transaction { reverse_path, recipients: Vec::new(), login });
             }
             Some(Pending::Recipient(recipient)) if reply.is_positive() => {
                 // A recipient who is named twice gets one copy, as from any MTA.
@@ -164,6 +224,13 @@ impl Session {
                 {
                     transaction.recipients.push(recipient);
                 }
+            }
+            Some(Pending::Auth(exchange)) if reply.is_intermediate() => {
+                self.exchange = Some(exchange);
+            }
+            Some(Pending::Auth(exchange)) if reply.is_positive() => {
+                self.is_authenticated = true;
+                self.login = exchange.into_name();
             }
             Some(Pending::Reset) if reply.is_positive() => self.transaction = None,
             _ => {}
@@ -189,6 +256,7 @@ impl Session {
         match command {
             Command::Helo => self.greet(false),
             Command::Ehlo => self.greet(true),
+            Command::Auth(argument) => self.authenticate(argument.0),
             Command::StartTls { has_argument } => self.start_tls(has_argument),
             Command::Quit => {
                 self.pending = Some(Pending::Other);
@@ -233,12 +301,52 @@ impl Session {
         Step::Greet
     }
 
+    /// RFC 4954 §4 names what must not go before it.
+    fn authenticate(&mut self, argument: &str) -> Step {
+        if !self.is_greeted {
+            return answer(503, "5.5.1", "say EHLO first");
+        }
+        if !self.may_authenticate() {
+            let text = "encryption required for requested authentication mechanism";
+            return answer(538, "5.7.11", text);
+        }
+        if self.is_authenticated {
+            return answer(503, "5.5.1", "already authenticated");
+        }
+        if self.transaction.is_some() {
+            return answer(503, "5.5.1", "AUTH is not permitted in a transaction");
+        }
+        if argument.is_empty() {
+            return answer(501, "5.5.4", "AUTH needs a mechanism");
+        }
+        self.pending = Some(Pending::Auth(Exchange::begin(argument)));
+        Step::PassSecret
+    }
+
+    /// Ends an exchange whose client sent what is no response (RFC 4954 §6).
+    fn cancel(&mut self, text: &str) -> Step {
+        self.exchange = None;
+        self.pending = Some(Pending::Other);
+        self.errors += 1;
+        Step::Cancel(match text {
+            "line too long" => Reply::new(500, "5.5.6", "authentication exchange line is too long"),
+            text => Reply::new(501, "5.5.2", text),
+        })
+    }
+
+    fn may_authenticate(&self) -> bool {
+        self.rules.is_encrypted || !self.rules.auth_requires_tls
+    }
+
     fn start_tls(&self, has_argument: bool) -> Step {
         match self.rules.starttls {
             Starttls::Unknown if !self.rules.is_encrypted => {
                 answer(502, "5.5.1", "command not implemented")
             }
             _ if self.rules.is_encrypted => answer(503, "5.5.1", "TLS is active already"),
+            // Upstream cannot be told to forget it, and who is authenticated could be another
+            // one than who begins TLS.
+            _ if self.is_authenticated => answer(503, "5.5.1", "no STARTTLS behind AUTH"),
             _ if has_argument => answer(501, "5.5.4", "STARTTLS takes no argument"),
             _ => Step::StartTls(Reply::new(220, "2.0.0", "ready to start TLS")),
         }
@@ -260,7 +368,10 @@ impl Session {
     fn own_extensions(&self) -> Own {
         Own {
             message_octets_max: self.limits.message_octets_max,
-            starttls: self.rules.starttls != Starttls::Unknown && !self.rules.is_encrypted,
+            starttls: self.rules.starttls != Starttls::Unknown
+                && !self.rules.is_encrypted
+                && !self.is_authenticated,
+            auth: self.may_authenticate(),
         }
     }
 

@@ -20,6 +20,7 @@ use std::{
 pub(super) fn read(section: &Section<'_>, data_directory: &Path) -> Option<Gateway> {
     let listen: Option<SocketAddr> = section.required("listen", LISTEN);
     let (tls, certificate) = read_listener_tls(section);
+    let auth_requires_tls = section.boolean("auth_requires_tls", false);
     let upstream = read_upstream(section);
     let host_name: Option<DomainName> =
         section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
@@ -39,7 +40,7 @@ pub(super) fn read(section: &Section<'_>, data_directory: &Path) -> Option<Gatew
     let client_timeout = seconds(section, "client_timeout_seconds", 300);
     let upstream = UpstreamConfig { patience: read_patience(section), ..upstream };
     let config = GatewayConfig {
-        listener: ListenerConfig { tls, certificate, client_timeout },
+        listener: ListenerConfig { tls, certificate, auth_requires_tls, client_timeout },
         upstream,
         host_name: host_name.map(|name| name.0).unwrap_or_default(),
         multi_recipient,

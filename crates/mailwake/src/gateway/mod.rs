@@ -64,6 +64,8 @@ pub struct ListenerConfig {
     pub tls: ListenerTls,
     /// The certificate that TLS needs.
     pub certificate: Option<CertificateFiles>,
+    /// AUTH is taken in TLS alone.
+    pub auth_requires_tls: bool,
     /// How long a client may be silent, for a command and within a message
     /// (RFC 5321 §4.5.3.2 wants five minutes and three).
     pub client_timeout: Duration,

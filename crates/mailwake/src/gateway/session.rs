@@ -8,17 +8,15 @@ use crate::smtp_io::{
     wire::{Line, Wire, WireError},
 };
 use mail::smtp::{
+    auth::LINE_OCTETS_MAX,
     data::{DataError, DataReader},
     reply::Reply,
+    secret::Secret,
     session::{Rules, Session, Starttls, Step, Transaction},
 };
 use std::{io, sync::Arc};
 use tokio::net::TcpStream;
 use tracing::warn;
-
-/// Longest command line: RFC 5321 §4.5.3.1.4 wants 512 octets, and extensions and
-/// addresses in UTF-8 make it longer.
-const COMMAND_OCTETS_MAX: usize = 4_096;
 
 /// Why a session broke off.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +77,9 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
     let session = Session::new(config.limits, rules(gateway));
     let mut conversation = Conversation { gateway, client, upstream, session, has_quit: false };
     let ended = conversation.carry_on().await;
-    let Conversation { mut client, upstream, has_quit, .. } = conversation;
+    let Conversation { mut client, upstream, session, has_quit, .. } = conversation;
+    // In the middle of an exchange, QUIT would be taken for a password.
+    let has_quit = has_quit || session.awaits_response();
     match &ended {
         Err(SessionError::Upstream(error)) => {
             warn!(%error, "a session was cut off");
@@ -87,10 +87,11 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
         }
         Err(SessionError::Client(WireError::TimedOut(_))) => {
             client.write(Reply::new(421, "4.4.2", "you were silent for too long").octets());
-            upstream.quit();
         }
-        _ if has_quit => {}
-        _ => upstream.quit(),
+        _ => {}
+    }
+    if !has_quit && !matches!(ended, Err(SessionError::Upstream(_))) {
+        upstream.quit();
     }
     client.close();
     ended
@@ -106,6 +107,7 @@ fn rules(gateway: &Gateway) -> Rules {
             ListenerTls::Required => Starttls::Required,
         },
         is_encrypted: config.listener.tls == ListenerTls::Implicit,
+        auth_requires_tls: config.listener.auth_requires_tls,
     }
 }
 
@@ -136,7 +138,7 @@ impl Conversation<'_> {
         let is_idle = !self.session.is_in_transaction();
         tokio::select! {
             biased;
-            line = self.client.read_line(COMMAND_OCTETS_MAX, limit) => Ok(Some(line?)),
+            line = self.client.read_line(LINE_OCTETS_MAX, limit) => Ok(Some(line?)),
             () = self.gateway.shutdown.cancelled(), if is_idle => {
                 self.client.write(Reply::new(421, "4.3.2", "closing down, come again").octets());
                 Ok(None)
@@ -146,8 +148,11 @@ impl Conversation<'_> {
 
     async fn obey(&mut self, line: Line) -> Result<Next, SessionError> {
         let (step, line) = match line {
-            Line::Whole(line) => (self.session.command(&line), line),
-            Line::Malformed(wrong) => (self.session.malformed(wrong), Vec::new()),
+            Line::Whole(line) => self.decide(Secret::from(line)),
+            Line::Malformed(wrong) => {
+                self.client.wipe_taken();
+                (self.session.malformed(wrong), Secret::from(Vec::new()))
+            }
         };
         if let Step::Answer(reply) | Step::End(reply) = &step {
             let reason = RefusalReason::of_command(reply);
@@ -158,6 +163,14 @@ impl Conversation<'_> {
             Step::Greet => {
                 let reply = self.upstream.hello(&line).await?;
                 self.replied(reply, Next::Command)
+            }
+            Step::PassSecret => {
+                let reply = self.upstream.exchange_secret(&line).await?;
+                self.replied(reply, Next::Command)
+            }
+            Step::Cancel(reply) => {
+                let (_, next) = self.pass(b"*", Next::Command).await?;
+                (reply, next)
             }
             Step::StartTls(reply) => {
                 self.client.write(reply.octets());
@@ -177,6 +190,19 @@ impl Conversation<'_> {
         };
         self.client.write(reply.octets());
         Ok(next)
+    }
+
+    /// What is to be done with a line, which is forgotten when it is nobody's to see.
+    fn decide(&mut self, line: Secret) -> (Step, Secret) {
+        let is_secret = self.session.is_secret(&line);
+        let step = match self.session.awaits_response() {
+            true => self.session.response(&line),
+            false => self.session.command(&line),
+        };
+        if is_secret {
+            self.client.wipe_taken();
+        }
+        (step, line)
     }
 
     /// Passes a command upstream.

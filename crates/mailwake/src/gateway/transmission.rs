@@ -24,6 +24,7 @@ use mail::{
 use std::{sync::Arc, time::Instant};
 use tracing::{error, warn};
 use tracking::{
+    account::Account,
     copy,
     decision::Decision,
     event::{Event, Occurrence, Reception},
@@ -67,6 +68,7 @@ struct Transmission<'a> {
     live: Arc<Live>,
     /// What is tracked, by configuration and by the sender's X-MSYS-API.
     decision: Decision,
+    account: Account,
     campaign_id: String,
     transmission_id: TransmissionId,
     subject: String,
@@ -101,6 +103,7 @@ pub(super) async fn transmit(
         transaction,
         content,
         decision,
+        account: transaction.login.as_deref().map(Account::of_login).unwrap_or_default(),
         campaign_id: request.campaign_id.unwrap_or_default(),
         live,
         transmission_id: stamp::transmission_id(stamp::now()),
@@ -240,6 +243,7 @@ impl Transmission<'_> {
             msg_from: self.transaction.reverse_path.mailbox.clone(),
             subject: self.subject.clone(),
             friendly_from: self.friendly_from.clone(),
+            account: self.account.clone(),
             campaign_id: self.campaign_id.clone(),
             msg_size: copy.tracked.octets.len() as u64,
             open_tracking: decision.open && has_pixels,

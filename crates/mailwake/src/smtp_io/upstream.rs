@@ -216,6 +216,18 @@ impl Upstream {
         Ok(reply)
     }
 
+    /// Sends a line of an AUTH exchange, which is nobody's to see, and reads the reply. It
+    /// may be 334, which asks for the next one (RFC 4954 §4).
+    pub async fn exchange_secret(&mut self, line: &[u8]) -> Result<Reply, UpstreamError> {
+        let limit = self.target.config.patience.reply;
+        self.wire.send_secret_line(line, limit).await?;
+        let reply = self.read_reply(limit).await?;
+        if reply.is_intermediate() && reply.code() != 334 {
+            return Err(UpstreamError::OutOfStep(reply.code(), "AUTH"));
+        }
+        Ok(reply)
+    }
+
     /// Sends a message with DATA. Where upstream refuses DATA, that is the reply. A
     /// positive one to DATA itself is an error: it would be taken for acceptance of
     /// content that upstream never saw.

@@ -3,7 +3,10 @@
 
 use super::{stream::Stream, transcript::Transcript};
 use crate::net::tls::client::ClientTls;
-use mail::smtp::data::{DataReader, DotStuffer};
+use mail::smtp::{
+    data::{DataReader, DotStuffer},
+    secret::wipe,
+};
 use std::{fmt, io, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 
@@ -163,6 +166,11 @@ impl Wire {
         }
     }
 
+    /// Overwrites what was read already.
+    pub fn wipe_taken(&mut self) {
+        wipe(&mut self.input[..self.taken]);
+    }
+
     /// Puts octets in line for the next `flush`.
     pub fn write(&mut self, octets: &[u8]) {
         if let Some(transcript) = &mut self.transcript {
@@ -178,6 +186,20 @@ impl Wire {
             self.output.clear();
         }
         Ok(())
+    }
+
+    /// Sends octets that nobody is to see, with CRLF, behind what was written.
+    pub async fn send_secret_line(
+        &mut self,
+        line: &[u8],
+        limit: Duration,
+    ) -> Result<(), WireError> {
+        self.write(line);
+        self.write(b"\r\n");
+        let sent = within(limit, self.stream.write_all(&self.output)).await;
+        wipe(&mut self.output);
+        self.output = Vec::new();
+        sent
     }
 
     /// Sends message content with its final dot, dots doubled.

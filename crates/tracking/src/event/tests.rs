@@ -21,6 +21,7 @@ fn every_type() -> Vec<Event> {
         msg_from: "news@shop.example".into(),
         subject: "Grüße \"und\" mehr".into(),
         friendly_from: "Shop <news@shop.example>".into(),
+        account: Account::default(),
         campaign_id: "november".into(),
         msg_size: 20_481,
         open_tracking: true,
@@ -69,6 +70,20 @@ fn stored_form_of_every_type_is_the_golden_one() {
         assert_eq!(String::from_utf8_lossy(&stored[1..]), String::from_utf8_lossy(&wanted));
         assert_eq!(decode(&stored).expect("own form"), event);
     }
+}
+
+#[test]
+fn account_stands_in_the_reception() {
+    let mut event = every_type().remove(0);
+    let Occurrence::Reception(reception) = &mut event.occurrence else { panic!("{event:?}") };
+    reception.account = Account::of_login("SMTP_Injection:X-MSYS-SUBACCOUNT=7");
+    let stored = encode(&event);
+    let json: serde_json::Value = serde_json::from_slice(&stored[1..]).expect("JSON");
+    assert_eq!(
+        (&json["customer_id"], &json["subaccount_id"]),
+        (&"SMTP_Injection".into(), &"7".into())
+    );
+    assert_eq!(decode(&stored).expect("own form"), event);
 }
 
 #[test]

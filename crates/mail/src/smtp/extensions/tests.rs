@@ -3,7 +3,9 @@ use super::*;
 fn check(offered: &[&str], wanted: &[&str]) {
     let upstream = Reply::of_lines(250, offered.iter().copied());
     let lines: Vec<_> =
-        offer(&upstream, Own { message_octets_max: 1_000, starttls: false }).lines().collect();
+        offer(&upstream, Own { message_octets_max: 1_000, starttls: false, auth: true })
+            .lines()
+            .collect();
     assert_eq!(lines, wanted);
 }
 
@@ -25,15 +27,7 @@ fn what_goes_through_is_offered() {
 #[test]
 fn what_would_not_survive_is_hidden() {
     check(
-        &[
-            "mx.example",
-            "STARTTLS",
-            "AUTH PLAIN LOGIN",
-            "CHUNKING",
-            "BINARYMIME",
-            "XCLIENT NAME",
-            "X-NEW",
-        ],
+        &["mx.example", "STARTTLS", "CHUNKING", "BINARYMIME", "XCLIENT NAME", "X-NEW"],
         &["mx.example", "PIPELINING"],
     );
 }
@@ -55,4 +49,29 @@ fn size_is_the_smaller_limit() {
 fn greeting_line_is_no_extension() {
     let upstream = Reply::of_lines(250, ["PIPELINING is my name", "8bitmime"]);
     assert!(!is_offered(&upstream, "PIPELINING") && is_offered(&upstream, "8BITMIME"));
+}
+
+#[test]
+fn auth_is_offered_as_upstream_does() {
+    check(
+        &["mx.example", "AUTH PLAIN LOGIN", "AUTH=PLAIN LOGIN"],
+        &["mx.example", "PIPELINING", "AUTH PLAIN LOGIN", "AUTH=PLAIN LOGIN"],
+    );
+}
+
+#[test]
+fn auth_that_is_bound_to_a_connection_is_hidden() {
+    check(
+        &["mx.example", "AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256"],
+        &["mx.example", "PIPELINING", "AUTH SCRAM-SHA-256"],
+    );
+    check(&["mx.example", "AUTH SCRAM-SHA-256-PLUS"], &["mx.example", "PIPELINING"]);
+}
+
+#[test]
+fn auth_that_is_not_allowed_is_hidden() {
+    let upstream = Reply::of_lines(250, ["mx.example", "AUTH PLAIN"]);
+    let own = Own { message_octets_max: 1_000, starttls: true, auth: false };
+    let lines: Vec<_> = offer(&upstream, own).lines().collect();
+    assert_eq!(lines, ["mx.example", "PIPELINING", "STARTTLS"]);
 }

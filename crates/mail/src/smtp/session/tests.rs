@@ -14,14 +14,19 @@ fn play(session: &mut Session, dialog: &str) {
                     Some(command) => (command, true),
                     None => (text, false),
                 };
-                told = match session.command(command.as_bytes()) {
-                    Step::Pass | Step::Greet | Step::PassAndEnd => {
+                let step = match session.awaits_response() {
+                    true => session.response(command.as_bytes()),
+                    false => session.command(command.as_bytes()),
+                };
+                told = match step {
+                    Step::Pass | Step::PassSecret | Step::Greet | Step::PassAndEnd => {
                         assert!(is_passed, "{line} went upstream");
                         None
                     }
                     Step::Answer(reply)
                     | Step::TakeContent(reply, _)
                     | Step::StartTls(reply)
+                    | Step::Cancel(reply)
                     | Step::End(reply) => {
                         assert!(!is_passed, "{line} did not go upstream");
                         Some(reply)
@@ -178,9 +183,7 @@ fn declared_size_over_the_limit_is_refused_before_the_octets() {
 
 #[test]
 fn commands_that_are_not_handled_never_reach_upstream() {
-    for command in
-        ["STARTTLS", "AUTH PLAIN", "BDAT 10 LAST", "XCLIENT ADDR=192.0.2.1", "xforward NAME=x"]
-    {
+    for command in ["STARTTLS", "BDAT 10 LAST", "XCLIENT ADDR=192.0.2.1", "xforward NAME=x"] {
         check_greeted(&format!("C: {command}\nS: 502 5.5.1 command not implemented"));
     }
 }
@@ -309,4 +312,97 @@ fn nothing_goes_on_without_tls_that_is_required() {
     session.encrypted();
     play(&mut session, GREETED);
     play(&mut session, "C: MAIL FROM:<> ->\nU: 250 ok");
+}
+
+#[test]
+fn login_is_known_when_upstream_accepts_it() {
+    let mut session = check_greeted(
+        "C: AUTH PLAIN AGFubgBub3BlAA== ->
+         U: 535 no
+         S: 535 no
+         C: AUTH LOGIN ->
+         U: 334 VXNlcm5hbWU6
+         S: 334 VXNlcm5hbWU6
+         C: YW5u ->
+         U: 334 UGFzc3dvcmQ6
+         C: c2VjcmV0 ->
+         U: 235 welcome
+         S: 235 welcome
+         C: AUTH PLAIN AGFubgBzZWNyZXQ=
+         S: 503 5.5.1 already authenticated
+         C: MAIL FROM:<> ->
+         U: 250 ok
+         C: RCPT TO:<b@b.example> ->
+         U: 250 ok",
+    );
+    assert_eq!(transaction_of(&mut session).login.as_deref(), Some("ann"));
+}
+
+#[test]
+fn login_that_upstream_refused_is_none() {
+    let mut session = check_greeted(
+        "C: AUTH LOGIN YW5u ->
+         U: 334 UGFzc3dvcmQ6
+         C: * ->
+         U: 501 cancelled
+         C: MAIL FROM:<> ->
+         U: 250 ok
+         C: RCPT TO:<b@b.example> ->
+         U: 250 ok",
+    );
+    assert_eq!(transaction_of(&mut session).login, None);
+}
+
+#[test]
+fn response_that_is_none_cancels_the_exchange() {
+    let mut session = check_greeted("C: AUTH PLAIN ->\nU: 334 eA==");
+    let step = session.response(b"MAIL FROM:<>");
+    assert_eq!(step, Step::Cancel(Reply::new(501, "5.5.2", "response is not base64")));
+    session.upstream_replied(Reply::of_lines(501, ["cancelled"]));
+    play(&mut session, "C: AUTH PLAIN ->\nU: 334 eA==");
+    let step = session.malformed("line too long");
+    let text = "authentication exchange line is too long";
+    assert_eq!(step, Step::Cancel(Reply::new(500, "5.5.6", text)));
+    session.upstream_replied(Reply::of_lines(501, ["cancelled"]));
+    assert!(!session.awaits_response());
+}
+
+#[test]
+fn auth_has_its_place() {
+    check("C: AUTH PLAIN\nS: 503 5.5.1 say EHLO first");
+    check_greeted("C: AUTH\nS: 501 5.5.4 AUTH needs a mechanism");
+    check_greeted(
+        "C: MAIL FROM:<> ->\nU: 250 ok\nC: AUTH PLAIN\nS: 503 5.5.1 AUTH is not permitted in a transaction",
+    );
+}
+
+#[test]
+fn auth_waits_for_tls_where_it_must() {
+    let rules = Rules { starttls: Starttls::Offered, auth_requires_tls: true, ..Rules::default() };
+    let mut session = Session::new(LIMITS, rules);
+    let refused = "C: AUTH PLAIN AGEAYg==\nS: 538 5.7.11 encryption required for requested authentication mechanism";
+    play(&mut session, GREETED);
+    play(&mut session, refused);
+    session.encrypted();
+    play(&mut session, GREETED);
+    play(&mut session, "C: AUTH PLAIN AGEAYg== ->\nU: 235 ok");
+}
+
+#[test]
+fn tls_does_not_begin_behind_auth() {
+    let mut session = session_with(Starttls::Offered);
+    play(&mut session, GREETED);
+    play(
+        &mut session,
+        "C: AUTH PLAIN AGEAYg== ->\nU: 235 ok\nC: STARTTLS\nS: 503 5.5.1 no STARTTLS behind AUTH",
+    );
+}
+
+#[test]
+fn auth_may_be_longer_than_other_commands() {
+    let mut session = check_greeted("");
+    let long = "x".repeat(COMMAND_OCTETS_MAX);
+    assert!(matches!(session.command(format!("NOOP {long}").as_bytes()), Step::Answer(_)));
+    assert_eq!(session.command(format!("AUTH PLAIN {long}").as_bytes()), Step::PassSecret);
+    assert!(!format!("{session:?}").contains("xxx"));
 }

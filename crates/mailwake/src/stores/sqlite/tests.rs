@@ -5,6 +5,7 @@ use crate::stores::report::{
 use proptest::prelude::*;
 use std::fs;
 use tempfile::TempDir;
+use tracking::account::Account;
 use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit};
 use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
 
@@ -30,6 +31,7 @@ fn reception(message: u8, campaign_id: &str) -> Event {
         msg_from: "news@shop.example".into(),
         subject: "November".into(),
         friendly_from: "Shop <news@shop.example>".into(),
+        account: Account::default(),
         campaign_id: campaign_id.into(),
         msg_size: 20_481,
         open_tracking: true,

@@ -81,6 +81,8 @@ pub(super) struct Settings {
     pub(super) is_log_full: bool,
     /// `tls=starttls|required|implicit`.
     pub(super) tls: ListenerTls,
+    /// `auth_requires_tls=true`.
+    pub(super) auth_requires_tls: bool,
     /// `upstream_tls=opportunistic|required|implicit`.
     pub(super) upstream_tls: UpstreamTls,
     /// `upstream_certificate=NAME`: one that the gateway does not trust.
@@ -108,6 +110,7 @@ impl Default for Settings {
             is_upstream_down: false,
             is_log_full: false,
             tls: ListenerTls::Off,
+            auth_requires_tls: false,
             upstream_tls: UpstreamTls::Off,
             upstream_certificate: None,
             message_octets_max: 4 << 20,
@@ -176,6 +179,7 @@ impl Settings {
             ("tls", "starttls") => self.tls = ListenerTls::Starttls,
             ("tls", "required") => self.tls = ListenerTls::Required,
             ("tls", "implicit") => self.tls = ListenerTls::Implicit,
+            ("auth_requires_tls", "true") => self.auth_requires_tls = true,
             ("upstream_tls", "opportunistic") => self.upstream_tls = UpstreamTls::Opportunistic,
             ("upstream_tls", "required") => self.upstream_tls = UpstreamTls::Required,
             ("upstream_tls", "implicit") => self.upstream_tls = UpstreamTls::Implicit,

@@ -30,6 +30,7 @@ use tempfile::TempDir;
 use tokio::{runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracking::{
+    account::Account,
     copy,
     event::{Event, Occurrence, UpstreamReply},
     ids::{EventId, MessageId, Timestamp},
@@ -172,7 +173,12 @@ impl<'r> Stage<'r> {
 fn event_line(event: &Event) -> String {
     let head = format!("{} {}", event.occurrence.type_name(), event.message_id);
     match &event.occurrence {
-        Occurrence::Reception(reception) => format!("{head} {}", reception.rcpt_to),
+        Occurrence::Reception(reception) => {
+            let Account { customer_id, subaccount_id } = &reception.account;
+            let known = [&reception.rcpt_to, customer_id, subaccount_id];
+            let known = known.into_iter().filter(|value| !value.is_empty());
+            known.fold(head, |line, value| format!("{line} {value}"))
+        }
         Occurrence::Injection(reply)
         | Occurrence::Bounce(reply)
         | Occurrence::Delay(reply)
@@ -196,6 +202,7 @@ fn gateway_config(
                 key: certificate.key_file.clone(),
                 clients: ClientCertificates::NotAsked,
             }),
+            auth_requires_tls: settings.auth_requires_tls,
             client_timeout: settings.client_timeout,
         },
         upstream: UpstreamConfig {

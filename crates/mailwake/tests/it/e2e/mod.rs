@@ -1,6 +1,7 @@
 //! The whole way, with programs that are none of ours: a Postfix of the test's own,
 //! smtp-sink and swaks. Those with a Postfix run as root; see CONTRIBUTING.md.
 
+mod auth;
 mod crash;
 mod delivery;
 mod reload;
