@@ -121,7 +121,7 @@ fn excerpt(octets: &[u8]) -> String {
 fn told_tokens(html: &[u8]) -> String {
     let mut tokenizer = Tokenizer::new(html);
     let mut lines = String::new();
-    while let Some(token) = tokenizer.next() {
+    for token in tokenizer.by_ref() {
         let (range, told) = told_token(html, &token);
         lines += &format!("{range:?} {told}\n");
     }

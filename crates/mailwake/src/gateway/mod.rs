@@ -4,12 +4,12 @@
 //! accepted when upstream has accepted it, and not before.
 
 pub mod accepted;
-mod account;
 mod counters;
 mod notification;
 mod outcome;
 mod session;
 mod stamp;
+mod tally;
 mod transmission;
 
 pub use counters::{Counters, Fate, RefusalReason};

@@ -9,11 +9,11 @@
 use super::{
     Gateway, Live,
     accepted::{self, AcceptedKey},
-    account::Account,
     counters::RefusalReason,
     notification,
     outcome::{self, Attempt, Outcome, Told},
     stamp,
+    tally::Tally,
 };
 use crate::smtp_io::upstream::{Upstream, UpstreamError};
 use mail::{
@@ -73,7 +73,7 @@ struct Transmission<'a> {
     transmission_id: TransmissionId,
     subject: String,
     friendly_from: String,
-    account: Account,
+    tally: Tally,
     /// Upstream's transaction is the one that the client has opened.
     is_open: bool,
     is_upstream_lost: bool,
@@ -109,7 +109,7 @@ pub(super) async fn transmit(
         transmission_id: stamp::transmission_id(stamp::now()),
         subject: text_of(content, "Subject"),
         friendly_from: text_of(content, "From"),
-        account: Account::default(),
+        tally: Tally::default(),
         is_open: true,
         is_upstream_lost: false,
     };
@@ -162,7 +162,7 @@ impl Transmission<'_> {
     async fn attempt_all(&mut self, attempts: &mut [Option<Attempt>]) -> Result<(), Reply> {
         let began = Instant::now();
         let plan = on_this_thread(self.content, || Plan::new(self.content, &self.decision));
-        self.account.took(began.elapsed());
+        self.tally.took(began.elapsed());
         let mut recipients: Vec<usize> =
             (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
         while !recipients.is_empty() {
@@ -206,8 +206,8 @@ impl Transmission<'_> {
             let tracked = on_this_thread(self.content, || {
                 copy::make(plan, &self.live.settings, message_id, now, &mut sealer)
             });
-            self.account.took(began.elapsed());
-            self.account.made(self.gateway, &tracked);
+            self.tally.took(began.elapsed());
+            self.tally.made(self.gateway, &tracked);
             if tracked.report.safety_net {
                 error!(%message_id, "a rewrite could not be undone; the original goes out");
             }
@@ -272,7 +272,7 @@ impl Transmission<'_> {
                 self.send_apart(&mail.line, &rcpt.line, &copy.tracked.octets).await
             }
         };
-        self.account.sent(self.gateway, copy.tracked.octets.len(), began.elapsed());
+        self.tally.sent(self.gateway, copy.tracked.octets.len(), began.elapsed());
         match sent {
             Ok(reply) => Outcome::Answered(reply),
             Err(error) => {
@@ -429,7 +429,7 @@ impl Transmission<'_> {
             }
         }
         let (id, octets) = (self.transmission_id, self.content.len());
-        self.account.tell(self.gateway, id, octets, attempts, told);
+        self.tally.tell(self.gateway, id, octets, attempts, told);
     }
 }
 

@@ -188,8 +188,10 @@ impl Upstream {
         match self.handshake().await {
             Err(error) if !is_required => {
                 warn!(%error, "TLS with upstream failed, it is talked to in the clear");
+                let transcript = self.wire.take_transcript();
                 let (upstream, greeting) = Box::pin(Self::connect(&self.target)).await?;
                 *self = Self { is_without_tls: true, ..upstream };
+                self.wire.transcribe(transcript);
                 match greeting.is_positive() {
                     // Whatever was said is to be said again.
                     true => Ok(true),

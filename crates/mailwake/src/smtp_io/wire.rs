@@ -84,6 +84,11 @@ impl Wire {
         self.transcript = transcript.map(Box::new);
     }
 
+    /// What the dialogue was written down with, which another wire goes on with.
+    pub fn take_transcript(&mut self) -> Option<Transcript> {
+        self.transcript.take().map(|transcript| *transcript)
+    }
+
     /// Is what goes over it hidden from others?
     pub fn is_encrypted(&self) -> bool {
         self.stream.is_encrypted()

@@ -64,7 +64,7 @@ fn every_mechanism_of_swaks_goes_through() {
 /// One session of an upstream that takes mail behind AUTH alone.
 fn serve(stream: &TcpStream, accepted: &Mutex<Vec<&'static str>>) -> io::Result<()> {
     let mut lines = BufReader::new(stream).lines();
-    let mut say = |line: &str| {
+    let say = |line: &str| {
         let mut stream = stream;
         stream.write_all(format!("{line}\r\n").as_bytes())
     };

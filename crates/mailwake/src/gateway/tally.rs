@@ -18,14 +18,14 @@ use tracking::{
 
 /// What a message has cost so far.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(super) struct Tally {
     octets_out: usize,
     rewrite: Duration,
     upstream: Duration,
     is_too_large: bool,
 }
 
-impl Account {
+impl Tally {
     /// Part of the rewrite took so long.
     pub(super) fn took(&mut self, rewrite: Duration) {
         self.rewrite += rewrite;
