@@ -18,6 +18,7 @@ const LIMITS: Limits = Limits { message_octets_max: 1000, recipients_max: 3, err
 struct Model {
     has_mail: bool,
     recipients: Vec<String>,
+    is_chunked: bool,
 }
 
 // Lines go in turn to the session and to the parser of replies.
@@ -70,6 +71,24 @@ fuzz_target!(|input: &[u8]| {
                 model.take_content(&transaction);
                 assert!(!session.is_in_transaction());
             }
+            Step::TakeChunk(chunk) => {
+                assert!(model.has_mail && !model.recipients.is_empty());
+                assert_eq!(chunk.is_first, !model.is_chunked);
+                model.is_chunked = chunk.last.is_none();
+                assert_eq!(session.is_chunked(), model.is_chunked);
+                match chunk.last {
+                    Some(transaction) => model.take_content(&transaction),
+                    None if chunk.octets % 8 == 7 => {
+                        session.chunk_refused();
+                        model = Model::default();
+                    }
+                    None => {}
+                }
+            }
+            Step::Swallow(_, reply) => {
+                check_reply(&reply);
+                assert!(model.recipients.is_empty());
+            }
             Step::End(reply) => return check_reply(&reply),
             Step::PassAndEnd => return,
         }
@@ -97,7 +116,7 @@ impl Model {
             Command::Rset if reply.is_positive() => *self = Self::default(),
             _ if !reply.is_positive() => {}
             Command::Helo | Command::Ehlo => *self = Self::default(),
-            Command::Mail(_) => *self = Self { has_mail: true, recipients: Vec::new() },
+            Command::Mail(_) => *self = Self { has_mail: true, ..Self::default() },
             // A recipient who is named twice in the same words counts once.
             Command::Rcpt(_) if self.recipients.iter().any(|known| known == line) => {}
             Command::Rcpt(_) => self.recipients.push(line.to_owned()),

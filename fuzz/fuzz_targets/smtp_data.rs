@@ -1,10 +1,13 @@
-//! Content of DATA: in pieces or at once it gives the same, nothing bare gets through,
+//! Content of DATA and of BDAT: in pieces or at once it gives the same, nothing bare gets through,
 //! and what is stuffed with dots for the wire is read back as it was.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mail::smtp::data::{DataError, DataReader, DotStuffer};
+use mail::smtp::{
+    chunking::Assembly,
+    data::{DataError, DataReader, DotStuffer},
+};
 
 const OCTETS_MAX: usize = 1024;
 
@@ -20,7 +23,23 @@ fuzz_target!(|input: &[u8]| {
         assert!(wire[..taken].ends_with(b".\r\n"));
     }
     check_stuffing(wire, piece_len);
+    check_chunks(wire, piece_len);
 });
+
+/// Content in chunks holds to the same as that of DATA.
+fn check_chunks(content: &[u8], chunk_len: usize) {
+    for is_binary in [false, true] {
+        let mut assembly = Assembly::new(OCTETS_MAX);
+        content.chunks(chunk_len).for_each(|chunk| assembly.take(chunk));
+        let Ok(whole) = assembly.finish(is_binary) else { continue };
+        assert!(whole == content && whole.len() <= OCTETS_MAX);
+        let header_end = whole.windows(4).position(|four| four == b"\r\n\r\n");
+        match header_end {
+            Some(end) if is_binary => check_line_ends(&whole[..end]),
+            _ => check_line_ends(&whole),
+        }
+    }
+}
 
 /// The content, if its end was found, and how much of the wire belongs to it.
 fn read(wire: &[u8], piece_len: usize) -> (Option<Result<Vec<u8>, DataError>>, usize) {

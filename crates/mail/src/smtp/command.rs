@@ -2,6 +2,7 @@
 //! CRLF; the verb and what a proxy needs of the arguments go out. The upstream judges
 //! the syntax of the rest: nothing is refused here that it might accept.
 
+use super::chunking::ChunkSize;
 use crate::address;
 use std::fmt;
 
@@ -24,6 +25,8 @@ pub enum Command<'l> {
     Quit,
     /// NOOP (RFC 5321 §4.1.1.9).
     Noop,
+    /// BDAT (RFC 3030 §2), and how many octets follow; none where it does not tell.
+    Bdat(Option<ChunkSize>),
     /// AUTH (RFC 4954 §4).
     Auth(AuthArgument<'l>),
     /// STARTTLS (RFC 3207 §4), which takes no argument.
@@ -75,6 +78,7 @@ impl<'l> Command<'l> {
             "RSET" => Self::Rset,
             "QUIT" => Self::Quit,
             "NOOP" => Self::Noop,
+            "BDAT" => Self::Bdat(ChunkSize::parse(argument(line))),
             "AUTH" => Self::Auth(AuthArgument(argument(line))),
             "STARTTLS" => Self::StartTls { has_argument: !argument(line).is_empty() },
             other => Self::Other(other.into()),

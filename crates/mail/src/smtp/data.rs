@@ -127,22 +127,34 @@ impl DataReader {
         if self.error.is_some() {
             return;
         }
-        if self.octets.len() + octets.len() > self.octets_max {
-            return self.fail(DataError::TooLarge);
+        if let Err(error) = keep_within(&mut self.octets, octets, self.octets_max) {
+            self.fail(error);
         }
-        // Doubling a large buffer would take twice the memory of the message.
-        let missing = (self.octets.len() + octets.len()).saturating_sub(self.octets.capacity());
-        if missing > 0 {
-            let step = (self.octets.len() / 4).clamp(4_096, 4 << 20);
-            self.octets.reserve_exact(octets.len().max(step));
-        }
-        self.octets.extend_from_slice(octets);
     }
 
     fn fail(&mut self, error: DataError) {
         self.error.get_or_insert(error);
         self.octets = Vec::new();
     }
+}
+
+/// Adds octets of content, as long as they are within the limit.
+pub(super) fn keep_within(
+    content: &mut Vec<u8>,
+    octets: &[u8],
+    octets_max: usize,
+) -> Result<(), DataError> {
+    if content.len() + octets.len() > octets_max {
+        return Err(DataError::TooLarge);
+    }
+    // Doubling a large buffer would take twice the memory of the message.
+    let missing = (content.len() + octets.len()).saturating_sub(content.capacity());
+    if missing > 0 {
+        let step = (content.len() / 4).clamp(4_096, 4 << 20);
+        content.reserve_exact(octets.len().max(step));
+    }
+    content.extend_from_slice(octets);
+    Ok(())
 }
 
 /// Writes content as it goes over the wire, piece by piece: dots are doubled at line

@@ -27,13 +27,16 @@ pub fn offer(upstream: &Reply, own: Own) -> Reply {
     let mut offered = vec![lines.next().unwrap_or_default()];
     // We read commands one by one, so pipelining (RFC 2920) is ours to offer.
     offered.push("PIPELINING".into());
+    // And chunks (RFC 3030) are put together here.
+    offered.push("CHUNKING".into());
     if own.starttls {
         offered.push("STARTTLS".into());
     }
     for line in lines {
         let mut words = line.split_ascii_whitespace();
         let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
-        if CARRIED.contains(&keyword.as_str()) {
+        let is_carried = CARRIED.contains(&keyword.as_str());
+        if is_carried || keyword == "BINARYMIME" && is_offered(upstream, "CHUNKING") {
             offered.push(line);
         } else if keyword == "AUTH" || keyword.starts_with("AUTH=") {
             // Some servers write it with an equals sign for clients of old.

@@ -3,6 +3,7 @@
 //! and whoever owns the sockets does it.
 
 pub mod auth;
+pub mod chunking;
 pub mod command;
 pub mod data;
 pub mod extensions;

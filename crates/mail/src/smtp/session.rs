@@ -3,57 +3,27 @@
 //! judges commands; the session answers itself what must not reach upstream, and
 //! knows after each reply who sends to whom. It owns no socket.
 
+mod rules;
+mod transaction;
+
+pub use rules::{Limits, Rules, Starttls};
+pub use transaction::{Chunk, EnvelopeLine, Transaction};
+
 use super::{
     auth::{self, Exchange},
-    command::Command,
+    chunking::ChunkSize,
+    command::{Command, Envelope},
     extensions::{self, Own},
     reply::Reply,
 };
 
 /// Commands that would change the meaning of the connection under our feet, and are
 /// not handled. They are not offered, and refused when they come all the same.
-const REFUSED: &[&str] =
-    &["AUTH", "BDAT", "XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML", "SAML"];
+const REFUSED: &[&str] = &["XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML", "SAML"];
 
 /// Longest command line, in octets, without its CRLF: RFC 5321 §4.5.3.1.4 wants 512, and
 /// extensions and addresses in UTF-8 make it longer. AUTH may be longer still.
 pub const COMMAND_OCTETS_MAX: usize = 4_096;
-
-/// What a session may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Largest message that is taken, in octets.
-    pub message_octets_max: usize,
-    /// Most recipients of one message.
-    pub recipients_max: usize,
-    /// Commands in a row that were refused, after which the session ends.
-    pub errors_max: usize,
-}
-
-/// How a session goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// It takes one recipient in a transaction and has the client come again for others.
-    pub is_one_at_a_time: bool,
-    /// Whether the client may go into TLS, or must.
-    pub starttls: Starttls,
-    /// It is in TLS already.
-    pub is_encrypted: bool,
-    /// The client may authenticate itself in TLS alone.
-    pub auth_requires_tls: bool,
-}
-
-/// What a listener does of STARTTLS (RFC 3207).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Starttls {
-    /// It is not offered.
-    #[default]
-    Unknown,
-    /// It is offered.
-    Offered,
-    /// It is offered, and there is no mail without it.
-    Required,
-}
 
 /// What is to be done with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,37 +46,22 @@ pub enum Step {
     /// The client gets this reply and sends the content of a message, whose
     /// transaction ends with it.
     TakeContent(Reply, Transaction),
+    /// A chunk of a message follows; then it is put to those before it.
+    TakeChunk(Chunk),
+    /// So many octets follow, which belong to no message; the client gets this reply behind
+    /// them.
+    Swallow(u64, Reply),
     /// The client gets this reply, and the session ends.
     End(Reply),
     /// The line goes upstream, its reply to the client, and the session ends.
     PassAndEnd,
 }
 
-/// A line of the envelope as the client wrote it, and the mailbox in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvelopeLine {
-    /// The whole line without its CRLF, with all parameters.
-    pub line: String,
-    /// The mailbox without angle brackets.
-    pub mailbox: String,
-}
-
-/// What upstream has accepted of a transaction so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transaction {
-    /// MAIL.
-    pub reverse_path: EnvelopeLine,
-    /// Each RCPT that upstream accepted, in order, with upstream's reply code.
-    pub recipients: Vec<EnvelopeLine>,
-    /// The name under which the client has authenticated itself, where it was shown.
-    pub login: Option<String>,
-}
-
 /// What upstream's next reply is about.
 #[derive(Debug)]
 enum Pending {
     Greeting { is_extended: bool },
-    Mail(EnvelopeLine),
+    Mail { reverse_path: EnvelopeLine, is_binary: bool },
     Recipient(EnvelopeLine),
     Reset,
     Auth(Exchange),
@@ -123,7 +78,11 @@ pub struct Session {
     exchange: Option<Exchange>,
     is_authenticated: bool,
     login: Option<String>,
+    /// Upstream and we take binary content.
+    takes_binary: bool,
     transaction: Option<Transaction>,
+    /// The content of the transaction has begun, in chunks.
+    is_chunked: bool,
     pending: Option<Pending>,
     errors: usize,
 }
@@ -138,7 +97,9 @@ impl Session {
             exchange: None,
             is_authenticated: false,
             login: None,
+            takes_binary: false,
             transaction: None,
+            is_chunked: false,
             pending: None,
             errors: 0,
         }
@@ -149,7 +110,18 @@ impl Session {
     pub fn encrypted(&mut self) {
         self.rules.is_encrypted = true;
         self.is_greeted = false;
-        self.transaction = None;
+        self.forget_transaction();
+    }
+
+    /// A chunk that is not the last was refused: the transaction is over (RFC 3030 §2), and
+    /// what still comes of the message is none's.
+    pub fn chunk_refused(&mut self) {
+        self.forget_transaction();
+    }
+
+    /// Has the content of a message begun, in chunks, and not ended?
+    pub fn is_chunked(&self) -> bool {
+        self.is_chunked
     }
 
     /// Takes a command line, without its CRLF.
@@ -161,7 +133,9 @@ impl Session {
         match &step {
             // RFC 5321 §4.5.3.1.10: a recipient too many is no error of the client, who
             // sends the rest in another transaction.
-            Step::Answer(reply) if !reply.is_positive() && !reply.is_transient() => {
+            Step::Answer(reply) | Step::Swallow(_, reply)
+                if !reply.is_positive() && !reply.is_transient() =>
+            {
                 self.refused(step)
             }
             _ => step,
@@ -207,15 +181,22 @@ impl Session {
         match self.pending.take() {
             Some(Pending::Greeting { is_extended }) if reply.is_positive() => {
                 self.is_greeted = true;
-                self.transaction = None;
+                self.forget_transaction();
+                self.takes_binary = is_extended
+                    && ["CHUNKING", "BINARYMIME"]
+                        .iter()
+                        .all(|keyword| extensions::is_offered(&reply, keyword));
                 if is_extended {
                     return extensions::offer(&reply, self.own_extensions());
                 }
             }
-            Some(Pending::Mail(reverse_path)) if reply.is_positive() => {
-                let login = self.login.clone();
-                self.transaction =
-                    Some(Transaction { reverse_path, recipients: Vec::new(), login });
+            Some(Pending::Mail { reverse_path, is_binary }) if reply.is_positive() => {
+                self.transaction = Some(Transaction {
+                    reverse_path,
+                    recipients: Vec::new(),
+                    is_binary,
+                    login: self.login.clone(),
+                });
             }
             Some(Pending::Recipient(recipient)) if reply.is_positive() => {
                 // A recipient who is named twice gets one copy, as from any MTA.
@@ -232,7 +213,7 @@ impl Session {
                 self.is_authenticated = true;
                 self.login = exchange.into_name();
             }
-            Some(Pending::Reset) if reply.is_positive() => self.transaction = None,
+            Some(Pending::Reset) if reply.is_positive() => self.forget_transaction(),
             _ => {}
         }
         reply
@@ -247,11 +228,17 @@ impl Session {
         // RFC 6531 §3.3 allows nothing else. Were such a line passed on, upstream might
         // take it for a RCPT of which the session knows nothing.
         let Ok(text) = std::str::from_utf8(line) else {
-            return answer(501, "5.5.2", "command line is not UTF-8");
+            let refusal = Reply::new(501, "5.5.2", "command line is not UTF-8");
+            let is_bdat = line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"));
+            return if is_bdat { Step::End(refusal) } else { Step::Answer(refusal) };
         };
         let command = Command::parse(text);
         if self.needs_tls(&command) {
-            return answer(530, "5.7.0", "must issue a STARTTLS command first");
+            let refusal = Reply::new(530, "5.7.0", "must issue a STARTTLS command first");
+            return match command {
+                Command::Bdat(Some(size)) => Step::Swallow(size.octets, refusal),
+                _ => Step::Answer(refusal),
+            };
         }
         match command {
             Command::Helo => self.greet(false),
@@ -262,16 +249,10 @@ impl Session {
                 self.pending = Some(Pending::Other);
                 Step::PassAndEnd
             }
-            Command::Mail(envelope) => {
-                match envelope.parameter("SIZE").and_then(|n| n.parse().ok()) {
-                    _ if !self.is_greeted => answer(503, "5.5.1", "say EHLO first"),
-                    // RFC 1870 §6.1: refused before the octets are sent.
-                    Some(size) if self.is_too_large(size) => {
-                        answer(552, "5.3.4", "message size exceeds the limit of this gateway")
-                    }
-                    _ => self.pass(Pending::Mail(envelope_line(text, envelope.path))),
-                }
+            Command::Mail(_) | Command::Rcpt(_) | Command::Data if self.is_chunked => {
+                answer(503, "5.5.1", "a message has begun with BDAT")
             }
+            Command::Mail(envelope) => self.begin(text, envelope),
             Command::Rcpt(envelope) => match &self.transaction {
                 None => answer(503, "5.5.1", "need MAIL before RCPT"),
                 Some(transaction) if transaction.recipients.len() >= self.recipients_max() => {
@@ -279,14 +260,21 @@ impl Session {
                 }
                 Some(_) => self.pass(Pending::Recipient(envelope_line(text, envelope.path))),
             },
-            Command::Data => match self.transaction.take_if(|open| !open.recipients.is_empty()) {
-                Some(transaction) => Step::TakeContent(
+            Command::Data if self.transaction.as_ref().is_some_and(|open| open.is_binary) => {
+                answer(503, "5.5.1", "BINARYMIME goes with BDAT")
+            }
+            Command::Data => match self.end_transaction("DATA") {
+                Ok(transaction) => Step::TakeContent(
                     Reply::of_lines(354, ["end data with <CR><LF>.<CR><LF>"]),
                     transaction,
                 ),
-                None if self.transaction.is_some() => answer(554, "5.5.1", "no valid recipients"),
-                None => answer(503, "5.5.1", "need MAIL before DATA"),
+                Err(refusal) => Step::Answer(refusal),
             },
+            Command::Bdat(None) => {
+                // How many octets follow is not known, and none of them is a command.
+                Step::End(Reply::new(501, "5.5.4", "BDAT needs a size, closing connection"))
+            }
+            Command::Bdat(Some(size)) => self.take_chunk(size),
             Command::Rset => self.pass(Pending::Reset),
             Command::Other(verb) if REFUSED.contains(&verb.as_str()) => {
                 answer(502, "5.5.1", "command not implemented")
@@ -294,6 +282,59 @@ impl Session {
             Command::Other(verb) if verb.is_empty() => answer(500, "5.5.2", "no command"),
             Command::Noop | Command::Other(_) => self.pass(Pending::Other),
         }
+    }
+
+    fn begin(&mut self, line: &str, envelope: Envelope<'_>) -> Step {
+        let is_binary =
+            envelope.parameter("BODY").is_some_and(|body| body.eq_ignore_ascii_case("BINARYMIME"));
+        match envelope.parameter("SIZE").and_then(|size| size.parse().ok()) {
+            _ if !self.is_greeted => answer(503, "5.5.1", "say EHLO first"),
+            // RFC 1870 §6.1: refused before the octets are sent.
+            Some(size) if self.is_too_large(size) => {
+                answer(552, "5.3.4", "message size exceeds the limit of this gateway")
+            }
+            _ if is_binary && !self.takes_binary => {
+                answer(555, "5.5.4", "BODY=BINARYMIME is not offered")
+            }
+            _ => {
+                let reverse_path = envelope_line(line, envelope.path);
+                self.pass(Pending::Mail { reverse_path, is_binary })
+            }
+        }
+    }
+
+    /// Gives the transaction whose content follows, or the reply where there is none.
+    fn end_transaction(&mut self, verb: &str) -> Result<Transaction, Reply> {
+        match self.transaction.take_if(|open| !open.recipients.is_empty()) {
+            Some(transaction) => Ok(transaction),
+            None if self.transaction.is_some() => {
+                Err(Reply::new(554, "5.5.1", "no valid recipients"))
+            }
+            None => Err(Reply::new(503, "5.5.1", &format!("need MAIL before {verb}"))),
+        }
+    }
+
+    fn take_chunk(&mut self, size: ChunkSize) -> Step {
+        let transaction = match self.end_transaction("BDAT") {
+            Ok(transaction) => transaction,
+            // A client that does not wait has sent the octets already.
+            Err(refusal) => return Step::Swallow(size.octets, refusal),
+        };
+        let is_first = !self.is_chunked;
+        self.is_chunked = !size.is_last;
+        let last = match size.is_last {
+            true => Some(transaction),
+            false => {
+                self.transaction = Some(transaction);
+                None
+            }
+        };
+        Step::TakeChunk(Chunk { octets: size.octets, is_first, last })
+    }
+
+    fn forget_transaction(&mut self) {
+        self.transaction = None;
+        self.is_chunked = false;
     }
 
     fn greet(&mut self, is_extended: bool) -> Step {

@@ -9,10 +9,11 @@ use crate::smtp_io::{
 };
 use mail::smtp::{
     auth::LINE_OCTETS_MAX,
+    chunking::Assembly,
     data::{DataError, DataReader},
     reply::Reply,
     secret::Secret,
-    session::{Rules, Session, Starttls, Step, Transaction},
+    session::{Chunk, Rules, Session, Starttls, Step, Transaction},
 };
 use std::{io, sync::Arc};
 use tokio::net::TcpStream;
@@ -39,6 +40,8 @@ struct Conversation<'g> {
     client: Wire,
     upstream: Upstream,
     session: Session,
+    /// The chunks of a message that has begun.
+    assembly: Option<Assembly>,
     /// The client's QUIT was passed upstream, which has taken its leave with it.
     has_quit: bool,
 }
@@ -75,7 +78,8 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
         return Ok(());
     }
     let session = Session::new(config.limits, rules(gateway));
-    let mut conversation = Conversation { gateway, client, upstream, session, has_quit: false };
+    let mut conversation =
+        Conversation { gateway, client, upstream, session, assembly: None, has_quit: false };
     let ended = conversation.carry_on().await;
     let Conversation { mut client, upstream, session, has_quit, .. } = conversation;
     // In the middle of an exchange, QUIT would be taken for a password.
@@ -187,7 +191,16 @@ impl Conversation<'_> {
                 self.client.write(reply.octets());
                 self.take_message(&transaction).await?
             }
+            Step::TakeChunk(chunk) => self.take_chunk(chunk).await?,
+            Step::Swallow(octets, reply) => {
+                let limit = self.gateway.config.listener.client_timeout;
+                self.client.read_octets(octets, limit, |_| {}).await?;
+                (reply, Next::Command)
+            }
         };
+        if !self.session.is_chunked() {
+            self.assembly = None;
+        }
         self.client.write(reply.octets());
         Ok(next)
     }
@@ -236,20 +249,59 @@ impl Conversation<'_> {
         self.client.flush(limit).await?;
         let mut reader = DataReader::new(self.gateway.config.limits.message_octets_max);
         self.client.read_content(&mut reader, limit).await?;
-        self.gateway.counters.messages.increment();
-        let content = match reader.finish() {
-            Ok(content) => content,
-            Err(error) => {
-                self.gateway.refused_message(RefusalReason::of_content(&error), None);
-                // Upstream still waits for the DATA of this transaction. If it is gone, the
-                // sender is to know all the same that the message will never be taken.
-                let is_reset = self.upstream.exchange(b"RSET").await.is_ok();
-                return Ok((refusal(error), if is_reset { Next::Command } else { Next::End }));
+        self.bring(transaction, reader.finish()).await
+    }
+
+    /// Takes a chunk (RFC 3030 §2), and brings the message upstream with the last one.
+    async fn take_chunk(&mut self, chunk: Chunk) -> Result<(Reply, Next), SessionError> {
+        let config = &self.gateway.config;
+        let octets_max = config.limits.message_octets_max;
+        let mut assembly = match self.assembly.take() {
+            Some(assembly) if !chunk.is_first => assembly,
+            _ => Assembly::new(octets_max),
+        };
+        let limit = config.listener.client_timeout;
+        self.client.read_octets(chunk.octets, limit, |octets| assembly.take(octets)).await?;
+        match (chunk.last, assembly.error()) {
+            (Some(transaction), _) => {
+                let content = assembly.finish(transaction.is_binary);
+                self.bring(&transaction, content).await
             }
+            (None, Some(error)) => {
+                self.gateway.counters.messages.increment();
+                self.session.chunk_refused();
+                Ok(self.refuse(error).await)
+            }
+            (None, None) => {
+                self.assembly = Some(assembly);
+                let text = format!("{} octets received", chunk.octets);
+                Ok((Reply::new(250, "2.0.0", &text), Next::Command))
+            }
+        }
+    }
+
+    /// Brings a message upstream.
+    async fn bring(
+        &mut self,
+        transaction: &Transaction,
+        content: Result<Vec<u8>, DataError>,
+    ) -> Result<(Reply, Next), SessionError> {
+        self.gateway.counters.messages.increment();
+        let content = match content {
+            Ok(content) => content,
+            Err(error) => return Ok(self.refuse(error).await),
         };
         let verdict =
             transmission::transmit(self.gateway, &mut self.upstream, transaction, &content).await;
         Ok((verdict.reply, if verdict.is_upstream_lost { Next::End } else { Next::Command }))
+    }
+
+    /// Upstream still waits for the content of a message that is refused here. If it is gone,
+    /// the sender is to know all the same that the message will never be taken.
+    async fn refuse(&mut self, error: DataError) -> (Reply, Next) {
+        self.gateway.refused_message(RefusalReason::of_content(&error), None);
+        let is_reset = self.upstream.exchange(b"RSET").await.is_ok();
+        (refusal(error), if is_reset { Next::Command } else { Next::End })
     }
 }
 

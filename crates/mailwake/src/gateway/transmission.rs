@@ -306,7 +306,10 @@ impl Transmission<'_> {
 
     /// Sends the content in the transaction that is open, which ends with it.
     async fn send_content(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
-        let reply = self.upstream.send_message(content).await?;
+        let reply = match self.transaction.is_binary {
+            true => self.upstream.send_chunk(content).await?,
+            false => self.upstream.send_message(content).await?,
+        };
         if !reply.is_positive() {
             // DATA itself may have been refused, and then the transaction is still open.
             self.reset().await;

@@ -250,6 +250,18 @@ impl Upstream {
         Ok(reply)
     }
 
+    /// Sends a message with BDAT, in one chunk (RFC 3030 §2): its octets go as they are.
+    pub async fn send_chunk(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
+        let patience = self.target.config.patience;
+        self.wire.write(format!("BDAT {} LAST\r\n", content.len()).as_bytes());
+        self.wire.send_octets(content, patience.reply).await?;
+        let reply = self.read_reply(patience.final_reply).await?;
+        if reply.is_intermediate() {
+            return Err(UpstreamError::OutOfStep(reply.code(), "a message"));
+        }
+        Ok(reply)
+    }
+
     /// Says QUIT and closes, without waiting for an answer.
     pub fn quit(mut self) {
         self.wire.write(b"QUIT\r\n");

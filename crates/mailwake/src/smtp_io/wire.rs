@@ -171,6 +171,30 @@ impl Wire {
         }
     }
 
+    /// Gives so many octets to `take`, piece by piece as they come. What was written is sent
+    /// before it waits, because who sends in chunks may wait for a reply (RFC 3030 §2).
+    /// `limit` is the longest pause.
+    pub async fn read_octets(
+        &mut self,
+        mut octets: u64,
+        limit: Duration,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), WireError> {
+        loop {
+            let input = &self.input[self.taken..];
+            let here = usize::try_from(octets).unwrap_or(usize::MAX).min(input.len());
+            take(&input[..here]);
+            self.taken += here;
+            octets -= here as u64;
+            if octets == 0 {
+                return Ok(());
+            }
+            self.drop_taken();
+            self.flush(limit).await?;
+            self.fill(limit).await?;
+        }
+    }
+
     /// Overwrites what was read already.
     pub fn wipe_taken(&mut self) {
         wipe(&mut self.input[..self.taken]);
@@ -223,6 +247,17 @@ impl Wire {
         if let Some(transcript) = &mut self.transcript {
             transcript.content(content.len());
         }
+        Ok(())
+    }
+
+    /// Sends octets as they are, behind what was written.
+    pub async fn send_octets(&mut self, octets: &[u8], limit: Duration) -> Result<(), WireError> {
+        for piece in octets.chunks(PIECE_OCTETS) {
+            self.write(piece);
+            self.flush(limit).await?;
+        }
+        self.flush(limit).await?;
+        self.output = Vec::new();
         Ok(())
     }
 

@@ -16,6 +16,7 @@ fn what_goes_through_is_offered() {
         &[
             "mx.example at your service",
             "PIPELINING",
+            "CHUNKING",
             "8BITMIME",
             "DSN",
             "SMTPUTF8",
@@ -27,22 +28,23 @@ fn what_goes_through_is_offered() {
 #[test]
 fn what_would_not_survive_is_hidden() {
     check(
-        &["mx.example", "STARTTLS", "CHUNKING", "BINARYMIME", "XCLIENT NAME", "X-NEW"],
-        &["mx.example", "PIPELINING"],
+        &["mx.example", "STARTTLS", "CHUNKING", "XCLIENT NAME", "X-NEW"],
+        &["mx.example", "PIPELINING", "CHUNKING"],
     );
+    check(&["mx.example", "BINARYMIME"], &["mx.example", "PIPELINING", "CHUNKING"]);
 }
 
 #[test]
 fn pipelining_is_offered_once() {
-    check(&["mx.example", "PIPELINING"], &["mx.example", "PIPELINING"]);
+    check(&["mx.example", "PIPELINING"], &["mx.example", "PIPELINING", "CHUNKING"]);
 }
 
 #[test]
 fn size_is_the_smaller_limit() {
-    check(&["mx.example", "SIZE 500"], &["mx.example", "PIPELINING", "SIZE 500"]);
-    check(&["mx.example", "SIZE 5000"], &["mx.example", "PIPELINING", "SIZE 1000"]);
-    check(&["mx.example", "size 0"], &["mx.example", "PIPELINING", "SIZE 1000"]);
-    check(&["mx.example", "SIZE"], &["mx.example", "PIPELINING", "SIZE 1000"]);
+    check(&["mx.example", "SIZE 500"], &["mx.example", "PIPELINING", "CHUNKING", "SIZE 500"]);
+    check(&["mx.example", "SIZE 5000"], &["mx.example", "PIPELINING", "CHUNKING", "SIZE 1000"]);
+    check(&["mx.example", "size 0"], &["mx.example", "PIPELINING", "CHUNKING", "SIZE 1000"]);
+    check(&["mx.example", "SIZE"], &["mx.example", "PIPELINING", "CHUNKING", "SIZE 1000"]);
 }
 
 #[test]
@@ -55,7 +57,7 @@ fn greeting_line_is_no_extension() {
 fn auth_is_offered_as_upstream_does() {
     check(
         &["mx.example", "AUTH PLAIN LOGIN", "AUTH=PLAIN LOGIN"],
-        &["mx.example", "PIPELINING", "AUTH PLAIN LOGIN", "AUTH=PLAIN LOGIN"],
+        &["mx.example", "PIPELINING", "CHUNKING", "AUTH PLAIN LOGIN", "AUTH=PLAIN LOGIN"],
     );
 }
 
@@ -63,9 +65,9 @@ fn auth_is_offered_as_upstream_does() {
 fn auth_that_is_bound_to_a_connection_is_hidden() {
     check(
         &["mx.example", "AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256"],
-        &["mx.example", "PIPELINING", "AUTH SCRAM-SHA-256"],
+        &["mx.example", "PIPELINING", "CHUNKING", "AUTH SCRAM-SHA-256"],
     );
-    check(&["mx.example", "AUTH SCRAM-SHA-256-PLUS"], &["mx.example", "PIPELINING"]);
+    check(&["mx.example", "AUTH SCRAM-SHA-256-PLUS"], &["mx.example", "PIPELINING", "CHUNKING"]);
 }
 
 #[test]
@@ -73,5 +75,13 @@ fn auth_that_is_not_allowed_is_hidden() {
     let upstream = Reply::of_lines(250, ["mx.example", "AUTH PLAIN"]);
     let own = Own { message_octets_max: 1_000, starttls: true, auth: false };
     let lines: Vec<_> = offer(&upstream, own).lines().collect();
-    assert_eq!(lines, ["mx.example", "PIPELINING", "STARTTLS"]);
+    assert_eq!(lines, ["mx.example", "PIPELINING", "CHUNKING", "STARTTLS"]);
+}
+
+#[test]
+fn binary_content_needs_chunks_on_both_sides() {
+    check(
+        &["mx.example", "BINARYMIME", "CHUNKING"],
+        &["mx.example", "PIPELINING", "CHUNKING", "BINARYMIME"],
+    );
 }

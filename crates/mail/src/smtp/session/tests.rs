@@ -27,10 +27,12 @@ fn play(session: &mut Session, dialog: &str) {
                     | Step::TakeContent(reply, _)
                     | Step::StartTls(reply)
                     | Step::Cancel(reply)
+                    | Step::Swallow(_, reply)
                     | Step::End(reply) => {
                         assert!(!is_passed, "{line} did not go upstream");
                         Some(reply)
                     }
+                    Step::TakeChunk(chunk) => panic!("{line} begins a {chunk:?}"),
                 };
             }
             "U" => {
@@ -183,7 +185,7 @@ fn declared_size_over_the_limit_is_refused_before_the_octets() {
 
 #[test]
 fn commands_that_are_not_handled_never_reach_upstream() {
-    for command in ["STARTTLS", "BDAT 10 LAST", "XCLIENT ADDR=192.0.2.1", "xforward NAME=x"] {
+    for command in ["STARTTLS", "XCLIENT ADDR=192.0.2.1", "xforward NAME=x"] {
         check_greeted(&format!("C: {command}\nS: 502 5.5.1 command not implemented"));
     }
 }
@@ -264,7 +266,7 @@ fn starttls_is_offered_until_it_is_active() {
         &mut session,
         "C: EHLO a.example ->
          U: 250 mx.example|STARTTLS
-         S: 250-mx.example\\r\\n250-PIPELINING\\r\\n250 STARTTLS
+         S: 250-mx.example\\r\\n250-PIPELINING\\r\\n250-CHUNKING\\r\\n250 STARTTLS
          C: STARTTLS now
          S: 501 5.5.4 STARTTLS takes no argument
          C: STARTTLS
@@ -277,7 +279,7 @@ fn starttls_is_offered_until_it_is_active() {
          S: 503 5.5.1 TLS is active already
          C: EHLO a.example ->
          U: 250 mx.example|STARTTLS
-         S: 250-mx.example\\r\\n250 PIPELINING",
+         S: 250-mx.example\\r\\n250-PIPELINING\\r\\n250 CHUNKING",
     );
 }
 
@@ -405,4 +407,75 @@ fn auth_may_be_longer_than_other_commands() {
     assert!(matches!(session.command(format!("NOOP {long}").as_bytes()), Step::Answer(_)));
     assert_eq!(session.command(format!("AUTH PLAIN {long}").as_bytes()), Step::PassSecret);
     assert!(!format!("{session:?}").contains("xxx"));
+}
+
+const OPEN: &str = "C: MAIL FROM:<> ->\nU: 250 ok\nC: RCPT TO:<b@b.example> ->\nU: 250 ok";
+
+#[test]
+fn chunks_belong_to_one_transaction() {
+    let mut session = check_greeted(OPEN);
+    let chunk = |octets, is_first| Chunk { octets, is_first, last: None };
+    assert_eq!(session.command(b"BDAT 10"), Step::TakeChunk(chunk(10, true)));
+    assert_eq!(session.command(b"bdat 0"), Step::TakeChunk(chunk(0, false)));
+    assert!(session.is_chunked() && session.is_in_transaction());
+    for command in ["DATA", "MAIL FROM:<>", "RCPT TO:<c@b.example>"] {
+        session.errors = 0;
+        play(&mut session, &format!("C: {command}\nS: 503 5.5.1 a message has begun with BDAT"));
+    }
+    let Step::TakeChunk(Chunk { octets: 5, is_first: false, last: Some(transaction) }) =
+        session.command(b"BDAT 5 LAST")
+    else {
+        panic!("the last chunk");
+    };
+    assert_eq!(transaction.recipients.len(), 1);
+    assert!(!session.is_chunked() && !session.is_in_transaction());
+}
+
+#[test]
+fn chunks_without_a_recipient_are_swallowed() {
+    let need_mail = Reply::new(503, "5.5.1", "need MAIL before BDAT");
+    assert_eq!(check_greeted("").command(b"BDAT 7"), Step::Swallow(7, need_mail.clone()));
+    let mut session = check_greeted("C: MAIL FROM:<> ->\nU: 250 ok");
+    let no_recipient = Reply::new(554, "5.5.1", "no valid recipients");
+    assert_eq!(session.command(b"BDAT 7 LAST"), Step::Swallow(7, no_recipient));
+    let mut session = check_greeted(OPEN);
+    session.command(b"BDAT 7");
+    session.chunk_refused();
+    assert_eq!(session.command(b"BDAT 7 LAST"), Step::Swallow(7, need_mail));
+    let mut session = session_with(Starttls::Required);
+    assert!(matches!(session.command(b"BDAT 7"), Step::Swallow(7, _)));
+}
+
+#[test]
+fn chunk_without_a_size_ends_the_session() {
+    let mut session = check_greeted(OPEN);
+    assert!(matches!(session.command(b"BDAT LAST"), Step::End(reply) if reply.code() == 501));
+}
+
+#[test]
+fn rset_ends_chunks() {
+    let mut session = check_greeted(OPEN);
+    session.command(b"BDAT 7");
+    play(&mut session, "C: RSET ->\nU: 250 ok");
+    assert!(!session.is_chunked());
+}
+
+#[test]
+fn binary_content_goes_with_chunks() {
+    check_greeted("C: MAIL FROM:<> BODY=BINARYMIME\nS: 555 5.5.4 BODY=BINARYMIME is not offered");
+    let mut session = check(
+        "C: EHLO a.example ->
+         U: 250 mx.example|CHUNKING|BINARYMIME
+         C: MAIL FROM:<> BODY=binarymime ->
+         U: 250 ok
+         C: RCPT TO:<b@b.example> ->
+         U: 250 ok
+         C: DATA
+         S: 503 5.5.1 BINARYMIME goes with BDAT",
+    );
+    let Step::TakeChunk(Chunk { last: Some(transaction), .. }) = session.command(b"BDAT 5 LAST")
+    else {
+        panic!("the last chunk");
+    };
+    assert!(transaction.is_binary);
 }

@@ -8,6 +8,7 @@ fn transaction(recipients: &[&str]) -> Transaction {
     Transaction {
         reverse_path: line("ann@example.com"),
         recipients: recipients.iter().map(|recipient| line(recipient)).collect(),
+        is_binary: false,
         login: None,
     }
 }

@@ -2,6 +2,7 @@
 //! smtp-sink and swaks. Those with a Postfix run as root; see CONTRIBUTING.md.
 
 mod auth;
+mod chunks;
 mod crash;
 mod delivery;
 mod reload;

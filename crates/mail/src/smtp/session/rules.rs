@@ -1,0 +1,37 @@
+//! What a session may do, and how it goes.
+
+/// What a session may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest message that is taken, in octets.
+    pub message_octets_max: usize,
+    /// Most recipients of one message.
+    pub recipients_max: usize,
+    /// Commands in a row that were refused, after which the session ends.
+    pub errors_max: usize,
+}
+
+/// How a session goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// It takes one recipient in a transaction and has the client come again for others.
+    pub is_one_at_a_time: bool,
+    /// Whether the client may go into TLS, or must.
+    pub starttls: Starttls,
+    /// It is in TLS already.
+    pub is_encrypted: bool,
+    /// The client may authenticate itself in TLS alone.
+    pub auth_requires_tls: bool,
+}
+
+/// What a listener does of STARTTLS (RFC 3207).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Starttls {
+    /// It is not offered.
+    #[default]
+    Unknown,
+    /// It is offered.
+    Offered,
+    /// It is offered, and there is no mail without it.
+    Required,
+}
