@@ -4,6 +4,7 @@
 pub mod address;
 pub mod encoded_word;
 pub mod html;
+mod marks;
 pub mod message;
 pub mod report;
 pub mod smtp;

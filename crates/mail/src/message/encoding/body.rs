@@ -48,7 +48,8 @@ impl<'b> Decoded<'b> {
         let stretches = match (encoding, edited) {
             (TransferEncoding::QuotedPrintable, _) => {
                 let lines = quoted_printable::lines(body, content.len(), &line_starts, edited);
-                lines.iter().all(|lines| lines.hold(body, &content)).then_some(())?;
+                let mut room = quoted_printable::Room::default();
+                lines.iter().all(|lines| lines.hold(body, &content, &mut room)).then_some(())?;
                 let growth = lines.iter().map(|lines| lines.growth(&content)).sum();
                 Stretches::Lines { all: lines, growth }
             }
@@ -127,9 +128,10 @@ impl EditableBody {
                 splicer.replace(moved(&edit.range), |out| out.extend_from_slice(edit.replacement))
             }),
             Stretches::Lines { all, .. } => {
+                let mut room = quoted_printable::Room::default();
                 edited_lines(all, edits).try_for_each(|(lines, edits)| {
                     splicer.replace(moved(&lines.body), |out| {
-                        lines.encode(body, edits, line_end, out);
+                        lines.encode(body, edits, line_end, &mut room, out);
                     })
                 })
             }
@@ -159,6 +161,7 @@ impl EditableBody {
             Stretches::Identity => are_edits(splices, copy, edits.iter(), in_message.start),
             Stretches::Lines { all, .. } => {
                 let (mut edits_left, mut splices) = (edits.len(), splices.iter());
+                let mut room = quoted_printable::Room::default();
                 let are_held = edited_lines(all, edits).all(|(lines, edits)| {
                     let Some(splice) = splices.next() else { return false };
                     let original = relative(&splice.original, in_message.start);
@@ -167,7 +170,7 @@ impl EditableBody {
                     };
                     edits_left -= edits.len();
                     original.as_ref() == Some(&lines.body)
-                        && lines.are_held_by(body, (copied, result), edits)
+                        && lines.are_held_by(body, (copied, result), edits, &mut room)
                 });
                 are_held && edits_left == 0 && splices.next().is_none()
             }

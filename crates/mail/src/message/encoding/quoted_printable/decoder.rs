@@ -1,0 +1,245 @@
+//! Lines of quoted-printable in, content out.
+
+use super::super::source::Source;
+use crate::marks::Marks;
+use memchr::memrchr;
+
+/// Decodes a body, and tells where some of its lines start. `=` that begins no escape is
+/// taken literally (§6.7, note 2).
+pub(in super::super) fn decode(body: &[u8]) -> (Vec<u8>, LineStarts) {
+    let mut content = Vec::new();
+    let mut line_starts = LineStarts {
+        places: Vec::with_capacity(body.len() / LINE_STARTS_APART + 1),
+        wanted_from: LINE_STARTS_APART,
+    };
+    decode_into(body, &mut content, |start| line_starts.take(start));
+    (content, line_starts)
+}
+
+/// Puts the content of a body in the place of what `content` holds, and tells where each
+/// of its lines but the first starts.
+#[inline(always)]
+fn decode_into(body: &[u8], content: &mut Vec<u8>, mut starts_line: impl FnMut(LineStart)) {
+    let mut copied = Copied::new(body, content);
+    // What stands before it is decoded.
+    let mut position = 0;
+    for at in Marks::new(body, [b'=', b'\n']) {
+        if at < position {
+            continue;
+        }
+        if body[at] == b'\n' {
+            copied.line_end(position, at);
+            position = at + 1;
+            starts_line(LineStart { body: position, content: copied.len });
+            continue;
+        }
+        let rest = &body[at + 1..];
+        if let Some(octet) = escape(rest) {
+            copied.copy(position, at);
+            copied.push(octet);
+            position = at + 3;
+        } else if let Some(len) = soft_break(rest) {
+            copied.copy(position, at);
+            position = at + 1 + len;
+            if body[..position].ends_with(b"\n") {
+                starts_line(LineStart { body: position, content: copied.len });
+            }
+        }
+    }
+    copied.copy(position, position + trimmed(&body[position..]).len());
+    copied.finish();
+}
+
+/// Octets that are copied at a time. What is copied too far is written over by what comes
+/// behind it.
+const STRIDE: usize = 32;
+
+/// Pieces of a body, copied one behind the other.
+struct Copied<'a> {
+    body: &'a [u8],
+    content: &'a mut Vec<u8>,
+    len: usize,
+}
+
+impl<'a> Copied<'a> {
+    /// Takes what `content` holds away.
+    fn new(body: &'a [u8], content: &'a mut Vec<u8>) -> Self {
+        let room = body.len() + STRIDE;
+        if content.capacity() < room {
+            *content = vec![0; room];
+        } else {
+            content.resize(room, 0);
+        }
+        Self { body, content, len: 0 }
+    }
+
+    /// Appends a range of the body.
+    #[inline(always)]
+    fn copy(&mut self, start: usize, end: usize) {
+        let len = end - start;
+        for done in (0..len).step_by(STRIDE) {
+            let (from, to) = (start + done, self.len + done);
+            let source = self.body.get(from..).and_then(|rest| rest.first_chunk::<STRIDE>());
+            match (source, self.content[to..].first_chunk_mut::<STRIDE>()) {
+                (Some(source), Some(place)) => *place = *source,
+                _ => {
+                    self.content[to..][..len - done].copy_from_slice(&self.body[from..end]);
+                    break;
+                }
+            }
+        }
+        self.len += len;
+    }
+
+    fn push(&mut self, octet: u8) {
+        self.content[self.len] = octet;
+        self.len += 1;
+    }
+
+    /// Appends the rest of a line that ends in a hard line break, without white space that
+    /// a transport may have added.
+    fn line_end(&mut self, start: usize, newline: usize) {
+        let line = &self.body[start..newline];
+        let visible = line.strip_suffix(b"\r").unwrap_or(line);
+        let content = trimmed(visible);
+        if content.len() == visible.len() {
+            self.copy(start, newline + 1);
+        } else {
+            self.copy(start, start + content.len());
+            self.copy(start + visible.len(), newline + 1);
+        }
+    }
+
+    fn finish(self) {
+        self.content.truncate(self.len);
+    }
+}
+
+/// White space at the end of a line is no content (§6.7, rule 3).
+pub(super) fn trimmed(line: &[u8]) -> &[u8] {
+    let is_space = |octet: &&u8| matches!(octet, b' ' | b'\t');
+    &line[..line.len() - line.iter().rev().take_while(is_space).count()]
+}
+
+/// How long the rest of a soft line break is behind its `=`, if it is one.
+#[inline(always)]
+fn soft_break(rest: &[u8]) -> Option<usize> {
+    let spaces = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+    match rest[spaces..] {
+        [] => Some(spaces),
+        [b'\n', ..] => Some(spaces + 1),
+        [b'\r', b'\n', ..] => Some(spaces + 2),
+        _ => None,
+    }
+}
+
+/// What an octet is as a hexadecimal digit; 0xFF for those that are none.
+static DIGITS: [u8; 256] = {
+    let mut digits = [0xFF; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
+};
+
+/// The octet that an escape stands for, behind its `=`.
+#[inline(always)]
+pub(super) fn escape(rest: &[u8]) -> Option<u8> {
+    let &[high, low, ..] = rest else { return None };
+    let (high, low) = (DIGITS[usize::from(high)], DIGITS[usize::from(low)]);
+    ((high | low) < 16).then_some(high << 4 | low)
+}
+
+/// Where a line starts, in the body and in the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LineStart {
+    pub(super) body: usize,
+    pub(super) content: usize,
+}
+
+/// Where some of the lines of a body start.
+#[derive(Debug, Clone, Default)]
+pub(in super::super) struct LineStarts {
+    /// In the body and in the content. Those behind the first 4 GB are not remembered.
+    places: Vec<[u32; 2]>,
+    /// From where on in the body the next is remembered.
+    wanted_from: usize,
+}
+
+/// Lines of which the start is remembered are at least so many octets apart, so that
+/// they never take more than a fraction of the body.
+const LINE_STARTS_APART: usize = 64;
+
+impl LineStarts {
+    #[inline(always)]
+    fn take(&mut self, start: LineStart) {
+        if start.body >= self.wanted_from
+            && let (Ok(body), Ok(content)) = (start.body.try_into(), start.content.try_into())
+        {
+            self.places.push([body, content]);
+            self.wanted_from = start.body + LINE_STARTS_APART;
+        }
+    }
+
+    /// The last known start of a line that lies before this place of the content.
+    pub(super) fn before(&self, content: usize) -> Option<LineStart> {
+        let behind = self.places.partition_point(|[_, known]| (*known as usize) < content);
+        let [body, content] = self.places[behind.checked_sub(1)?];
+        Some(LineStart { body: body as usize, content: content as usize })
+    }
+}
+
+/// Octets of a body that are decoded together.
+const PIECE: usize = 4_096;
+
+/// Gives the content of a body in pieces.
+#[derive(Debug)]
+pub(super) struct Decoder<'b, 's> {
+    /// What was not decoded yet.
+    rest: &'b [u8],
+    /// What was, and how much of it was passed over.
+    content: &'s mut Vec<u8>,
+    passed: usize,
+}
+
+impl<'b, 's> Decoder<'b, 's> {
+    /// Decodes into `content`, piece by piece. What that holds does not matter.
+    pub(super) fn new(body: &'b [u8], content: &'s mut Vec<u8>) -> Self {
+        content.clear();
+        Self { rest: body, content, passed: 0 }
+    }
+}
+
+impl Source for Decoder<'_, '_> {
+    fn piece(&mut self) -> &[u8] {
+        while self.passed == self.content.len() && !self.rest.is_empty() {
+            let (piece, rest) = self.rest.split_at(piece_len(self.rest));
+            decode_into(piece, self.content, |_| {});
+            (self.rest, self.passed) = (rest, 0);
+        }
+        &self.content[self.passed..]
+    }
+
+    fn pass(&mut self, octets: usize) {
+        self.passed += octets;
+    }
+}
+
+/// How many octets can be decoded without those behind them: some lines, or a part of one
+/// that is far too long.
+fn piece_len(body: &[u8]) -> usize {
+    let Some(piece) = body.get(..PIECE) else { return body.len() };
+    if let Some(newline) = memrchr(b'\n', piece) {
+        return newline + 1;
+    }
+    // Between two octets that are neither white space nor of an escape.
+    let is_inside = |end: &usize| {
+        let visible = |octet: u8| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | b'=');
+        visible(piece[end - 2]) && visible(piece[end - 1]) && visible(piece[*end])
+    };
+    let line_len = || memchr::memchr(b'\n', body).map_or(body.len(), |newline| newline + 1);
+    (2..PIECE).rev().find(is_inside).unwrap_or_else(line_len)
+}
