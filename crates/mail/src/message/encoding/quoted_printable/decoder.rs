@@ -3,24 +3,27 @@
 use super::super::source::Source;
 use crate::marks::Marks;
 use memchr::memrchr;
+use std::ops::Range;
 
 /// Decodes a body, and tells where some of its lines start. `=` that begins no escape is
 /// taken literally (§6.7, note 2).
 pub(in super::super) fn decode(body: &[u8]) -> (Vec<u8>, LineStarts) {
-    let mut content = Vec::new();
+    let mut content = vec![0; body.len() + STRIDE];
     let mut line_starts = LineStarts {
         places: Vec::with_capacity(body.len() / LINE_STARTS_APART + 1),
         wanted_from: LINE_STARTS_APART,
     };
-    decode_into(body, &mut content, |start| line_starts.take(start));
+    let len = decode_into(body, &mut content, |start| line_starts.take(start));
+    content.truncate(len);
     (content, line_starts)
 }
 
-/// Puts the content of a body in the place of what `content` holds, and tells where each
-/// of its lines but the first starts.
+/// Puts the content of a body into `content`, which has room for as many octets as the
+/// body and [`STRIDE`] more, and tells how many octets it is and where each line but the
+/// first starts.
 #[inline(always)]
-fn decode_into(body: &[u8], content: &mut Vec<u8>, mut starts_line: impl FnMut(LineStart)) {
-    let mut copied = Copied::new(body, content);
+fn decode_into(body: &[u8], content: &mut [u8], mut starts_line: impl FnMut(LineStart)) -> usize {
+    let mut copied = Copied { body, content, len: 0 };
     // What stands before it is decoded.
     let mut position = 0;
     for at in Marks::new(body, [b'=', b'\n']) {
@@ -47,7 +50,7 @@ fn decode_into(body: &[u8], content: &mut Vec<u8>, mut starts_line: impl FnMut(L
         }
     }
     copied.copy(position, position + trimmed(&body[position..]).len());
-    copied.finish();
+    copied.len
 }
 
 /// Octets that are copied at a time. What is copied too far is written over by what comes
@@ -57,40 +60,32 @@ const STRIDE: usize = 32;
 /// Pieces of a body, copied one behind the other.
 struct Copied<'a> {
     body: &'a [u8],
-    content: &'a mut Vec<u8>,
+    content: &'a mut [u8],
     len: usize,
 }
 
-impl<'a> Copied<'a> {
-    /// Takes what `content` holds away.
-    fn new(body: &'a [u8], content: &'a mut Vec<u8>) -> Self {
-        let room = body.len() + STRIDE;
-        if content.capacity() < room {
-            *content = vec![0; room];
-        } else {
-            content.resize(room, 0);
-        }
-        Self { body, content, len: 0 }
-    }
-
+impl Copied<'_> {
     /// Appends a range of the body.
     #[inline(always)]
     fn copy(&mut self, start: usize, end: usize) {
+        let (source, place) = (&self.body[start..], &mut self.content[self.len..]);
         let len = end - start;
-        for done in (0..len).step_by(STRIDE) {
-            let (from, to) = (start + done, self.len + done);
-            let source = self.body.get(from..).and_then(|rest| rest.first_chunk::<STRIDE>());
-            match (source, self.content[to..].first_chunk_mut::<STRIDE>()) {
-                (Some(source), Some(place)) => *place = *source,
+        let mut done = 0;
+        while done < len {
+            let octets = source[done..].first_chunk::<STRIDE>();
+            match (octets, place[done..].first_chunk_mut::<STRIDE>()) {
+                (Some(octets), Some(room)) => *room = *octets,
                 _ => {
-                    self.content[to..][..len - done].copy_from_slice(&self.body[from..end]);
+                    place[done..len].copy_from_slice(&source[done..len]);
                     break;
                 }
             }
+            done += STRIDE;
         }
         self.len += len;
     }
 
+    #[inline(always)]
     fn push(&mut self, octet: u8) {
         self.content[self.len] = octet;
         self.len += 1;
@@ -98,6 +93,7 @@ impl<'a> Copied<'a> {
 
     /// Appends the rest of a line that ends in a hard line break, without white space that
     /// a transport may have added.
+    #[inline(always)]
     fn line_end(&mut self, start: usize, newline: usize) {
         let line = &self.body[start..newline];
         let visible = line.strip_suffix(b"\r").unwrap_or(line);
@@ -108,10 +104,6 @@ impl<'a> Copied<'a> {
             self.copy(start, start + content.len());
             self.copy(start + visible.len(), newline + 1);
         }
-    }
-
-    fn finish(self) {
-        self.content.truncate(self.len);
     }
 }
 
@@ -200,31 +192,45 @@ const PIECE: usize = 4_096;
 pub(super) struct Decoder<'b, 's> {
     /// What was not decoded yet.
     rest: &'b [u8],
-    /// What was, and how much of it was passed over.
-    content: &'s mut Vec<u8>,
-    passed: usize,
+    /// Where it is decoded to, and what of that is content that was not passed over.
+    room: &'s mut Vec<u8>,
+    piece: Range<usize>,
 }
 
 impl<'b, 's> Decoder<'b, 's> {
-    /// Decodes into `content`, piece by piece. What that holds does not matter.
-    pub(super) fn new(body: &'b [u8], content: &'s mut Vec<u8>) -> Self {
-        content.clear();
-        Self { rest: body, content, passed: 0 }
+    /// Decodes into `room`, piece by piece. What that holds does not matter.
+    pub(super) fn new(body: &'b [u8], room: &'s mut Vec<u8>) -> Self {
+        Self { rest: body, room, piece: 0..0 }
+    }
+
+    #[cold]
+    fn enlarge(&mut self, octets: usize) {
+        self.room.resize(octets, 0);
+    }
+
+    fn decode_piece(&mut self) {
+        let (piece, rest) = self.rest.split_at(piece_len(self.rest));
+        let wanted = piece.len() + STRIDE;
+        if self.room.len() < wanted {
+            self.enlarge(wanted);
+        }
+        self.piece = 0..decode_into(piece, self.room, |_| {});
+        self.rest = rest;
     }
 }
 
 impl Source for Decoder<'_, '_> {
+    #[inline]
     fn piece(&mut self) -> &[u8] {
-        while self.passed == self.content.len() && !self.rest.is_empty() {
-            let (piece, rest) = self.rest.split_at(piece_len(self.rest));
-            decode_into(piece, self.content, |_| {});
-            (self.rest, self.passed) = (rest, 0);
+        while self.piece.is_empty() && !self.rest.is_empty() {
+            self.decode_piece();
         }
-        &self.content[self.passed..]
+        &self.room[self.piece.clone()]
     }
 
+    #[inline]
     fn pass(&mut self, octets: usize) {
-        self.passed += octets;
+        self.piece.start += octets;
     }
 }
 
