@@ -3,8 +3,11 @@
 
 use super::compression;
 
-/// Targets that are remembered; a newsletter seldom has more.
-const SLOTS: usize = 64;
+/// Slots for targets that are remembered, about twice as many as a newsletter has.
+const SLOTS: usize = 128;
+
+/// Slots in which a target may be, from its own on.
+const REACH: usize = 4;
 
 /// Longer targets are not remembered.
 const TARGET_OCTETS_MAX: usize = 512;
@@ -31,7 +34,8 @@ impl Targets {
             return compression::deflate(target, out);
         }
         self.slots.resize(SLOTS, Slot::default());
-        let slot = &mut self.slots[slot(target)];
+        let place = self.place(target);
+        let slot = &mut self.slots[place];
         if slot.target != target {
             target.clone_into(&mut slot.target);
             slot.deflated.clear();
@@ -40,10 +44,18 @@ impl Targets {
         out.extend_from_slice(&slot.deflated);
         !slot.deflated.is_empty()
     }
+
+    /// The slot that holds a target; else one that is free, or its own.
+    fn place(&self, target: &[u8]) -> usize {
+        let own = own_slot(target);
+        let near = || (own..own + REACH).map(|slot| slot % SLOTS);
+        let found = near().find(|slot| self.slots[*slot].target == target);
+        found.or_else(|| near().find(|slot| self.slots[*slot].target.is_empty())).unwrap_or(own)
+    }
 }
 
-/// The place of a target. Two that share one push each other out.
-fn slot(target: &[u8]) -> usize {
+/// The slot of a target, by its octets.
+fn own_slot(target: &[u8]) -> usize {
     let (words, rest) = target.as_chunks::<8>();
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
@@ -51,7 +63,7 @@ fn slot(target: &[u8]) -> usize {
         (hash.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     };
     let hash = words.iter().chain([&last]).fold(0, mix);
-    (hash >> 58) as usize
+    (hash >> 57) as usize
 }
 
 #[cfg(test)]
