@@ -84,7 +84,8 @@ fn check_part(part: &Part, old_body: &[u8], new_body: &[u8], links: &MarkedLinks
         return;
     }
     let label = part.content.media_type.parameter("charset").filter(|label| !label.is_empty());
-    let charset = label.map_or(Some(Charset::UTF_8), Charset::of_label);
+    let label = label.map(|label| Charset::of_label(label).expect("what was edited is known"));
+    let charset = Charset::of_text(&old, label);
     let mut undo = Undo {
         is_html: part.content.media_type.essence != "text/plain",
         charset: charset.expect("what was edited has a known charset"),

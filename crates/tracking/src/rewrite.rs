@@ -23,11 +23,14 @@ pub use report::{
 
 use crate::decision::{Decision, SignedMail};
 use head::Removals;
-use mail::message::{
-    edit::EditList,
-    encoding::{Decoded, EditableBody, LineEnd},
-    part::{PartTree, SplitError, split, whole},
-    splice::Splicer,
+use mail::{
+    message::{
+        edit::EditList,
+        encoding::{Decoded, EditableBody, LineEnd},
+        part::{PartTree, SplitError, split, whole},
+        splice::Splicer,
+    },
+    text::charset::Charset,
 };
 use safety_net::EditedPart;
 use select::{Kind, Selection};
@@ -253,7 +256,7 @@ fn planned_parts(
     let mut links = Vec::new();
     let mut parts = Vec::new();
     for (index, part) in tree.parts().iter().enumerate().filter(|(_, part)| !part.is_split) {
-        let work = selection.pick(index).and_then(|(kind, charset)| {
+        let work = selection.pick(index).and_then(|(kind, label)| {
             let body = &message[part.body.clone()];
             let decoded =
                 Decoded::new(body, part.content.encoding).map_err(|_| Reason::BrokenEncoding)?;
@@ -264,6 +267,7 @@ fn planned_parts(
             if text::has_armor(content) {
                 return Err(Reason::Signed);
             }
+            let charset = Charset::of_text(content, label).ok_or(Reason::Charset)?;
             let media_type = &part.content.media_type;
             let mut sites = match kind {
                 Kind::Html | Kind::Amp => html::sites(content, charset, kind, decision, &mut links),

@@ -5,8 +5,11 @@
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, UTF_8};
 use std::borrow::Cow;
 
+mod sign;
 #[cfg(test)]
 mod tests;
+
+use sign::Sign;
 
 /// Charsets with ASCII in the lower half that encoding_rs does not know. What of them
 /// is not ASCII is left alone.
@@ -39,6 +42,16 @@ impl Charset {
             .iter()
             .any(|known| label.eq_ignore_ascii_case(known.as_bytes()))
             .then_some(Self { encoding: None })
+    }
+
+    /// The charset that readers take a text for, with what its label says, if it has
+    /// one. `None` where the octets say that ASCII is not ASCII in them.
+    pub fn of_text(text: &[u8], label: Option<Self>) -> Option<Self> {
+        match Sign::of(text) {
+            Some(Sign::Utf8) => Some(Self::UTF_8),
+            Some(Sign::NotAscii) => None,
+            None => Some(label.unwrap_or(Self::UTF_8)),
+        }
     }
 
     /// Decodes octets. `None` if they are no text in this charset.

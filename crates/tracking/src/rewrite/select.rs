@@ -38,8 +38,9 @@ impl<'a> Selection<'a> {
         Self { tree, decision, seen: [false; 3] }
     }
 
-    /// What this part is rewritten as. Refuses one that is to be left untouched.
-    pub(super) fn pick(&mut self, index: usize) -> Result<(Kind, Charset), Reason> {
+    /// What this part is rewritten as, and the charset that its header tells. Refuses one
+    /// that is to be left untouched.
+    pub(super) fn pick(&mut self, index: usize) -> Result<(Kind, Option<Charset>), Reason> {
         let part = &self.tree.parts()[index];
         self.tree.ancestors(index).chain([part]).find_map(protection).map_or(Ok(()), Err)?;
         let kind = shown_kind(part, self.decision)?;
@@ -55,7 +56,7 @@ impl<'a> Selection<'a> {
         if !is_tracked && !self.decision.cleans_up() {
             return Err(Reason::NotTracked);
         }
-        editable_charset(part).map(|charset| (kind, charset))
+        label(part).map(|label| (kind, label))
     }
 }
 
@@ -92,8 +93,8 @@ fn shown_kind(part: &Part, decision: &Decision) -> Result<Kind, Reason> {
     Ok(kind)
 }
 
-/// The charset of a part whose octets can be edited.
-fn editable_charset(part: &Part) -> Result<Charset, Reason> {
+/// The charset that the header of a part tells. Refuses one whose octets cannot be edited.
+fn label(part: &Part) -> Result<Option<Charset>, Reason> {
     let content = &part.content;
     if content.has_digest {
         return Err(Reason::ContentMd5);
@@ -104,8 +105,6 @@ fn editable_charset(part: &Part) -> Result<Charset, Reason> {
     if content.encoding == TransferEncoding::Unknown {
         return Err(Reason::UnknownEncoding);
     }
-    match content.media_type.parameter("charset").filter(|label| !label.is_empty()) {
-        Some(label) => Charset::of_label(label).ok_or(Reason::Charset),
-        None => Ok(Charset::UTF_8),
-    }
+    let label = content.media_type.parameter("charset").filter(|label| !label.is_empty());
+    label.map(|label| Charset::of_label(label).ok_or(Reason::Charset)).transpose()
 }
