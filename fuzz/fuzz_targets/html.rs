@@ -1,15 +1,22 @@
 //! The HTML tokenizer: its tokens cover the input without a gap, tags hold their names
-//! and attributes in order, and a value that is written back is read as it was.
+//! and attributes in order, and a value that is written back is read as it was. The
+//! charset that HTML declares is looked for, too.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mail::html::{
-    attribute,
-    tokenizer::{Attribute, Quote, Tag, Token, Tokenizer, Unfinished},
+use mail::{
+    html::{
+        attribute, prescan,
+        tokenizer::{Attribute, Quote, Tag, Token, Tokenizer, Unfinished},
+    },
+    text::charset::Charset,
 };
 
 fuzz_target!(|html: &[u8]| {
+    Charset::of_html(html, None);
+    let label = prescan::charset_label(html);
+    assert!(label.is_none_or(|label| !label.is_empty() && label == label.trim_ascii()));
     let mut tokenizer = Tokenizer::new(html);
     let mut position = 0;
     while let Some(token) = tokenizer.next() {

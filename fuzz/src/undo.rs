@@ -85,9 +85,11 @@ fn check_part(part: &Part, old_body: &[u8], new_body: &[u8], links: &MarkedLinks
     }
     let label = part.content.media_type.parameter("charset").filter(|label| !label.is_empty());
     let label = label.map(|label| Charset::of_label(label).expect("what was edited is known"));
-    let charset = Charset::of_text(&old, label);
+    let is_html = part.content.media_type.essence != "text/plain";
+    let charset_of = if is_html { Charset::of_html } else { Charset::of_text };
+    let charset = charset_of(&old, label);
     let mut undo = Undo {
-        is_html: part.content.media_type.essence != "text/plain",
+        is_html,
         charset: charset.expect("what was edited has a known charset"),
         old: &old,
         links,

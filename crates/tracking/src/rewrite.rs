@@ -267,7 +267,11 @@ fn planned_parts(
             if text::has_armor(content) {
                 return Err(Reason::Signed);
             }
-            let charset = Charset::of_text(content, label).ok_or(Reason::Charset)?;
+            let charset = match kind {
+                Kind::Html | Kind::Amp => Charset::of_html(content, label),
+                Kind::Text => Charset::of_text(content, label),
+            };
+            let charset = charset.ok_or(Reason::Charset)?;
             let media_type = &part.content.media_type;
             let mut sites = match kind {
                 Kind::Html | Kind::Amp => html::sites(content, charset, kind, decision, &mut links),

@@ -3,4 +3,5 @@
 
 pub mod attribute;
 mod entities;
+pub mod prescan;
 pub mod tokenizer;

@@ -18,6 +18,7 @@ pub use element::{Element, ElementSet};
 use foreign::Foreign;
 pub use foreign::Namespace;
 use raw_text::RawText;
+pub(super) use tag::is_space;
 pub use tag::{Attribute, Attributes, Quote, Tag};
 
 /// A stretch of HTML.

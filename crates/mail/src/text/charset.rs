@@ -2,7 +2,11 @@
 //! count in which ASCII octets stand for themselves; of those that are read by
 //! encoding_rs, text can be decoded, too.
 
-use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, UTF_8};
+use crate::html::prescan;
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE,
+    WINDOWS_1252, X_USER_DEFINED,
+};
 use std::borrow::Cow;
 
 mod sign;
@@ -51,6 +55,25 @@ impl Charset {
             Some(Sign::Utf8) => Some(Self::UTF_8),
             Some(Sign::NotAscii) => None,
             None => Some(label.unwrap_or(Self::UTF_8)),
+        }
+    }
+
+    /// The same for HTML, which may declare its charset itself. What is said outside of it
+    /// goes before that (HTML standard, 13.2.3.2).
+    pub fn of_html(html: &[u8], label: Option<Self>) -> Option<Self> {
+        let declared = if label.is_none() { prescan::charset_label(html) } else { None };
+        match declared.filter(|_| Sign::of(html).is_none()) {
+            Some(declared) => Self::of_declared(declared),
+            None => Self::of_text(html, label),
+        }
+    }
+
+    /// The charset of a label that was read from ASCII: so it is not UTF-16.
+    fn of_declared(label: &[u8]) -> Option<Self> {
+        match Encoding::for_label(label) {
+            Some(wide) if wide == UTF_16BE || wide == UTF_16LE => Some(Self::UTF_8),
+            Some(own) if own == X_USER_DEFINED => Some(Self { encoding: Some(WINDOWS_1252) }),
+            _ => Self::of_label(label),
         }
     }
 

@@ -63,6 +63,24 @@ pub struct Attributes<'a> {
     position: usize,
 }
 
+impl<'a> Attributes<'a> {
+    /// Those of a tag that is read from here on, behind its name.
+    pub(in crate::html) fn behind(html: &'a [u8], position: usize) -> Self {
+        Self { html, position }
+    }
+
+    /// Where the `>` stands behind those that are left, if the tag is not cut off.
+    pub(in crate::html) fn tag_end(self) -> Option<usize> {
+        let mut position = self.position;
+        loop {
+            match next(self.html, position)? {
+                Next::Attribute(_, end) => position = end,
+                Next::End(end) => return Some(end),
+            }
+        }
+    }
+}
+
 impl Iterator for Attributes<'_> {
     type Item = Attribute;
 
@@ -220,6 +238,6 @@ fn pass(html: &[u8], from: usize, classes: u8) -> Option<usize> {
 }
 
 /// Is it white space between attributes?
-pub(super) fn is_space(octet: u8) -> bool {
+pub(in crate::html) fn is_space(octet: u8) -> bool {
     is(octet, SPACE)
 }

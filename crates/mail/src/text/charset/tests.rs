@@ -30,6 +30,38 @@ fn charsets_that_shift_or_widen_are_not() {
     }
 }
 
+fn check_html(html: &[u8], label: Option<&[u8]>, expected: Option<&str>) {
+    let label = label.map(|label| Charset::of_label(label).expect("it is known"));
+    let expected = expected.map(|label| Charset::of_label(label.as_bytes()).expect("it is known"));
+    assert_eq!(Charset::of_html(html, label), expected, "{}", html.escape_ascii());
+}
+
+#[test]
+fn html_without_a_label_tells_its_charset() {
+    check_html(b"<meta charset=shift_jis>", None, Some("shift_jis"));
+    check_html(b"<meta charset=utf-16>", None, Some("utf-8"));
+    check_html(b"<meta charset=x-user-defined>", None, Some("windows-1252"));
+    check_html(b"<meta charset=iso-2022-jp>", None, None);
+    check_html(b"<meta charset=x-nobody-knows>", None, None);
+    check_html(b"<p>", None, Some("utf-8"));
+}
+
+#[test]
+fn label_goes_before_what_html_tells() {
+    check_html(b"<meta charset=shift_jis>", Some(b"big5"), Some("big5"));
+    check_html(b"<meta charset=iso-2022-jp>", Some(b"utf-8"), Some("utf-8"));
+}
+
+#[test]
+fn signs_go_before_labels() {
+    check_html(b"\xEF\xBB\xBF<meta charset=big5>", None, Some("utf-8"));
+    check_html(b"\xEF\xBB\xBFx", Some(b"big5"), Some("utf-8"));
+    check_html(b"<meta charset=utf-8>\x1B$B!!", None, None);
+    check_html(b"x\x1B(J", Some(b"utf-8"), None);
+    assert_eq!(Charset::of_text(b"\xFF\xFEx\0", Some(Charset::UTF_8)), None);
+    assert_eq!(Charset::of_text(b"<meta charset=big5>", None), Some(Charset::UTF_8));
+}
+
 #[test]
 fn octets_that_are_no_text_do_not_decode() {
     assert_eq!(Charset::UTF_8.decode(b"a\xFF"), None);
