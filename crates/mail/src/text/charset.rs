@@ -24,6 +24,10 @@ const ASCII_SUPERSETS: [&str; 23] = [
     "iso-8859-12", "koi8-t", "unknown-8bit", "x-mac-ce",
 ];
 
+/// ASCII, which is UTF-8 as well. Other octets in it are mostly UTF-8, and windows-1252 in
+/// browsers (Encoding standard, 4.2); those that are no UTF-8 are no text then.
+const ASCII: [&str; 3] = ["ansi_x3.4-1968", "ascii", "us-ascii"];
+
 /// A charset in which ASCII octets outside of longer characters are ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charset {
@@ -39,13 +43,16 @@ impl Charset {
     pub fn of_label(label: &[u8]) -> Option<Self> {
         let label = label.trim_ascii();
         let label = label.strip_prefix(b"'").and_then(|l| l.strip_suffix(b"'")).unwrap_or(label);
+        let is_one_of = |labels: &[&str]| {
+            labels.iter().any(|known| label.eq_ignore_ascii_case(known.as_bytes()))
+        };
+        if is_one_of(&ASCII) {
+            return Some(Self::UTF_8);
+        }
         if let Some(encoding) = Encoding::for_label(label) {
             return encoding.is_ascii_compatible().then_some(Self { encoding: Some(encoding) });
         }
-        ASCII_SUPERSETS
-            .iter()
-            .any(|known| label.eq_ignore_ascii_case(known.as_bytes()))
-            .then_some(Self { encoding: None })
+        is_one_of(&ASCII_SUPERSETS).then_some(Self { encoding: None })
     }
 
     /// The charset that readers take a text for, with what its label says, if it has

@@ -95,8 +95,9 @@ fn url_end(text: &[u8], start: usize, rest: usize, charset: Charset) -> usize {
             continue;
         }
         let (character, len) = charset.first_char(&text[end..]);
-        // An IRI (RFC 3987) goes on over letters of any script, and ends at a mark.
-        if punctuation.is_none() && !character.is_some_and(is_letter_or_mark) {
+        // An IRI (RFC 3987) goes on over letters of any script, and ends at a mark. What is
+        // no text may be either, so it stays in the URL, which nobody can decode then.
+        if punctuation.is_none() && !character.is_none_or(is_letter_or_mark) {
             punctuation = Some(end);
             if !is_bracketed(text, start) {
                 break;

@@ -13,6 +13,13 @@ fn ascii_compatible_charsets_are_known() {
 }
 
 #[test]
+fn ascii_is_read_as_utf_8() {
+    for label in ["us-ascii", "ASCII", "ANSI_X3.4-1968"] {
+        assert_eq!(Charset::of_label(label.as_bytes()), Some(Charset::UTF_8), "{label}");
+    }
+}
+
+#[test]
 fn charsets_that_shift_or_widen_are_not() {
     for label in [
         "utf-16",

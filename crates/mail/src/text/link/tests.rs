@@ -110,8 +110,18 @@ fn trail_octet_does_not_begin_a_url() {
 }
 
 #[test]
-fn octets_that_are_no_text_end_a_url() {
-    check_in("utf-8", b"https://e.example/\xFFx", &["https://e.example/"]);
+fn octets_that_are_no_text_belong_to_the_url() {
+    for (charset, url) in [
+        ("utf-8", &b"https://e.example/\xFFx"[..]),
+        ("us-ascii", b"https://e.example/gr\xFC\xDFe"),
+        ("cp850", b"https://e.example/gr\x81\xE1e"),
+        ("shift_jis", b"https://e.example/\x83"),
+    ] {
+        let charset = Charset::of_label(charset.as_bytes()).expect("it is known");
+        let text = [b"see ", url, b" there"].concat();
+        assert_eq!(Urls::new(&text, charset).next(), Some(4..4 + url.len()));
+        assert_eq!(charset.decode(url), None);
+    }
 }
 
 proptest! {
