@@ -59,12 +59,19 @@ pub(super) fn sites(
             target.to_mut().replace_range(word, "");
         }
         let controls = url.end..controls_end;
+        let removes_controls = decision.remove_link_attributes
+            && !controls.is_empty()
+            && !goes_on(text, &url, controls_end, charset);
         let url = joined.origin(url);
+        let url_end = url.end;
         if decision.tracks_text() {
             add_link(links, &mut sites, (url, LinkForm::Text), &target, control, left_alone);
         }
-        if decision.remove_link_attributes && !controls.is_empty() {
-            sites.push(words(controls));
+        if removes_controls {
+            // With the soft break before it, if there is one: what follows may begin with a
+            // space, which at the start of a line is stuffing (RFC 3676 §4.4).
+            let range = url_end..joined.origin(controls).end;
+            sites.push(Site { range, kind: SiteKind::Words("") });
         }
     }
     sites
@@ -83,6 +90,17 @@ fn before_control(text: &[u8], url: Range<usize>) -> Range<usize> {
     let control = memmem::find(&text[url.clone()], CONTROL);
     let end = control.map_or(url.end, |control| url.start + control);
     url.start..end
+}
+
+/// Would readers take what stands behind the controls of a URL for more of the URL if
+/// they were taken out?
+fn goes_on(text: &[u8], url: &Range<usize>, controls_end: usize, charset: Charset) -> bool {
+    let rest = &text[controls_end..];
+    let is_end = |octet: &u8| *octet <= b' ' || *octet == b'"';
+    let end = rest.iter().position(is_end).unwrap_or(rest.len());
+    let url = &text[url.clone()];
+    let joined = [url, &rest[..end]].concat();
+    Urls::new(&joined, charset).next() != Some(0..url.len())
 }
 
 /// What stands in `[[data-msys-name="value"]]` right behind a URL, and where the last of
