@@ -75,7 +75,7 @@ impl Iterator for Urls<'_> {
                 .scheme_start(colon)
                 .map(|start| start..url_end(self.text, start, colon + 3, self.charset));
             self.position = colon + 3;
-            if let Some(url) = url.filter(|url| url.end > colon + 3 && url.len() > 8) {
+            if let Some(url) = url.filter(|url| url.end > colon + 3) {
                 self.position = url.end;
                 return Some(url);
             }

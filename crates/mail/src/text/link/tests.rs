@@ -32,6 +32,11 @@ fn other_schemes_are_no_links() {
 }
 
 #[test]
+fn one_letter_is_a_host() {
+    check("http://a https://b HTTP://c.", &["http://a", "https://b", "HTTP://c"]);
+}
+
+#[test]
 fn url_without_host_is_none() {
     check("http:// https:// http://, https://.", &[]);
 }
@@ -133,7 +138,7 @@ proptest! {
         let charset = Charset::of_label(label.as_bytes()).expect("it is known");
         let mut position = 0;
         for url in Urls::new(text.as_bytes(), charset) {
-            prop_assert!(position <= url.start && url.len() > 8);
+            prop_assert!(position <= url.start && url.len() > 7);
             prop_assert!(text.as_bytes()[url.clone()][..4].eq_ignore_ascii_case(b"http"));
             position = url.end;
         }
