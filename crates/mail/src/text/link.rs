@@ -97,7 +97,13 @@ fn url_end(text: &[u8], start: usize, rest: usize, charset: Charset) -> usize {
         let (character, len) = charset.first_char(&text[end..]);
         // An IRI (RFC 3987) goes on over letters of any script, and ends at a mark. What is
         // no text may be either, so it stays in the URL, which nobody can decode then.
-        if punctuation.is_none() && !character.is_none_or(is_letter_or_mark) {
+        let is_in_word = |character| {
+            let is_joined = is_joiner(character) && ascii_start == end && end > rest;
+            let follows = || charset.first_char(&text[end + len..]).0;
+            let is_next = |next: char| !next.is_ascii() && is_letter_or_mark(next);
+            is_letter_or_mark(character) || is_joined && follows().is_some_and(is_next)
+        };
+        if punctuation.is_none() && !character.is_none_or(is_in_word) {
             punctuation = Some(end);
             if !is_bracketed(text, start) {
                 break;
@@ -123,6 +129,12 @@ fn is_bracketed(text: &[u8], start: usize) -> bool {
 
 fn is_delimiter(octet: u8) -> bool {
     octet <= b' ' || matches!(octet, b'<' | b'>' | b'"' | 0x7F)
+}
+
+/// Zero width non-joiner and joiner, which stand between letters of one word (RFC 5892
+/// appendix A). At its end they are no part of it.
+fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200C}' | '\u{200D}')
 }
 
 /// What a word may be made of, also where it has accents of its own.

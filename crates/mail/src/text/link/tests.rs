@@ -93,6 +93,18 @@ fn letters_of_any_script_go_on() {
 }
 
 #[test]
+fn joiner_inside_a_word_goes_on() {
+    check("https://e.example/می\u{200C}خواهم.", &["https://e.example/می\u{200C}خواهم"]);
+    check("https://क्\u{200D}ष.example", &["https://क्\u{200D}ष.example"]);
+    check("https://e.example/می\u{200C} x", &["https://e.example/می"]);
+    check("https://e.example/می\u{200C}\u{200C}خ", &["https://e.example/می"]);
+    check("https://e.example/x\u{200C}خ", &["https://e.example/x"]);
+    check("https://e.example/خ\u{200D}x", &["https://e.example/خ"]);
+    // In windows-1256 9D is a non-joiner.
+    check_in("windows-1256", b"https://e.example/\xE3\x9D\xE3", &["https://e.example/م\u{200C}م"]);
+}
+
+#[test]
 fn url_in_a_url_is_a_part_of_it() {
     check("https://e.example/?u=https://x.example/", &["https://e.example/?u=https://x.example/"]);
 }
