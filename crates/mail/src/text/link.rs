@@ -89,6 +89,8 @@ fn url_end(text: &[u8], start: usize, rest: usize, charset: Charset) -> usize {
     let mut punctuation = None;
     // Behind the last character that is not ASCII, whose octets may look like ASCII.
     let mut ascii_start = rest;
+    // Up to where it is known that a host goes on.
+    let mut host_end = rest;
     while end < text.len() && !is_delimiter(text[end]) {
         if text[end].is_ascii() {
             end += 1;
@@ -97,13 +99,18 @@ fn url_end(text: &[u8], start: usize, rest: usize, charset: Charset) -> usize {
         let (character, len) = charset.first_char(&text[end..]);
         // An IRI (RFC 3987) goes on over letters of any script, and ends at a mark. What is
         // no text may be either, so it stays in the URL, which nobody can decode then.
-        let is_in_word = |character| {
-            let is_joined = is_joiner(character) && ascii_start == end && end > rest;
-            let follows = || charset.first_char(&text[end + len..]).0;
-            let is_next = |next: char| !next.is_ascii() && is_letter_or_mark(next);
-            is_letter_or_mark(character) || is_joined && follows().is_some_and(is_next)
+        let mut is_in_url = |character| {
+            let is_behind_letter = ascii_start == end && end > rest;
+            if is_symbol(character) && host_end <= end && is_in_host(&text[rest..end]) {
+                host_end = end + host_len(&text[end..], charset);
+            }
+            is_letter_or_mark(character)
+                || end < host_end
+                || is_joiner(character)
+                    && is_behind_letter
+                    && begins_with_letter(&text[end + len..], charset)
         };
-        if punctuation.is_none() && !character.is_none_or(is_in_word) {
+        if punctuation.is_none() && !character.is_none_or(&mut is_in_url) {
             punctuation = Some(end);
             if !is_bracketed(text, start) {
                 break;
@@ -118,6 +125,44 @@ fn url_end(text: &[u8], start: usize, rest: usize, charset: Charset) -> usize {
         return end;
     }
     rest + trimmed_len(&text[rest..punctuation.unwrap_or(end)], ascii_start - rest)
+}
+
+/// Is what stands here behind a `://` still the host?
+fn is_in_host(url: &[u8]) -> bool {
+    !url.iter().any(|octet| matches!(octet, b'/' | b'?' | b'#'))
+}
+
+/// How long a host goes on from here, with a symbol in it; 0 if nothing more of a host
+/// follows the symbol, as after one that decorates a URL.
+fn host_len(text: &[u8], charset: Charset) -> usize {
+    let is_host = |character: char| match character.is_ascii() {
+        true => character.is_ascii_alphanumeric() || matches!(character, '.' | '-'),
+        false => is_letter_or_mark(character) || is_joiner(character) || is_symbol(character),
+    };
+    let mut end = 0;
+    while let (Some(character), len) = charset.first_char(&text[end..])
+        && is_host(character)
+    {
+        end += len;
+    }
+    let is_label = |pair: &[u8]| pair[0] == b'.' && !matches!(pair[1], b'.' | b'-');
+    if text[..end].windows(2).any(is_label) { end } else { 0 }
+}
+
+/// Does a symbol such as an emoji stand in the host of this URL? IDNA allows none (RFC
+/// 5892), but some registries sell them, and readers differ in where such a URL ends.
+pub fn has_symbol_in_host(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains(is_symbol))
+}
+
+fn is_symbol(character: char) -> bool {
+    matches!(character, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
+}
+
+fn begins_with_letter(text: &[u8], charset: Charset) -> bool {
+    let is_letter = |character: char| !character.is_ascii() && is_letter_or_mark(character);
+    charset.first_char(text).0.is_some_and(is_letter)
 }
 
 /// Does `<` or `<URL:` stand before it? Then the URL goes up to the `>`.

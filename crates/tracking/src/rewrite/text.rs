@@ -9,7 +9,11 @@ use super::{
 use crate::decision::Decision;
 use mail::{
     message::content_type::ContentType,
-    text::{charset::Charset, flowed::Joined, link::Urls},
+    text::{
+        charset::Charset,
+        flowed::Joined,
+        link::{Urls, has_symbol_in_host},
+    },
 };
 use memchr::{memmem, memrchr};
 use std::ops::Range;
@@ -51,6 +55,7 @@ pub(super) fn sites(
             () if !is_text => Some(Reason::Undecodable),
             () if notrack.is_some() || control.is_opted_out => Some(Reason::OptedOut),
             () if joins_words && is_cut(text, &url) => Some(Reason::SoftBreak),
+            () if has_symbol_in_host(&target) => Some(Reason::MalformedUrl),
             () => refusal(&target, decision),
         };
         let words = |range| Site { range: joined.origin(range), kind: SiteKind::Words("") };

@@ -93,6 +93,29 @@ fn letters_of_any_script_go_on() {
 }
 
 #[test]
+fn symbol_inside_a_host_is_a_part_of_it() {
+    check(
+        "https://i❤.example/x https://❤️.example.",
+        &["https://i❤.example/x", "https://❤️.example"],
+    );
+    check("https://👩\u{200D}💻❤x.example", &["https://👩\u{200D}💻❤x.example"]);
+    check("https://e.example🎉 https://e.example🎉.", &["https://e.example"; 2]);
+    check("https://e.example🎉now https://e.example❤/x", &["https://e.example"; 2]);
+    check("https://e.example→https://x.example", &["https://e.example", "https://x.example"]);
+    check("https://e.example/❤.html", &["https://e.example/"]);
+}
+
+#[test]
+fn symbols_in_hosts_are_told() {
+    for url in ["https://i❤.example/", "https://❤?x", "http://x☺"] {
+        assert!(has_symbol_in_host(url), "{url}");
+    }
+    for url in ["https://e.example/❤", "https://bücher.example/?❤", "https://e.example"] {
+        assert!(!has_symbol_in_host(url), "{url}");
+    }
+}
+
+#[test]
 fn joiner_inside_a_word_goes_on() {
     check("https://e.example/می\u{200C}خواهم.", &["https://e.example/می\u{200C}خواهم"]);
     check("https://क्\u{200D}ष.example", &["https://क्\u{200D}ष.example"]);
