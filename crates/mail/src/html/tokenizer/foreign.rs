@@ -2,7 +2,8 @@
 //! title holds markup, and an `a` is no HTML link. Only the elements that open and
 //! leave such content are followed.
 
-use super::{Element, ElementSet, Tag};
+use super::{Attribute, Element, ElementSet, Tag};
+use crate::html::attribute;
 use std::ops::Range;
 
 /// What an element belongs to.
@@ -28,7 +29,8 @@ const BREAKOUT: ElementSet = {
         Strong, Strike, Sub, Sup, Table, Tt, U, Ul, Var,
     ])
 };
-/// Integration points (13.2.6): elements of SVG and MathML with HTML inside.
+/// Integration points (13.2.6): elements of SVG and MathML with HTML inside. The last is
+/// one only if its encoding is that of HTML.
 const SVG_POINTS: ElementSet =
     ElementSet::of(&[Element::ForeignObject, Element::Desc, Element::Title]);
 const MATHML_POINTS: ElementSet = {
@@ -42,6 +44,8 @@ enum Open {
     Root(Namespace),
     /// An integration point in content of this namespace.
     Point(Namespace),
+    /// An annotation-xml element that is none: MathML, but an svg element right in it is SVG.
+    Annotation,
 }
 
 /// The open elements that tell foreign content from HTML.
@@ -58,6 +62,7 @@ impl Foreign {
     pub(super) fn namespace(&self) -> Namespace {
         match self.open.last() {
             Some(Open::Root(namespace)) => *namespace,
+            Some(Open::Annotation) => Namespace::MathMl,
             Some(Open::Point(_)) | None => Namespace::Html,
         }
     }
@@ -78,7 +83,9 @@ impl Foreign {
             return Namespace::Html;
         }
         let root = match tag.element {
-            Element::Svg if current != Namespace::MathMl => Some(Namespace::Svg),
+            Element::Svg if current != Namespace::MathMl || self.is_in_annotation() => {
+                Some(Namespace::Svg)
+            }
             Element::Math if current != Namespace::Svg => Some(Namespace::MathMl),
             _ => None,
         };
@@ -86,7 +93,10 @@ impl Foreign {
             match root {
                 Some(namespace) => self.push(Open::Root(namespace), &tag.range),
                 None if points(current).has(tag.element) => {
-                    self.push(Open::Point(current), &tag.range);
+                    let is_annotation =
+                        tag.element == Element::AnnotationXml && !is_html_annotation(html, tag);
+                    let open = if is_annotation { Open::Annotation } else { Open::Point(current) };
+                    self.push(open, &tag.range);
                 }
                 None => {}
             }
@@ -103,6 +113,10 @@ impl Foreign {
         {
             self.pop();
             return outer;
+        }
+        if element == Element::AnnotationXml && self.is_in_annotation() {
+            self.pop();
+            return Namespace::MathMl;
         }
         // 13.2.6.5: the end tags br and p are meant for HTML.
         if current != Namespace::Html && matches!(element, Element::Br | Element::P) {
@@ -122,6 +136,10 @@ impl Foreign {
             }
         }
         closed
+    }
+
+    fn is_in_annotation(&self) -> bool {
+        matches!(self.open.last(), Some(Open::Annotation))
     }
 
     fn push(&mut self, element: Open, tag: &Range<usize>) {
@@ -146,7 +164,7 @@ impl Foreign {
         match element {
             Open::Root(Namespace::Svg) => Some(&mut self.svg_roots),
             Open::Root(_) => Some(&mut self.mathml_roots),
-            Open::Point(_) => None,
+            Open::Point(_) | Open::Annotation => None,
         }
     }
 }
@@ -158,6 +176,16 @@ fn points(namespace: Namespace) -> ElementSet {
         Namespace::Svg => SVG_POINTS,
         Namespace::MathMl => MATHML_POINTS,
     }
+}
+
+/// Does an annotation-xml element say that it holds HTML?
+fn is_html_annotation(html: &[u8], tag: &Tag) -> bool {
+    let is_encoding =
+        |attribute: &Attribute| html[attribute.name.clone()].eq_ignore_ascii_case(b"encoding");
+    let Some(encoding) = tag.attributes(html).find(is_encoding) else { return false };
+    let value = String::from_utf8_lossy(&html[encoding.value]);
+    let value = attribute::decode(&value);
+    ["text/html", "application/xhtml+xml"].iter().any(|known| value.eq_ignore_ascii_case(known))
 }
 
 fn is_breakout(html: &[u8], tag: &Tag) -> bool {
