@@ -250,7 +250,7 @@ fn serve(arguments: &[String]) -> Result<()> {
     };
     let token = Sealer::new(keys.clone()).seal(&link, None)?;
     let keys = Arc::new(ArcSwap::new(keys));
-    let listeners = net::listen((Ipv4Addr::LOCALHOST, 0).into(), 1)?;
+    let listeners = net::bind_shared((Ipv4Addr::LOCALHOST, 0).into(), 1)?.listen()?;
     print(&format!("http://{}/{token}\n", listeners[0].local_addr()?))?;
     let (counters, shutdown) = (Arc::<Counters>::default(), CancellationToken::new());
     thread::spawn({
@@ -261,7 +261,15 @@ fn serve(arguments: &[String]) -> Result<()> {
             shutdown.cancel();
         }
     });
-    tracker::run(&TrackerConfig::default(), listeners, &keys, &log.writer(), &counters, &shutdown)?;
+    tracker::run(
+        &TrackerConfig::default(),
+        listeners,
+        &keys,
+        &log.writer(),
+        &counters,
+        &shutdown,
+        &CancellationToken::new(),
+    )?;
     log.close();
     let Counters { opens, past_deadline, not_recorded, .. } = &*counters;
     ensure!(not_recorded.get() == 0, "{} events are lost", not_recorded.get());

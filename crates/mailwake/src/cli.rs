@@ -6,8 +6,10 @@ pub(crate) mod keys;
 pub(crate) mod report;
 
 use crate::{
-    config::{self, Config, KeySource},
-    demo, feeders, link_tool, serve,
+    config::{self, Config, KeySource, Listener},
+    demo, feeders,
+    gateway::GatewayConfig,
+    link_tool, serve,
 };
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -156,8 +158,8 @@ fn rebuild(args: &RebuildArgs) -> Result<()> {
 fn check_config(args: &ConfigArgs) -> Result<()> {
     let config = Config::load(&args.config)?;
     let keys = config.keys.load()?;
-    if let Some(gateway) = &config.gateway {
-        gateway.load_tls()?;
+    for listener in config.gateway.iter().flat_map(|gateway| &gateway.listeners) {
+        listener.load_tls().with_context(|| format!("listener {:?}", listener.config.name))?;
     }
     let mut out = io::stdout().lock();
     writeln!(out, "{} is right", args.config.display())?;
@@ -167,13 +169,11 @@ fn check_config(args: &ConfigArgs) -> Result<()> {
     {
         writeln!(out, "  but everybody can read {}: chmod 600 it", path.display())?;
     }
-    match (&config.gateway, &config.engagement) {
-        (Some(gateway), Some(engagement)) => writeln!(
-            out,
-            "  gateway: {} before {}, links at {}",
-            gateway.listen, gateway.config.upstream.address, engagement.tracking_url
-        )?,
-        _ => writeln!(out, "  gateway: none")?,
+    match &config.gateway {
+        Some(gateway) => {
+            gateway.listeners.iter().try_for_each(|listener| tell_listener(&mut out, listener))?;
+        }
+        None => writeln!(out, "  gateway: none")?,
     }
     match &config.tracker {
         Some(tracker) => writeln!(out, "  tracker: {}", tracker.listen)?,
@@ -182,4 +182,28 @@ fn check_config(args: &ConfigArgs) -> Result<()> {
     writeln!(out, "  event log: {}", config.event_log.directory.display())?;
     writeln!(out, "  store: {}", config.store_directory.display())?;
     Ok(())
+}
+
+/// What a listener will do, in two lines.
+fn tell_listener(out: &mut impl Write, listener: &Listener) -> Result<()> {
+    let GatewayConfig { name, listener: clients, upstream, .. } = &listener.config;
+    writeln!(
+        out,
+        "  gateway, listener {name:?}: {} ({}) before {} ({})",
+        listener.listen,
+        clients.tls.name(),
+        upstream.address,
+        upstream.tls.name()
+    )?;
+    let Some(settings) = &listener.settings else { return Ok(()) };
+    let decision = &settings.decision;
+    let tracked = [
+        (decision.open, "opens"),
+        (decision.open && decision.initial_open, "initial opens"),
+        (decision.click, "clicks"),
+    ];
+    let tracked: Vec<_> =
+        tracked.iter().filter(|(is_on, _)| *is_on).map(|(_, what)| *what).collect();
+    let tracked = if tracked.is_empty() { "nothing".into() } else { tracked.join(", ") };
+    Ok(writeln!(out, "    tracks {tracked}; links at {}", settings.tracking_url)?)
 }

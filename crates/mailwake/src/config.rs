@@ -47,7 +47,8 @@ pub struct Config {
     pub transcript_for: Option<Network>,
     /// Where the key ring comes from.
     pub keys: KeySource,
-    /// How messages are tracked; `None` without `[engagement]`, which a gateway needs.
+    /// How messages are tracked, unless their listener says otherwise; `None` without
+    /// `[engagement]`.
     pub engagement: Option<Settings>,
     /// The gateway, if there is one.
     pub gateway: Option<Gateway>,
@@ -63,18 +64,37 @@ pub struct Config {
     pub admin: Option<Admin>,
 }
 
-/// A gateway and where it listens.
+/// A gateway.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    /// Where it listens.
-    pub listen: SocketAddr,
+    /// Where it listens; at least one.
+    pub listeners: Vec<Listener>,
     /// The file that remembers who has accepted what.
     pub accepted_file: PathBuf,
+    /// Most sessions at a time, of all listeners together.
+    pub sessions_max: usize,
+}
+
+/// A listener of the gateway.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How messages are tracked; `None` without `[engagement]`.
+    pub settings: Option<Settings>,
     /// How it works.
     pub config: GatewayConfig,
 }
 
-impl Gateway {
+impl Listener {
+    /// The key that says where it listens.
+    pub fn listen_key(&self) -> String {
+        match self.config.name.as_str() {
+            gateway::DEFAULT_NAME => "gateway.listen".into(),
+            name => format!("gateway.listener.{name}.listen"),
+        }
+    }
+
     /// Reads certificates and authorities: the certificate for clients, if one is
     /// configured, and upstream with what its TLS needs.
     pub fn load_tls(&self) -> Result<(Option<Arc<ServerTls>>, Arc<Target>), TlsError> {
@@ -219,10 +239,14 @@ fn read(root: &Section<'_>) -> Option<Config> {
         root.parsed("data_directory", "/var/lib/mailwake", "must be a directory");
     let (telemetry, transcript_for) = read_log(&root.section("log"));
     let keys = read_keys(&root.section("keys"));
-    let engagement = engagement::read(&root.section("engagement"), root.has("gateway"));
-    let data_directory = data_directory.unwrap_or_default();
     let gateway = root.section("gateway");
-    let gateway = root.has("gateway").then(|| gateway::read(&gateway, &data_directory));
+    let is_listener = root.has("gateway") && gateway::form(&gateway) == gateway::Form::Listener;
+    let above = root.section("engagement");
+    let engagement = engagement::read(&above, is_listener);
+    let data_directory = data_directory.unwrap_or_default();
+    let gateway = root
+        .has("gateway")
+        .then(|| gateway::read(&gateway, &above, engagement.as_ref(), &data_directory));
     let tracker = root.section("tracker");
     let tracker = root.has("tracker").then(|| read_tracker(&tracker));
     let event_log = read_event_log(&root.section("event_log"), &data_directory);

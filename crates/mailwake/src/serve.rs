@@ -1,35 +1,32 @@
 //! The long-running process: binds, starts every part, reloads, and stops the parts in
 //! order: producers first, then the log, then its consumers, who read it to its end.
 
+mod gateway;
+mod sockets;
 mod vitals;
 
 use crate::{
     admin,
     config::{Admin, Config, Gateway, Tracker},
     event_log::{EventLog, cursor::Cursor, monitor::Monitor, reader::Reader},
-    feeders,
-    gateway::{self, Ends, Live, accepted::AcceptedMemory},
-    net::{
-        self,
-        tls::{client::Verification, server::ServerTls},
-    },
+    feeders, net,
     stores::sqlite::Store,
     telemetry, tracker,
 };
 use admin::AdminConfig;
 use anyhow::{Context, Result, anyhow, bail};
 use arc_swap::ArcSwap;
+use gateway::{Listeners, Reloads, Supplies};
 use rustix::fs::Mode;
+use sockets::{Sockets, listen_alone};
 use std::{
     fs,
     net::SocketAddr,
     path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::SystemTime,
 };
 use tokio::{
-    net::TcpListener,
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
 };
@@ -58,7 +55,7 @@ impl Roles {
     }
 }
 
-/// Runs until SIGTERM or SIGINT; SIGHUP reads the configuration and the keys again.
+/// Runs until SIGTERM or SIGINT, the second of which cuts off what is under way; SIGHUP reads the configuration and the keys again.
 /// `admin_listen` goes before the configuration's address of the operators' view.
 pub fn run(path: &Path, roles: Roles, admin_listen: Option<SocketAddr>) -> Result<()> {
     let mut config = Config::load(path)?;
@@ -101,15 +98,23 @@ async fn until_told(server: &Server, path: &Path) -> Result<()> {
         }
     }
     info!("mailwake stops: no new sessions, those under way are finished");
+    let halt = server.halt.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        warn!("mailwake was told again to stop: what is under way is cut off");
+        halt.cancel();
+    });
     Ok(())
 }
 
 /// The running parts.
 pub struct Server {
     runtime: Runtime,
-    live: Option<Arc<ArcSwap<Live>>>,
+    reloads: Reloads,
     keys: Arc<ArcSwap<KeyRing>>,
-    certificate: Option<Arc<ServerTls>>,
     log: Option<EventLog>,
     gateway: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
@@ -118,27 +123,29 @@ pub struct Server {
     vitals: Arc<Vitals>,
     producers: CancellationToken,
     consumers: CancellationToken,
+    /// Cancelled when what is under way is to be cut off.
+    halt: CancellationToken,
 }
 
 impl Server {
     /// Binds and starts the parts. Nothing runs when this fails.
     pub fn start(config: &Config, keys: KeyRing, roles: Roles) -> Result<Self> {
         check_roles(config, roles)?;
+        let parts = Roles {
+            gateway: roles.gateway && config.gateway.is_some(),
+            tracker: roles.tracker && config.tracker.is_some(),
+            store: roles.store,
+        };
+        let sockets = Sockets::bind(config, parts)?;
         let log_directory = &config.event_log.directory;
         fs::create_dir_all(log_directory)
             .with_context(|| format!("make {}", log_directory.display()))?;
         let runtime = Builder::new_multi_thread().enable_all().build().context("start runtime")?;
-        let keys = Arc::new(keys);
-        let vitals = Vitals::new(Roles {
-            gateway: roles.gateway && config.gateway.is_some(),
-            tracker: roles.tracker && config.tracker.is_some(),
-            store: roles.store,
-        });
+        let vitals = Vitals::new(parts);
         let mut server = Self {
             runtime,
-            live: None,
-            keys: Arc::new(ArcSwap::new(keys.clone())),
-            certificate: None,
+            reloads: Reloads::default(),
+            keys: Arc::new(ArcSwap::from_pointee(keys)),
             log: None,
             gateway: None,
             tracker: None,
@@ -146,50 +153,57 @@ impl Server {
             admin: None,
             producers: vitals.producers.clone(),
             consumers: vitals.consumers.clone(),
+            halt: CancellationToken::new(),
             vitals,
         };
+        match server.start_parts(config, sockets) {
+            Ok(()) => Ok(server),
+            Err(error) => {
+                // What has started is ended in order; the reason for it is the first error.
+                server.stop().ok();
+                Err(error)
+            }
+        }
+    }
+
+    fn start_parts(&mut self, config: &Config, sockets: Sockets) -> Result<()> {
         // First, so that whoever waits for the others can see it: a long event log takes
         // its time to be read.
-        if let Some(admin) = config.admin {
-            server.start_admin(admin)?;
+        if let Some((admin, socket)) = config.admin.zip(sockets.admin) {
+            self.start_admin(admin, socket)?;
         }
+        let roles = self.vitals.parts;
         if roles.produces() {
             let (log, _logged) = EventLog::open(&config.event_log)?;
-            server.log = Some(log);
+            self.log = Some(log);
         }
-        let monitor = match &server.log {
+        let monitor = match &self.log {
             Some(log) => log.monitor(),
-            None => Monitor::of_directory(log_directory),
+            None => Monitor::of_directory(&config.event_log.directory),
         };
-        server.vitals.log.set(monitor).expect("it is set only here");
+        self.vitals.log.set(monitor).expect("it is set only here");
         if roles.store {
-            match server.start_store(config) {
+            match self.start_store(config) {
                 // Mail and clicks do not wait for a store that is broken: the event log
                 // keeps what it has missed, up to its quota.
                 Err(error) if roles.produces() => {
                     error!("store is not running, events stay in the event log: {error:#}");
-                    server
-                        .vitals
-                        .store
-                        .set_trouble(Some(format!("store is not running: {error:#}")));
+                    let trouble = format!("store is not running: {error:#}");
+                    self.vitals.store.set_trouble(Some(trouble));
                 }
                 started => started?,
             }
         }
-        if let (true, Some(tracker)) = (roles.tracker, &config.tracker) {
-            server.start_tracker(tracker)?;
+        if let Some((tracker, socket)) = config.tracker.as_ref().zip(sockets.tracker) {
+            self.start_tracker(tracker, socket)?;
         }
-        if let (true, Some(gateway), Some(settings)) =
-            (roles.gateway, &config.gateway, &config.engagement)
-        {
-            let transcript_for = config.transcript_for;
-            let live = Live { settings: settings.clone(), keys, transcript_for };
-            server.start_gateway(gateway, live)?;
+        if let (true, Some(gateway)) = (roles.gateway, &config.gateway) {
+            self.start_gateway(config, gateway, sockets.gateway)?;
         }
-        Ok(server)
+        Ok(())
     }
 
-    /// Where the gateway listens.
+    /// Where the gateway's first listener listens.
     pub fn gateway_address(&self) -> Option<SocketAddr> {
         self.gateway.as_ref().map(|(address, _)| *address)
     }
@@ -230,14 +244,7 @@ impl Server {
                 "the key ring lost this key: links it has sealed are unknown now"
             );
         }
-        if let Some(live) = &self.live {
-            let settings = config.engagement.unwrap_or_else(|| live.load().settings.clone());
-            let transcript_for = config.transcript_for;
-            live.store(Arc::new(Live { settings, keys, transcript_for }));
-        }
-        if let Some(certificate) = &self.certificate {
-            certificate.reload();
-        }
+        self.reloads.replace(&config, &keys);
         info!(
             "engagement settings, keys, certificates and whose transcript is written were \
              reloaded; other changes need a restart"
@@ -263,9 +270,9 @@ impl Server {
         self.producers.cancel();
         let mut first = Ok(());
         for (name, part) in [("gateway", &mut self.gateway), ("tracker", &mut self.tracker)] {
-            if let Some((address, thread)) = part.take() {
+            if let Some((_, thread)) = part.take() {
                 first = first.and(join(name, thread));
-                info!(%address, "{name} has stopped");
+                info!("{name} has stopped");
             }
         }
         if let Some(log) = self.log.take() {
@@ -309,12 +316,9 @@ impl Server {
         Ok(())
     }
 
-    fn start_admin(&mut self, admin: Admin) -> Result<()> {
-        // Its port is not shared, as the tracker's is: a second process would take half of
-        // the scrapes.
-        let listener = std::net::TcpListener::bind(admin.listen)
-            .with_context(|| format!("listen on {} (admin.listen)", admin.listen))?;
-        let address = listener.local_addr()?;
+    fn start_admin(&mut self, admin: Admin, socket: net::Bound) -> Result<()> {
+        let address = socket.address();
+        let listener = listen_alone(socket)?;
         info!(listen = %address, "operators' view is ready");
         let (vitals, shutdown) = (self.vitals.clone(), CancellationToken::new());
         let stop = shutdown.clone();
@@ -325,49 +329,40 @@ impl Server {
         Ok(())
     }
 
-    fn start_tracker(&mut self, tracker: &Tracker) -> Result<()> {
-        let listeners = net::listen(tracker.listen, tracker.threads)
-            .with_context(|| format!("listen on {} (tracker.listen)", tracker.listen))?;
-        let address = listeners[0].local_addr()?;
+    fn start_tracker(&mut self, tracker: &Tracker, socket: net::Bound) -> Result<()> {
+        let address = socket.address();
+        let listeners = socket.listen().with_context(|| format!("listen on {address}"))?;
         info!(listen = %address, threads = listeners.len(), "tracker is ready");
         let (config, keys) = (tracker.config.clone(), self.keys.clone());
         let writer = self.log.as_ref().map(EventLog::writer).context("a tracker has a log")?;
-        let (counters, shutdown) = (self.vitals.tracker.clone(), self.producers.clone());
+        let counters = self.vitals.tracker.clone();
+        let (shutdown, halt) = (self.producers.clone(), self.halt.clone());
         let thread = spawn("tracker", self.producers.clone(), move || {
-            Ok(tracker::run(&config, listeners, &keys, &writer, &counters, &shutdown)?)
+            Ok(tracker::run(&config, listeners, &keys, &writer, &counters, &shutdown, &halt)?)
         })?;
         self.tracker = Some((address, thread));
         Ok(())
     }
 
-    fn start_gateway(&mut self, gateway: &Gateway, live: Live) -> Result<()> {
-        let listener = self
-            .runtime
-            .block_on(TcpListener::bind(gateway.listen))
-            .with_context(|| format!("listen on {} (gateway.listen)", gateway.listen))?;
-        let address = listener.local_addr()?;
-        if let Some(directory) = gateway.accepted_file.parent() {
-            fs::create_dir_all(directory)
-                .with_context(|| format!("make {}", directory.display()))?;
-        }
-        let accepted = AcceptedMemory::open(&gateway.accepted_file, SystemTime::now().into())
-            .with_context(|| format!("open {}", gateway.accepted_file.display()))?;
-        let live = Arc::new(ArcSwap::from_pointee(live));
-        self.live = Some(live.clone());
-        let writer = self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?;
-        let (certificate, target) = gateway.load_tls()?;
-        self.certificate = certificate.clone();
-        if target.config.verification == Verification::Nothing {
-            warn!(
-                "upstream's certificate is not checked (upstream_tls_insecure_skip_verify): \
-                 whoever is in the way can read and change mail"
-            );
-        }
-        let ends = Ends { writer, live, accepted, certificate, target };
-        let (config, shutdown) = (gateway.config.clone(), self.producers.clone());
-        let (counters, handle) = (self.vitals.gateway.clone(), self.runtime.handle().clone());
+    fn start_gateway(
+        &mut self,
+        config: &Config,
+        gateway: &Gateway,
+        sockets: Vec<net::Bound>,
+    ) -> Result<()> {
+        let address = sockets.first().map(net::Bound::address).context("a gateway listens")?;
+        let supplies = Supplies {
+            writer: self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?,
+            keys: self.keys.load_full(),
+            transcript_for: config.transcript_for,
+            halt: self.halt.clone(),
+            counters: self.vitals.gateway.clone(),
+        };
+        let (listeners, reloads) = Listeners::open(gateway, sockets, &supplies)?;
+        self.reloads = reloads;
+        let (shutdown, handle) = (self.producers.clone(), self.runtime.handle().clone());
         let thread = spawn("gateway", self.producers.clone(), move || {
-            Ok(handle.block_on(gateway::run(config, listener, ends, counters, shutdown))?)
+            handle.block_on(listeners.run(shutdown))
         })?;
         self.gateway = Some((address, thread));
         Ok(())

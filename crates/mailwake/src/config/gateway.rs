@@ -1,6 +1,9 @@
-//! `[gateway]`: the SMTP proxy, its listener and its upstream.
+//! `[gateway]`: the SMTP proxy, its listeners and their upstreams. The table itself is the
+//! short form, with one listener; `[gateway.listener.NAME]` are further ones.
 
-use super::{DomainName, Gateway, HostPort, LISTEN, mebibytes, reader::Section};
+use super::{
+    DomainName, Gateway, HostPort, LISTEN, Listener, engagement, mebibytes, reader::Section,
+};
 use crate::{
     gateway::{GatewayConfig, ListenerConfig, ListenerTls, MultiRecipient},
     net::tls::{
@@ -15,13 +18,113 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tracking::copy::Settings;
+
+/// The listener of `[gateway]` itself.
+pub(super) const DEFAULT_NAME: &str = "default";
+
+/// What a listener does not take over from `[gateway]`.
+const OWN_KEYS: &[&str] = &["listen", "listener"];
+
+/// Whether a table is a listener, or holds what listeners have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Listener,
+    DefaultsAlone,
+}
+
+/// What `[gateway]` is: a listener, when it says where to listen, or has none.
+pub(super) fn form(section: &Section<'_>) -> Form {
+    match section.has("listen") || !section.has("listener") {
+        true => Form::Listener,
+        false => Form::DefaultsAlone,
+    }
+}
 
 /// Reads the table; `None` where something without a default is missing.
-pub(super) fn read(section: &Section<'_>, data_directory: &Path) -> Option<Gateway> {
-    let listen: Option<SocketAddr> = section.required("listen", LISTEN);
-    let (tls, certificate) = read_listener_tls(section);
+pub(super) fn read(
+    section: &Section<'_>,
+    engagement: &Section<'_>,
+    settings: Option<&Settings>,
+    data_directory: &Path,
+) -> Option<Gateway> {
+    let listen: Option<SocketAddr> = match form(section) {
+        Form::Listener => section.required("listen", LISTEN),
+        Form::DefaultsAlone => None,
+    };
+    let config = read_config(section, DEFAULT_NAME, form(section));
+    let sessions_max = config.sessions_max;
+    let settings = settings.cloned();
+    let first = listen.map(|listen| Listener { listen, settings, config });
+    let tables = section.sections_over("listener", section, OWN_KEYS);
+    let read = tables.iter().map(|(name, table)| (table, read_listener(table, name, engagement)));
+    let mut listeners: Vec<(&Section<'_>, Listener)> = std::iter::once((section, first))
+        .chain(read)
+        .filter_map(|(table, listener)| Some((table, listener?)))
+        .collect();
+    for (index, (table, listener)) in listeners.iter().enumerate() {
+        check_addresses(table, listener, &listeners[..index], &listeners);
+    }
+    share_tracking_urls(&mut listeners);
+    let listeners = listeners.into_iter().map(|(_, listener)| listener).collect();
+    Some(Gateway { listeners, accepted_file: data_directory.join("accepted"), sessions_max })
+}
+
+/// Reads `[gateway.listener.NAME]`.
+fn read_listener(section: &Section<'_>, name: &str, above: &Section<'_>) -> Option<Listener> {
+    let is_right = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
+    if name == DEFAULT_NAME || name.is_empty() || name.len() > 64 || !name.bytes().all(is_right) {
+        section.mistake_of_all(
+            "must have a name of at most 64 letters, digits, - and _, other than \"default\", \
+             which is the listener of [gateway]",
+        );
+    }
+    let listen = section.required("listen", LISTEN);
+    let config = read_config(section, name, Form::Listener);
+    let engagement = section.section_over("engagement", above, &[]);
+    let settings = engagement::read(&engagement, true);
+    Some(Listener { listen: listen?, settings, config })
+}
+
+/// An address must not be taken twice, and nobody may be his own upstream.
+fn check_addresses(
+    section: &Section<'_>,
+    listener: &Listener,
+    before: &[(&Section<'_>, Listener)],
+    all: &[(&Section<'_>, Listener)],
+) {
+    let is_taken = |(_, other): &&(_, Listener)| {
+        other.listen == listener.listen && listener.listen.port() != 0
+    };
+    if let Some((_, other)) = before.iter().find(is_taken) {
+        let right = format!("must not be that of listener {:?} as well", other.config.name);
+        let listen = toml::Value::from(listener.listen.to_string());
+        section.mistake("listen", Some(&listen), right);
+    }
+    let upstream = &listener.config.upstream.address;
+    if let Some((table, _)) = all.iter().find(|(_, other)| upstream.parse() == Ok(other.listen)) {
+        let right = format!("must not be the gateway itself, {}", table.path_of("listen"));
+        section.mistake("upstream", None, right);
+    }
+}
+
+/// What one listener has tracked, another one leaves alone.
+fn share_tracking_urls(listeners: &mut [(&Section<'_>, Listener)]) {
+    let settings = listeners.iter().filter_map(|(_, listener)| listener.settings.as_ref());
+    let mut urls: Vec<_> =
+        settings.flat_map(|settings| settings.decision.tracking_urls.clone()).collect();
+    urls.sort();
+    urls.dedup();
+    for settings in listeners.iter_mut().filter_map(|(_, one)| one.settings.as_mut()) {
+        settings.decision.tracking_urls.clone_from(&urls);
+    }
+}
+
+/// Reads what listener and defaults have in common, in the order of the reference.
+fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
+    let (tls, certificate) = read_listener_tls(section, form);
     let auth_requires_tls = section.boolean("auth_requires_tls", false);
-    let upstream = read_upstream(section);
+    let upstream = read_upstream(section, form);
     let host_name: Option<DomainName> =
         section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
     let count = |key, default, most, unit| {
@@ -39,7 +142,8 @@ pub(super) fn read(section: &Section<'_>, data_directory: &Path) -> Option<Gatew
     let sessions_max = count("sessions_max", 2_000, 1_000_000, "sessions");
     let client_timeout = seconds(section, "client_timeout_seconds", 300);
     let upstream = UpstreamConfig { patience: read_patience(section), ..upstream };
-    let config = GatewayConfig {
+    GatewayConfig {
+        name: name.to_owned(),
         listener: ListenerConfig { tls, certificate, auth_requires_tls, client_timeout },
         upstream,
         host_name: host_name.map(|name| name.0).unwrap_or_default(),
@@ -47,32 +151,24 @@ pub(super) fn read(section: &Section<'_>, data_directory: &Path) -> Option<Gatew
         limits,
         sessions_max,
         drain_timeout: seconds(section, "drain_timeout_seconds", 30),
-    };
-    if listen.is_some_and(|listen| config.upstream.address.parse() == Ok(listen)) {
-        section.mistake("upstream", None, "must not be the gateway itself, gateway.listen");
     }
-    Some(Gateway { listen: listen?, accepted_file: data_directory.join("accepted"), config })
 }
 
 /// Whether clients are talked to in TLS, and the files of the certificate.
-fn read_listener_tls(section: &Section<'_>) -> (ListenerTls, Option<CertificateFiles>) {
+fn read_listener_tls(section: &Section<'_>, form: Form) -> (ListenerTls, Option<CertificateFiles>) {
     let tls = section.choice(
         "tls",
-        &[
-            ("none", ListenerTls::Off),
-            ("starttls", ListenerTls::Starttls),
-            ("required", ListenerTls::Required),
-            ("implicit", ListenerTls::Implicit),
-        ],
+        &[ListenerTls::Off, ListenerTls::Starttls, ListenerTls::Required, ListenerTls::Implicit]
+            .map(|tls| (tls.name(), tls)),
     );
     let file = |key| section.parsed::<PathBuf>(key, "", "must be the path of a file in PEM");
     let (certificate, key) = (file("tls_certificate_file"), file("tls_key_file"));
     let authorities = file("tls_client_ca_file");
     let is_required = section.boolean("tls_client_certificate_required", false);
-    if is_required && authorities.is_none() {
+    if is_required && authorities.is_none() && form == Form::Listener {
         section.mistake("tls_client_certificate_required", None, "needs tls_client_ca_file");
     }
-    if tls != ListenerTls::Off {
+    if tls != ListenerTls::Off && form == Form::Listener {
         for (key, file) in [("tls_certificate_file", &certificate), ("tls_key_file", &key)] {
             if file.is_none() && !section.has(key) {
                 section.mistake(key, None, "is missing; tls needs it");
@@ -89,17 +185,21 @@ fn read_listener_tls(section: &Section<'_>) -> (ListenerTls, Option<CertificateF
 }
 
 /// What upstream is, but for how long it may take.
-fn read_upstream(section: &Section<'_>) -> UpstreamConfig {
-    let address: Option<HostPort> =
-        section.required("upstream", "must be a host and port, like \"127.0.0.1:25\"");
+fn read_upstream(section: &Section<'_>, form: Form) -> UpstreamConfig {
+    let right = "must be a host and port, like \"127.0.0.1:25\"";
+    let address: Option<HostPort> = match form {
+        Form::Listener => section.required("upstream", right),
+        Form::DefaultsAlone => section.parsed("upstream", "", right),
+    };
     let tls = section.choice(
         "upstream_tls",
         &[
-            ("none", UpstreamTls::Off),
-            ("opportunistic", UpstreamTls::Opportunistic),
-            ("required", UpstreamTls::Required),
-            ("implicit", UpstreamTls::Implicit),
-        ],
+            UpstreamTls::Off,
+            UpstreamTls::Opportunistic,
+            UpstreamTls::Required,
+            UpstreamTls::Implicit,
+        ]
+        .map(|tls| (tls.name(), tls)),
     );
     let tls_name: Option<DomainName> =
         section.parsed("upstream_tls_name", "", "must be a domain name, like \"mx.example.com\"");

@@ -41,10 +41,13 @@ pub struct Known {
 }
 
 impl Findings {
-    /// Adds a mistake.
+    /// Adds a mistake. One that several tables read is told once, where it stands.
     pub(super) fn add(&self, key: &str, value: Option<String>, right: impl Into<String>) {
         let mistake = Mistake { key: key.into(), value, right: right.into() };
-        self.mistakes.borrow_mut().push(mistake);
+        let mut mistakes = self.mistakes.borrow_mut();
+        if !mistakes.contains(&mistake) {
+            mistakes.push(mistake);
+        }
     }
 
     /// All mistakes, in the order of the reading.
@@ -62,41 +65,106 @@ impl Findings {
 pub(super) struct Section<'t> {
     path: String,
     table: Option<&'t Table>,
+    /// Where a key is read that this table does not have.
+    defaults: Option<Defaults<'t>>,
     asked: RefCell<BTreeSet<&'static str>>,
     findings: &'t Findings,
+}
+
+/// The table above another one.
+struct Defaults<'t> {
+    path: String,
+    table: Option<&'t Table>,
+    /// Keys that are that table's own.
+    but: &'static [&'static str],
 }
 
 impl<'t> Section<'t> {
     /// The whole file.
     pub(super) fn root(table: &'t Table, findings: &'t Findings) -> Self {
-        Self { path: String::new(), table: Some(table), asked: RefCell::default(), findings }
+        Self {
+            path: String::new(),
+            table: Some(table),
+            defaults: None,
+            asked: RefCell::default(),
+            findings,
+        }
     }
 
     /// The table of that name; an empty one where it is missing.
     pub(super) fn section(&self, name: &'static str) -> Section<'t> {
-        let table = match self.value(name) {
-            None => None,
-            Some(Value::Table(table)) => Some(table),
-            Some(other) => {
-                self.mistake(
-                    name,
-                    Some(other),
-                    format!("must be a table: [{}]", self.path_of(name)),
-                );
-                None
-            }
-        };
-        Section {
-            path: self.path_of(name),
-            table,
-            asked: RefCell::default(),
-            findings: self.findings,
-        }
+        let table = self.value(name).and_then(|value| self.table_of(name, value));
+        self.at(self.path_of(name), table)
     }
 
-    /// Does the file have this table or key?
+    /// As `section`. A key that the table does not have is read from `defaults`, but for
+    /// those in `but`, which belong to that one alone.
+    pub(super) fn section_over(
+        &self,
+        name: &'static str,
+        defaults: &Section<'t>,
+        but: &'static [&'static str],
+    ) -> Section<'t> {
+        self.section(name).over(defaults, but)
+    }
+
+    /// The tables inside the table of that name, each with its own name, as
+    /// `section_over` reads them.
+    pub(super) fn sections_over(
+        &self,
+        name: &'static str,
+        defaults: &Section<'t>,
+        but: &'static [&'static str],
+    ) -> Vec<(&'t str, Section<'t>)> {
+        let table = self.value(name).and_then(|value| self.table_of(name, value));
+        let path = self.path_of(name);
+        let inside = table.into_iter().flatten().map(|(child, value)| {
+            let path = format!("{path}.{child}");
+            let table = match value {
+                Value::Table(table) => Some(table),
+                other => {
+                    let right = format!("must be a table: [{path}]");
+                    self.findings.add(&path, Some(other.to_string()), right);
+                    None
+                }
+            };
+            (child.as_str(), self.at(path, table).over(defaults, but))
+        });
+        inside.collect()
+    }
+
+    fn over(mut self, defaults: &Section<'t>, but: &'static [&'static str]) -> Self {
+        let (path, table) = (defaults.path.clone(), defaults.table);
+        self.defaults = Some(Defaults { path, table, but });
+        self
+    }
+
+    fn at(&self, path: String, table: Option<&'t Table>) -> Section<'t> {
+        let (asked, findings) = (RefCell::default(), self.findings);
+        Section { path, table, defaults: None, asked, findings }
+    }
+
+    fn table_of(&self, name: &str, value: &'t Value) -> Option<&'t Table> {
+        let table = value.as_table();
+        if table.is_none() {
+            let right = format!("must be a table: [{}]", self.path_of(name));
+            self.mistake(name, Some(value), right);
+        }
+        table
+    }
+
+    /// Does the file have this table or key, here or in the defaults?
     pub(super) fn has(&self, name: &str) -> bool {
+        self.has_itself(name) || self.inherited(name).is_some()
+    }
+
+    fn has_itself(&self, name: &str) -> bool {
         self.table.is_some_and(|table| table.contains_key(name))
+    }
+
+    fn inherited(&self, name: &str) -> Option<&'t Value> {
+        let defaults = self.defaults.as_ref().filter(|defaults| !defaults.but.contains(&name))?;
+        defaults.table?.get(name)
     }
 
     /// A text that some type is read from; `right` says what would be right.
@@ -218,9 +286,14 @@ impl<'t> Section<'t> {
         self.findings.add(&self.path_of(name), value.map(ToString::to_string), right);
     }
 
+    /// Adds a mistake about this table as such.
+    pub(super) fn mistake_of_all(&self, right: impl Into<String>) {
+        self.findings.add(&self.path, None, right);
+    }
+
     fn value(&self, name: &'static str) -> Option<&'t Value> {
         self.asked.borrow_mut().insert(name);
-        self.table.and_then(|table| table.get(name))
+        self.table.and_then(|table| table.get(name)).or_else(|| self.inherited(name))
     }
 
     fn know(&self, name: &'static str, default: String) {
@@ -228,8 +301,15 @@ impl<'t> Section<'t> {
         self.findings.known.borrow_mut().push(known);
     }
 
-    fn path_of(&self, name: &str) -> String {
-        match self.path.as_str() {
+    /// The path of a key where it stands, or where it would stand.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        let path = match &self.defaults {
+            Some(defaults) if !self.has_itself(name) && self.inherited(name).is_some() => {
+                &defaults.path
+            }
+            _ => &self.path,
+        };
+        match path.as_str() {
             "" => name.into(),
             path => format!("{path}.{name}"),
         }

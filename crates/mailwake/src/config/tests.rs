@@ -19,6 +19,19 @@ fn reference_is_right_as_it_stands() {
     assert_eq!(mistakes(REFERENCE), Vec::<String>::new());
 }
 
+/// The example of a further listener, with its comments taken off.
+#[test]
+fn example_of_a_listener_is_right_as_it_stands() {
+    let (before, listener) = REFERENCE.split_once("# [gateway.listener.").expect("an example");
+    let example: String = format!("# [gateway.listener.{listener}")
+        .lines()
+        .take_while(|line| !line.starts_with("# ----"))
+        .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
+        .collect();
+    let config = Config::of(&(before.to_owned() + &example).parse().expect("TOML")).expect("right");
+    assert_eq!(config.gateway.expect("a gateway").listeners.len(), 2);
+}
+
 /// The reference with its comments taken off the keys, as `table.key = value`.
 fn keys_of_the_reference() -> Vec<Known> {
     let mut table = String::new();
@@ -46,7 +59,9 @@ fn reference_has_every_key_with_its_default() {
         "admin.listen",
     ];
     let wanted: Vec<_> = Config::known_keys();
-    let seen = keys_of_the_reference();
+    let mut seen = keys_of_the_reference();
+    // An example, which has a test of its own.
+    seen.retain(|known| !known.key.starts_with("gateway.listener."));
     let names = |keys: &[Known]| keys.iter().map(|known| known.key.clone()).collect::<Vec<_>>();
     assert_eq!(names(&seen), names(&wanted));
     for (seen, wanted) in seen.iter().zip(&wanted) {
@@ -65,7 +80,9 @@ fn reference_has_every_key_with_its_default() {
 fn least_configuration_has_the_defaults() {
     let config = Config::of(&LEAST.parse().expect("TOML")).expect("right");
     let gateway = config.gateway.expect("a gateway");
-    assert_eq!(gateway.config.limits.message_octets_max, 25 << 20);
+    let [listener] = &gateway.listeners[..] else { panic!("{gateway:?}") };
+    assert_eq!(listener.config.name, "default");
+    assert_eq!(listener.config.limits.message_octets_max, 25 << 20);
     assert_eq!(gateway.accepted_file, Path::new("/var/lib/mailwake/accepted"));
     assert_eq!(config.event_log.directory, Path::new("/var/lib/mailwake/log"));
     assert_eq!(config.tracker.expect("a tracker").config.redirect_status, RedirectStatus::Found);
@@ -173,3 +190,5 @@ fn upstream_is_a_host_and_a_port() {
         assert!(!is_right(wrong), "{wrong}");
     }
 }
+
+mod listeners;

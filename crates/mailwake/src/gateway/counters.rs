@@ -1,19 +1,14 @@
-//! What the gateway counts and measures. The values of labels are closed sets; nothing
-//! in them comes from mail.
+//! What the gateway counts and measures. The values of labels are closed sets, or names
+//! that the configuration gives; nothing in them comes from mail.
 
 use crate::telemetry::{Counter, CounterBy, Durations, Exposition, Gauge, Label, Sizes};
 use mail::smtp::{data::DataError, reply::Reply};
+use std::sync::{Arc, PoisonError, RwLock};
 use tracking::rewrite::{LinkOutcome, PartOutcome, Reason, Report};
 
 /// What the gateway has counted since it started.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Sessions that were begun.
-    pub sessions: Counter,
-    /// Sessions that go on now.
-    pub sessions_open: Gauge,
-    /// Messages whose content was taken.
-    pub messages: Counter,
     /// Octets of each of them, as it came.
     pub message_sizes: Sizes,
     /// Recipients, by what upstream did with their copies.
@@ -36,20 +31,55 @@ pub struct Counters {
     pub rewrites: Durations,
     /// How long upstream took for a copy, up to its last reply.
     pub upstream: Durations,
+    listeners: RwLock<Vec<Arc<ListenerCounters>>>,
+}
+
+/// What one listener has counted.
+#[derive(Debug, Default)]
+pub struct ListenerCounters {
+    /// The listener's name.
+    name: String,
+    /// Sessions that were begun.
+    pub sessions: Counter,
+    /// Sessions that go on now.
+    pub sessions_open: Gauge,
+    /// Messages whose content was taken.
+    pub messages: Counter,
 }
 
 impl Counters {
     /// Each counter's name and what it has counted, as `docs/events.md` lists them.
     pub fn all(&self) -> [(&'static str, u64); 6] {
         let recipients = |fate| self.recipients.of(fate).get();
+        let sum =
+            |of: fn(&ListenerCounters) -> u64| self.by_listener(of).iter().map(|one| one.1).sum();
         [
-            ("sessions", self.sessions.get()),
-            ("messages", self.messages.get()),
+            ("sessions", sum(|listener| listener.sessions.get())),
+            ("messages", sum(|listener| listener.messages.get())),
             ("copies_accepted", recipients(Fate::Accepted)),
             ("copies_refused", recipients(Fate::Deferred) + recipients(Fate::Refused)),
             ("log_refusals", self.log_refusals.get()),
             ("safety_nets", self.safety_nets.get()),
         ]
+    }
+
+    /// The counters of the listener with that name. There is one for each name that the
+    /// configuration has.
+    pub fn listener(&self, name: &str) -> Arc<ListenerCounters> {
+        let mut listeners = self.listeners.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = listeners.iter().find(|listener| listener.name == name) {
+            return known.clone();
+        }
+        let listener = ListenerCounters { name: name.to_owned(), ..ListenerCounters::default() };
+        let listener = Arc::new(listener);
+        listeners.push(listener.clone());
+        listener
+    }
+
+    /// A number of each listener, with its name.
+    fn by_listener(&self, of: impl Fn(&ListenerCounters) -> u64) -> Vec<(String, u64)> {
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().map(|listener| (listener.name.clone(), of(listener))).collect()
     }
 
     /// Counts what a copy was left without.
@@ -84,20 +114,23 @@ impl Counters {
     }
 
     fn expose_intake(&self, to: &mut Exposition) {
-        to.counter(
+        to.counter_of(
             "mailwake_gateway_sessions_total",
             "Sessions that were begun.",
-            self.sessions.get(),
+            "listener",
+            self.by_listener(|listener| listener.sessions.get()),
         );
-        to.gauge(
+        to.gauge_of(
             "mailwake_gateway_sessions_open",
             "Sessions that go on now.",
-            self.sessions_open.get(),
+            "listener",
+            self.by_listener(|listener| listener.sessions_open.get()),
         );
-        to.counter(
+        to.counter_of(
             "mailwake_gateway_messages_total",
             "Messages whose content was taken.",
-            self.messages.get(),
+            "listener",
+            self.by_listener(|listener| listener.messages.get()),
         );
         to.histogram(
             "mailwake_gateway_message_size_bytes",

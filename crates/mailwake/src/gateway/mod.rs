@@ -1,4 +1,4 @@
-//! The gateway: an SMTP proxy in front of one upstream. Mail of a client comes in,
+//! The gateway: an SMTP proxy in front of an upstream. Mail of a client comes in,
 //! one tracked copy for each recipient goes upstream, and the event log learns of it.
 //! The client sees upstream's replies; there is no queue here, so a message is
 //! accepted when upstream has accepted it, and not before.
@@ -12,7 +12,7 @@ mod stamp;
 mod tally;
 mod transmission;
 
-pub use counters::{Counters, Fate, RefusalReason};
+pub use counters::{Counters, Fate, ListenerCounters, RefusalReason};
 
 use crate::{
     event_log::writer::Writer,
@@ -25,7 +25,7 @@ use crate::{
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
 use mail::smtp::{reply::Reply, session::Limits};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -38,9 +38,11 @@ use tracking::{copy::Settings, token::key::KeyRing};
 /// How long the gateway waits when the system does not let it accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// How the gateway works. It is read once, when the gateway starts.
+/// How a listener of the gateway works. It is read once, when the gateway starts.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
+    /// The listener's name, for operators.
+    pub name: String,
     /// How clients are talked to.
     pub listener: ListenerConfig,
     /// The MTA behind the gateway.
@@ -51,7 +53,7 @@ pub struct GatewayConfig {
     pub multi_recipient: MultiRecipient,
     /// What a session may do.
     pub limits: Limits,
-    /// Most sessions at a time; more are told 421.
+    /// Most sessions of this listener at a time; more are told 421.
     pub sessions_max: usize,
     /// How long sessions in the middle of a message have when the gateway stops.
     pub drain_timeout: Duration,
@@ -84,6 +86,18 @@ pub enum ListenerTls {
     Implicit,
 }
 
+impl ListenerTls {
+    /// As the configuration names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "none",
+            Self::Starttls => "starttls",
+            Self::Required => "required",
+            Self::Implicit => "implicit",
+        }
+    }
+}
+
 /// What becomes of a message with several recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MultiRecipient {
@@ -105,31 +119,54 @@ pub struct Live {
     pub transcript_for: Option<Network>,
 }
 
-/// What the gateway is given besides its configuration.
+/// What a listener is given besides its configuration.
 pub struct Ends {
     /// Where its events go.
     pub writer: Writer,
     /// Settings and keys, replaced when they are reloaded.
     pub live: Arc<ArcSwap<Live>>,
-    /// Who has accepted a copy of a message that its sender will send again.
-    pub accepted: AcceptedMemory,
+    /// What it shares with the other listeners.
+    pub shared: Arc<Shared>,
     /// The certificate for clients; a listener with TLS needs one.
     pub certificate: Option<Arc<ServerTls>>,
     /// Where mail goes.
     pub target: Arc<Target>,
 }
 
-/// What all sessions share.
+/// What all listeners share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Who has accepted a copy of a message that its sender will send again.
+    pub accepted: AcceptedMemory,
+    /// A place for each session there may be, whatever its listener.
+    pub places: Arc<Semaphore>,
+    /// Cancelled when sessions under way are to be cut off.
+    pub halt: CancellationToken,
+}
+
+impl Shared {
+    /// With places for so many sessions.
+    pub fn new(
+        accepted: AcceptedMemory,
+        sessions_max: usize,
+        halt: CancellationToken,
+    ) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(sessions_max.min(Semaphore::MAX_PERMITS)));
+        Arc::new(Self { accepted, places, halt })
+    }
+}
+
+/// What all sessions of a listener share.
 struct Gateway {
     config: GatewayConfig,
-    /// Where it listens, as log lines tell it.
-    listener: SocketAddr,
     ends: Ends,
     counters: Arc<Counters>,
+    /// Those of this listener alone.
+    own: Arc<ListenerCounters>,
     shutdown: CancellationToken,
 }
 
-/// Serves clients until `shutdown`; then lets messages under way come to their end.
+/// Serves the clients of a listener until `shutdown`; then lets messages under way come to their end.
 pub async fn run(
     config: GatewayConfig,
     listener: TcpListener,
@@ -138,13 +175,14 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    info!(listen = %address, upstream = config.upstream.address, "gateway is ready");
-    let places = Arc::new(Semaphore::new(config.sessions_max));
+    let name = &config.name;
+    info!(listener = name, listen = %address, upstream = config.upstream.address, "gateway is ready");
+    let own = counters.listener(name);
+    let places = Arc::new(Semaphore::new(config.sessions_max.min(Semaphore::MAX_PERMITS)));
     let drain_timeout = config.drain_timeout;
-    let gateway = Gateway { config, listener: address, ends, counters, shutdown: shutdown.clone() };
-    let gateway = Arc::new(gateway);
+    let gateway = Arc::new(Gateway { config, ends, counters, own, shutdown: shutdown.clone() });
     let sessions = TaskTracker::new();
-    let halt = CancellationToken::new();
+    let halt = gateway.ends.shared.halt.child_token();
     loop {
         let stream = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -158,15 +196,16 @@ pub async fn run(
                 }
             },
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let place = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
+        let Some(place) = place(&places).zip(place(&gateway.ends.shared.places)) else {
             gateway.counters.refusals.of(RefusalReason::TooManySessions).increment();
             turn_away(&stream);
             continue;
         };
-        gateway.counters.sessions.increment();
+        gateway.own.sessions.increment();
         let (gateway, halt) = (gateway.clone(), halt.clone());
         sessions.spawn(async move {
-            let _open = gateway.counters.sessions_open.enter();
+            let _open = gateway.own.sessions_open.enter();
             tokio::select! {
                 () = halt.cancelled() => {}
                 ended = session::run(&gateway, stream) => {

@@ -268,7 +268,7 @@ impl Conversation<'_> {
                 self.bring(&transaction, content).await
             }
             (None, Some(error)) => {
-                self.gateway.counters.messages.increment();
+                self.gateway.own.messages.increment();
                 self.session.chunk_refused();
                 Ok(self.refuse(error).await)
             }
@@ -286,7 +286,7 @@ impl Conversation<'_> {
         transaction: &Transaction,
         content: Result<Vec<u8>, DataError>,
     ) -> Result<(Reply, Next), SessionError> {
-        self.gateway.counters.messages.increment();
+        self.gateway.own.messages.increment();
         let content = match content {
             Ok(content) => content,
             Err(error) => return Ok(self.refuse(error).await),

@@ -75,7 +75,7 @@ impl Tally {
         };
         let reply = decisive(attempts);
         info!(
-            listener = %gateway.listener,
+            listener = gateway.config.name,
             %transmission_id,
             message_id = message_id.map(tracing::field::display),
             recipients = attempts.len(),
@@ -105,8 +105,8 @@ impl Gateway {
     /// refused itself: no copy of it was sent.
     pub(super) fn refused_message(&self, reason: RefusalReason, octets: Option<usize>) {
         self.counters.refusals.of(reason).increment();
-        let (listener, reason) = (self.listener, reason.name());
-        info!(%listener, reason, octets, "message was refused by the gateway");
+        let (listener, reason) = (&*self.config.name, reason.name());
+        info!(listener, reason, octets, "message was refused by the gateway");
     }
 }
 

@@ -139,7 +139,7 @@ impl Transmission<'_> {
 
     /// The keys under which recipients are remembered; none where nothing is.
     fn keys(&self) -> Option<Vec<AcceptedKey>> {
-        let is_needed = !self.gateway.ends.accepted.is_empty();
+        let is_needed = !self.gateway.ends.shared.accepted.is_empty();
         is_needed.then(|| accepted::keys(self.transaction, self.content))
     }
 
@@ -147,7 +147,8 @@ impl Transmission<'_> {
     fn remembered(&self, keys: &Option<Vec<AcceptedKey>>) -> Vec<Option<Attempt>> {
         let now = stamp::now();
         let is_known = |index: usize| {
-            keys.as_ref().is_some_and(|keys| self.gateway.ends.accepted.holds(keys[index], now))
+            keys.as_ref()
+                .is_some_and(|keys| self.gateway.ends.shared.accepted.holds(keys[index], now))
         };
         (0..self.transaction.recipients.len())
             .map(|index| {
@@ -353,7 +354,7 @@ impl Transmission<'_> {
     /// one that has come to its end: the same one, sent anew, is another one. Most
     /// messages are neither, and then nothing waits for the disk.
     fn update_memory(&self, told: &Told, outcomes: &[Outcome], keys: Option<Vec<AcceptedKey>>) {
-        let memory = &self.gateway.ends.accepted;
+        let memory = &self.gateway.ends.shared.accepted;
         let is_again = matches!(told, Told::Deferred(_));
         let is_concerned = |outcome: &Outcome| match is_again {
             true => outcome.is_accepted(),

@@ -16,28 +16,60 @@ use std::{
 /// Connections that may wait to be accepted; the kernel may allow fewer.
 const BACKLOG: i32 = 1024;
 
+/// Sockets that have an address, and do not listen yet: who connects is refused.
+#[derive(Debug)]
+pub struct Bound {
+    sockets: Vec<Socket>,
+    address: SocketAddr,
+}
+
+/// Binds `address`, which nobody else may listen at.
+pub fn bind(address: SocketAddr) -> io::Result<Bound> {
+    let socket = bind_once(address, false)?;
+    let address = address_of(&socket)?;
+    Ok(Bound { sockets: vec![socket], address })
+}
+
 /// Binds `address` as often as there are threads that accept, with `SO_REUSEPORT`: the
 /// kernel spreads connections over the listeners, and no lock is shared. With port 0 all
-/// get the same free port. They do not block.
+/// get the same free port.
 ///
 /// Another process of the same user can bind the port as well; what is to be there only
 /// once needs a lock of its own, as the event log has.
-pub fn listen(address: SocketAddr, listeners: usize) -> io::Result<Vec<TcpListener>> {
-    let first = listen_once(address)?;
-    let bound = first.local_addr()?;
-    let others = (1..listeners).map(|_| listen_once(bound));
-    std::iter::once(Ok(first)).chain(others).collect()
+pub fn bind_shared(address: SocketAddr, listeners: usize) -> io::Result<Bound> {
+    let first = bind_once(address, true)?;
+    let address = address_of(&first)?;
+    let others = (1..listeners).map(|_| bind_once(address, true));
+    let sockets: io::Result<Vec<_>> = std::iter::once(Ok(first)).chain(others).collect();
+    Ok(Bound { sockets: sockets?, address })
 }
 
-fn listen_once(address: SocketAddr) -> io::Result<TcpListener> {
+impl Bound {
+    /// The address, with its port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes connections from now on. The listeners do not block.
+    pub fn listen(self) -> io::Result<Vec<TcpListener>> {
+        let listen = |socket: Socket| socket.listen(BACKLOG).map(|()| socket.into());
+        self.sockets.into_iter().map(listen).collect()
+    }
+}
+
+fn bind_once(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of an earlier process may still be closing.
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(is_shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
+}
+
+fn address_of(socket: &Socket) -> io::Result<SocketAddr> {
+    let address = socket.local_addr()?.as_socket();
+    address.ok_or_else(|| io::Error::other("a socket without an address"))
 }
 
 /// Raises the limit of open files to what the system allows this process, and tells it;

@@ -3,7 +3,8 @@ use std::net::{Ipv4Addr, TcpStream};
 
 #[test]
 fn listeners_share_a_port() {
-    let listeners = listen((Ipv4Addr::LOCALHOST, 0).into(), 3).expect("bound");
+    let bound = bind_shared((Ipv4Addr::LOCALHOST, 0).into(), 3).expect("bound");
+    let listeners = bound.listen().expect("they listen");
     let addresses: Vec<_> = listeners.iter().map(|one| one.local_addr().expect("bound")).collect();
     assert_eq!(addresses.len(), 3);
     assert!(addresses.iter().all(|address| *address == addresses[0] && address.port() != 0));
@@ -14,8 +15,20 @@ fn listeners_share_a_port() {
 fn a_taken_port_is_told() {
     // Without SO_REUSEPORT, so that nobody can share it.
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
-    let refused = listen(taken.local_addr().expect("bound"), 2).expect_err("taken");
-    assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    let address = taken.local_addr().expect("bound");
+    for refused in [bind(address), bind_shared(address, 2)] {
+        assert_eq!(refused.expect_err("taken").kind(), io::ErrorKind::AddrInUse);
+    }
+}
+
+#[test]
+fn who_connects_before_it_listens_is_refused() {
+    let bound = bind((Ipv4Addr::LOCALHOST, 0).into()).expect("bound");
+    let address = bound.address();
+    let refused = TcpStream::connect(address).expect_err("nobody listens");
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    let _listeners = bound.listen().expect("it listens");
+    TcpStream::connect(address).expect("somebody listens");
 }
 
 #[test]

@@ -45,6 +45,18 @@ pub enum UpstreamTls {
     Implicit,
 }
 
+impl UpstreamTls {
+    /// As the configuration names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "none",
+            Self::Opportunistic => "opportunistic",
+            Self::Required => "required",
+            Self::Implicit => "implicit",
+        }
+    }
+}
+
 impl UpstreamConfig {
     /// Upstream's host without the port.
     pub fn host(&self) -> &str {

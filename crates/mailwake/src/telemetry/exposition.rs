@@ -25,22 +25,32 @@ impl Exposition {
     }
 
     /// As `counter_by`, for values that are counted one by one.
-    pub fn counter_of<'v>(
+    pub fn counter_of<V: AsRef<str>>(
         &mut self,
         name: &str,
         help: &str,
         label: &str,
-        values: impl IntoIterator<Item = (&'v str, u64)>,
+        values: impl IntoIterator<Item = (V, u64)>,
     ) {
         self.head(name, help, "counter");
-        for (value, number) in values {
-            self.sample(name, &[(label, value)], number);
-        }
+        self.samples(name, label, values);
     }
 
     /// A number that goes up and down.
     pub fn gauge(&mut self, name: &str, help: &str, value: u64) {
         self.labelled_gauge(name, help, &[], value);
+    }
+
+    /// A number that goes up and down, for each value of a label.
+    pub fn gauge_of<V: AsRef<str>>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (V, u64)>,
+    ) {
+        self.head(name, help, "gauge");
+        self.samples(name, label, values);
     }
 
     /// A number that goes up and down, with labels.
@@ -74,6 +84,17 @@ impl Exposition {
     fn head(&mut self, name: &str, help: &str, kind: &str) {
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+    }
+
+    fn samples<V: AsRef<str>>(
+        &mut self,
+        name: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (V, u64)>,
+    ) {
+        for (value, number) in values {
+            self.sample(name, &[(label, value.as_ref())], number);
+        }
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {

@@ -25,6 +25,8 @@ pub(super) struct Listener<L> {
     pub(super) places: Arc<Semaphore>,
     pub(super) counters: Arc<Counters>,
     pub(super) drain_timeout: Duration,
+    /// Cancelled when connections are to be cut off.
+    pub(super) halt: CancellationToken,
 }
 
 impl<L: Log> Listener<L> {
@@ -48,7 +50,8 @@ impl<L: Log> Listener<L> {
         }
         drop(self.socket);
         tasks.close();
-        if timeout(self.drain_timeout, tasks.wait()).await.is_err() {
+        let drained = self.halt.run_until_cancelled(timeout(self.drain_timeout, tasks.wait()));
+        if !matches!(drained.await, Some(Ok(()))) {
             tracing::warn!(connections = tasks.len(), "connections cut off at shutdown");
         }
     }

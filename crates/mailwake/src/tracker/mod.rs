@@ -47,9 +47,10 @@ pub enum RunError {
 }
 
 /// Serves links and pixels until `shutdown`, with a thread for each listener; blocks until
-/// all of them have ended. `net::listen` gives listeners that share a port.
+/// all of them have ended. `net::bind_shared` gives listeners that share a port.
 ///
-/// Keys that are stored in `keys` later are used from the next request on. When one
+/// Connections under way are served to their end, unless `halt` cuts them off. Keys that
+/// are stored in `keys` later are used from the next request on. When one
 /// thread ends early, `shutdown` is cancelled, so that the others do not go on without it.
 pub fn run(
     config: &TrackerConfig,
@@ -58,9 +59,10 @@ pub fn run(
     writer: &Writer,
     counters: &Arc<Counters>,
     shutdown: &CancellationToken,
+    halt: &CancellationToken,
 ) -> Result<(), RunError> {
     let log = || writer.clone();
-    run_with(config, listeners, keys, &log, counters, shutdown)
+    run_with(config, listeners, keys, &log, counters, shutdown, halt)
 }
 
 /// `run`, with any log.
@@ -71,6 +73,7 @@ fn run_with<L: Log>(
     log: &(impl Fn() -> L + Sync),
     counters: &Arc<Counters>,
     shutdown: &CancellationToken,
+    halt: &CancellationToken,
 ) -> Result<(), RunError> {
     let places = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
     thread::scope(|scope| {
@@ -81,7 +84,8 @@ fn run_with<L: Log>(
                 move || {
                     let _others_end_as_well = shutdown.clone().drop_guard();
                     let worker = Worker::new(config, keys.clone(), log(), counters.clone());
-                    serve(config, socket, worker, places, counters.clone(), shutdown)
+                    let listener = Accepting { socket, places, halt: halt.clone() };
+                    serve(config, listener, worker, counters.clone(), shutdown)
                 },
             )
         };
@@ -99,16 +103,23 @@ fn join(thread: io::Result<ScopedJoinHandle<'_, io::Result<()>>>) -> Result<(), 
     ended.map_err(|_panic| RunError::Panicked)?.map_err(RunError::Start)
 }
 
+/// What a thread takes connections with.
+struct Accepting {
+    socket: TcpListener,
+    places: Arc<Semaphore>,
+    halt: CancellationToken,
+}
+
 /// A thread: a runtime of its own, which shares nothing with the others but counters.
 fn serve<L: Log>(
     config: &TrackerConfig,
-    socket: TcpListener,
+    accepting: Accepting,
     worker: Worker<L>,
-    places: Arc<Semaphore>,
     counters: Arc<Counters>,
     shutdown: &CancellationToken,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let Accepting { socket, places, halt } = accepting;
     socket.set_nonblocking(true)?;
     runtime.block_on(async {
         let listener = Listener {
@@ -117,6 +128,7 @@ fn serve<L: Log>(
             places,
             counters,
             drain_timeout: config.drain_timeout,
+            halt,
         };
         listener.run(shutdown).await;
         Ok(())

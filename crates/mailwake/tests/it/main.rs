@@ -6,5 +6,6 @@ mod docs;
 mod e2e;
 mod faults;
 mod layering;
+mod listeners;
 mod memory;
 mod support;

@@ -29,6 +29,19 @@ fn values_of_labels_are_escaped() {
 }
 
 #[test]
+fn values_that_are_counted_one_by_one_have_a_line_each() {
+    let mut text = Exposition::default();
+    text.gauge_of("mailwake_open", "Open.", "listener", [("a", 1), ("b", 2)]);
+    check(
+        text,
+        "# HELP mailwake_open Open.\n\
+         # TYPE mailwake_open gauge\n\
+         mailwake_open{listener=\"a\"} 1\n\
+         mailwake_open{listener=\"b\"} 2\n",
+    );
+}
+
+#[test]
 fn a_histogram_has_cumulated_buckets_sum_and_count() {
     let durations = Durations::default();
     durations.observe(Duration::from_millis(2));

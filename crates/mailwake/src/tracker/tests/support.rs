@@ -40,14 +40,25 @@ impl Tracker {
         config: TrackerConfig,
         log: impl Fn() -> L + Send + Sync + 'static,
     ) -> Self {
-        let listeners = net::listen((Ipv4Addr::LOCALHOST, 0).into(), 1).expect("bound");
+        let bound = net::bind_shared((Ipv4Addr::LOCALHOST, 0).into(), 1).expect("bound");
+        let listeners = bound.listen().expect("it listens");
         let address = listeners[0].local_addr().expect("bound");
         let keys = Arc::new(ArcSwap::from_pointee(KeyRing::generate([7; 32], "2026-11-21")));
         let counters = Arc::<Counters>::default();
         let shutdown = CancellationToken::new();
         let thread = thread::spawn({
             let (keys, counters, shutdown) = (keys.clone(), counters.clone(), shutdown.clone());
-            move || run_with(&config, listeners, &keys, &log, &counters, &shutdown)
+            move || {
+                run_with(
+                    &config,
+                    listeners,
+                    &keys,
+                    &log,
+                    &counters,
+                    &shutdown,
+                    &CancellationToken::new(),
+                )
+            }
         });
         Self { address, keys, counters, shutdown, thread }
     }

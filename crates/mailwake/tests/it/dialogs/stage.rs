@@ -12,7 +12,8 @@ use mailwake::{
         writer::{AppendError, Writer},
     },
     gateway::{
-        self, Ends, GatewayConfig, ListenerConfig, Live, MultiRecipient, accepted::AcceptedMemory,
+        self, Ends, GatewayConfig, ListenerConfig, Live, MultiRecipient, Shared,
+        accepted::AcceptedMemory,
     },
     net::tls::{
         client::Verification,
@@ -83,7 +84,11 @@ impl<'r> Stage<'r> {
         let ends = Ends {
             writer: log.writer(),
             live: Arc::new(ArcSwap::from_pointee(live())),
-            accepted: AcceptedMemory::open(&accepted, now()).expect("a file"),
+            shared: Shared::new(
+                AcceptedMemory::open(&accepted, now()).expect("a file"),
+                settings.sessions_max,
+                CancellationToken::new(),
+            ),
             certificate: files.map(|files| Arc::new(ServerTls::load(files).expect("certificate"))),
             target: Arc::new(target),
         };
@@ -195,6 +200,7 @@ fn gateway_config(
     certificate: &Certificate,
 ) -> GatewayConfig {
     GatewayConfig {
+        name: "default".into(),
         listener: ListenerConfig {
             tls: settings.tls,
             certificate: Some(CertificateFiles {

@@ -50,3 +50,21 @@ fn sigterm_finishes_the_message_under_way() {
         installation.events(&[]).iter().map(|event| event["type"].to_string()).collect();
     assert_eq!(types, ["\"reception\"", "\"injection\""]);
 }
+
+#[test]
+fn a_second_sigterm_cuts_off_what_is_under_way() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let serving = installation.serve();
+    let mut sending = Session::open(installation.gateway_port).expect("a session");
+    sending.command("MAIL FROM:<news@shop.example>").expect("a reply");
+    let told = Instant::now();
+    serving.terminate();
+    wait_for("the gateway to take no more connections", PATIENCE, || {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, installation.gateway_port)).err()
+    });
+    serving.terminate();
+    assert!(sending.reply().is_err(), "the session is cut off");
+    assert!(serving.wait().success(), "it ends in order");
+    assert!(told.elapsed() < AT_ONCE, "it took {:?} to stop", told.elapsed());
+}

@@ -108,13 +108,21 @@ impl Installation {
         http::get(&format!("http://127.0.0.1:{}/{path}", self.admin_port))
     }
 
-    /// The value of a metric, with its labels as they are served.
+    /// The value of a metric: with its labels as they are served, of one series, without
+    /// labels the sum of all.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let answer = self.admin("metrics");
         let text = String::from_utf8_lossy(&answer.body);
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        let value = value.and_then(|value| value.parse().ok());
-        value.unwrap_or_else(|| panic!("no metric {name} in\n{text}"))
+        let samples = text.lines().filter_map(|line| line.rsplit_once(' '));
+        let is_asked = |series: &str| {
+            series == name || series.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'))
+        };
+        let values: Vec<f64> = samples
+            .filter(|(series, _)| is_asked(series))
+            .map(|(_, value)| value.parse().expect("a number"))
+            .collect();
+        assert!(!values.is_empty(), "no metric {name} in\n{text}");
+        values.iter().sum()
     }
 
     /// Starts some parts in a process of their own, and waits until they listen. The

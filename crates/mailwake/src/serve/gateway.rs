@@ -1,0 +1,126 @@
+//! The gateway's start: each listener gets what it needs, and what it shares with others.
+//! What is live in it is replaced here when the configuration was read again.
+
+use super::sockets::listen_alone;
+use crate::{
+    config::{self, Config},
+    event_log::writer::Writer,
+    gateway::{self, Counters, Ends, GatewayConfig, Live, Shared, accepted::AcceptedMemory},
+    net::{
+        self,
+        network::Network,
+        tls::{client::Verification, server::ServerTls},
+    },
+};
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use std::{fs, net::TcpListener, sync::Arc, time::SystemTime};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use tracking::token::key::KeyRing;
+
+/// What all listeners are given.
+pub(super) struct Supplies {
+    pub(super) writer: Writer,
+    pub(super) keys: Arc<KeyRing>,
+    pub(super) transcript_for: Option<Network>,
+    /// Cancelled when sessions under way are to be cut off.
+    pub(super) halt: CancellationToken,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// The listeners, ready to run.
+pub(super) struct Listeners {
+    counters: Arc<Counters>,
+    listeners: Vec<(GatewayConfig, TcpListener, Ends)>,
+}
+
+/// What can be replaced while the listeners run.
+#[derive(Default)]
+pub(super) struct Reloads {
+    /// Each listener's, with its name.
+    live: Vec<(String, Arc<ArcSwap<Live>>)>,
+    certificates: Vec<Arc<ServerTls>>,
+}
+
+impl Listeners {
+    /// Reads what the listeners need, and has them take connections.
+    pub(super) fn open(
+        config: &config::Gateway,
+        sockets: Vec<net::Bound>,
+        supplies: &Supplies,
+    ) -> Result<(Self, Reloads)> {
+        if let Some(directory) = config.accepted_file.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("make {}", directory.display()))?;
+        }
+        let accepted = AcceptedMemory::open(&config.accepted_file, SystemTime::now().into())
+            .with_context(|| format!("open {}", config.accepted_file.display()))?;
+        let shared = Shared::new(accepted, config.sessions_max, supplies.halt.clone());
+        let (mut listeners, mut reloads) = (Vec::new(), Reloads::default());
+        for (listener, socket) in config.listeners.iter().zip(sockets) {
+            let ends = ends(listener, supplies, &shared)?;
+            // Known from now on, also to who scrapes before it has begun.
+            supplies.counters.listener(&listener.config.name);
+            reloads.live.push((listener.config.name.clone(), ends.live.clone()));
+            reloads.certificates.extend(ends.certificate.clone());
+            listeners.push((listener.config.clone(), socket, ends));
+        }
+        let listen = |(config, socket, ends)| Ok((config, listen_alone(socket)?, ends));
+        let listeners = listeners.into_iter().map(listen).collect::<Result<_>>()?;
+        Ok((Self { counters: supplies.counters.clone(), listeners }, reloads))
+    }
+
+    /// Serves clients of all listeners until `shutdown`. When one ends, the others do too.
+    pub(super) async fn run(self, shutdown: CancellationToken) -> Result<()> {
+        let mut running = JoinSet::new();
+        for (config, listener, ends) in self.listeners {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let (counters, shutdown) = (self.counters.clone(), shutdown.clone());
+            running.spawn(gateway::run(config, listener, ends, counters, shutdown));
+        }
+        let mut first = Ok(());
+        while let Some(ended) = running.join_next().await {
+            shutdown.cancel();
+            first = first.and(ended.map_err(Into::into).and_then(|ended| Ok(ended?)));
+        }
+        first
+    }
+}
+
+fn ends(listener: &config::Listener, supplies: &Supplies, shared: &Arc<Shared>) -> Result<Ends> {
+    let name = &listener.config.name;
+    let settings = listener.settings.clone().context("a gateway needs [engagement]")?;
+    let (certificate, target) =
+        listener.load_tls().with_context(|| format!("listener {name:?}"))?;
+    if target.config.verification == Verification::Nothing {
+        warn!(
+            listener = name,
+            "upstream's certificate is not checked (upstream_tls_insecure_skip_verify): \
+             whoever is in the way can read and change mail"
+        );
+    }
+    let (keys, transcript_for) = (supplies.keys.clone(), supplies.transcript_for);
+    let live = Arc::new(ArcSwap::from_pointee(Live { settings, keys, transcript_for }));
+    let writer = supplies.writer.clone();
+    Ok(Ends { writer, live, shared: shared.clone(), certificate, target })
+}
+
+impl Reloads {
+    /// Replaces what the configuration says now. A listener that is no longer in it goes on
+    /// as it is, with the new keys.
+    pub(super) fn replace(&self, config: &Config, keys: &Arc<KeyRing>) {
+        let listeners = || config.gateway.iter().flat_map(|gateway| &gateway.listeners);
+        for (name, live) in &self.live {
+            let named = listeners().find(|listener| listener.config.name == *name);
+            let settings = named.and_then(|listener| listener.settings.clone());
+            let settings = settings.unwrap_or_else(|| live.load().settings.clone());
+            let (keys, transcript_for) = (keys.clone(), config.transcript_for);
+            live.store(Arc::new(Live { settings, keys, transcript_for }));
+        }
+        for certificate in &self.certificates {
+            certificate.reload();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The sockets of all parts, bound before any part runs: an address that cannot be had is
+//! told before anything has happened. Nobody listens yet.
+
+use super::Roles;
+use crate::{config::Config, net};
+use anyhow::{Context, Result};
+use std::net::{SocketAddr, TcpListener};
+
+/// The sockets of the parts that run.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    /// One for each listener, in the order of the configuration.
+    pub(super) gateway: Vec<net::Bound>,
+    pub(super) tracker: Option<net::Bound>,
+    pub(super) admin: Option<net::Bound>,
+}
+
+impl Sockets {
+    pub(super) fn bind(config: &Config, parts: Roles) -> Result<Self> {
+        let told = |address: SocketAddr, key: &str| format!("listen on {address} ({key})");
+        // Its port is not shared, as the tracker's is: a second process would take half of
+        // the scrapes.
+        let admin = config.admin.map(|admin| {
+            net::bind(admin.listen).with_context(|| told(admin.listen, "admin.listen"))
+        });
+        let tracker = config.tracker.as_ref().filter(|_| parts.tracker).map(|tracker| {
+            net::bind_shared(tracker.listen, tracker.threads)
+                .with_context(|| told(tracker.listen, "tracker.listen"))
+        });
+        let listeners = config.gateway.iter().filter(|_| parts.gateway);
+        let gateway = listeners.flat_map(|gateway| &gateway.listeners).map(|listener| {
+            net::bind(listener.listen)
+                .with_context(|| told(listener.listen, &listener.listen_key()))
+        });
+        Ok(Self {
+            admin: admin.transpose()?,
+            tracker: tracker.transpose()?,
+            gateway: gateway.collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// Has a socket that stands alone listen.
+pub(super) fn listen_alone(bound: net::Bound) -> Result<TcpListener> {
+    let address = bound.address();
+    let listening = bound.listen().with_context(|| format!("listen on {address}"))?;
+    listening.into_iter().next().context("a part has a socket")
+}
