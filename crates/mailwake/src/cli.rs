@@ -10,6 +10,7 @@ use crate::{
     demo, feeders,
     gateway::GatewayConfig,
     link_tool, serve,
+    smtp_io::upstreams::{Choice, Upstreams},
 };
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -159,7 +160,9 @@ fn check_config(args: &ConfigArgs) -> Result<()> {
     let config = Config::load(&args.config)?;
     let keys = config.keys.load()?;
     for listener in config.gateway.iter().flat_map(|gateway| &gateway.listeners) {
-        listener.load_tls().with_context(|| format!("listener {:?}", listener.config.name))?;
+        let named = || format!("listener {:?}", listener.config.name);
+        listener.load_certificate().with_context(named)?;
+        Upstreams::load(&listener.config.upstreams, &mut Vec::new()).with_context(named)?;
     }
     let mut out = io::stdout().lock();
     writeln!(out, "{} is right", args.config.display())?;
@@ -186,14 +189,19 @@ fn check_config(args: &ConfigArgs) -> Result<()> {
 
 /// What a listener will do, in two lines.
 fn tell_listener(out: &mut impl Write, listener: &Listener) -> Result<()> {
-    let GatewayConfig { name, listener: clients, upstream, .. } = &listener.config;
+    let GatewayConfig { name, listener: clients, upstreams, .. } = &listener.config;
+    let order = match (&upstreams.members[..], upstreams.choice) {
+        ([_], _) => "",
+        (_, Choice::Priority) => ", the first that takes the session",
+        (_, Choice::RoundRobin) => ", in turn",
+    };
     writeln!(
         out,
-        "  gateway, listener {name:?}: {} ({}) before {} ({})",
+        "  gateway, listener {name:?}: {} ({}) before {} ({}){order}",
         listener.listen,
         clients.tls.name(),
-        upstream.address,
-        upstream.tls.name()
+        upstreams.addresses(),
+        upstreams.members.first().map_or("none", |upstream| upstream.tls.name())
     )?;
     let Some(settings) = &listener.settings else { return Ok(()) };
     let decision = &settings.decision;

@@ -16,7 +16,6 @@ use crate::{
         network::Network,
         tls::{TlsError, server::ServerTls},
     },
-    smtp_io::upstream::Target,
     stores::sqlite::StoreConfig,
     telemetry::{LogFormat, TelemetryConfig},
     tracker::{RedirectStatus, TrackerConfig},
@@ -95,12 +94,10 @@ impl Listener {
         }
     }
 
-    /// Reads certificates and authorities: the certificate for clients, if one is
-    /// configured, and upstream with what its TLS needs.
-    pub fn load_tls(&self) -> Result<(Option<Arc<ServerTls>>, Arc<Target>), TlsError> {
+    /// Reads the certificate for clients, if one is configured.
+    pub fn load_certificate(&self) -> Result<Option<Arc<ServerTls>>, TlsError> {
         let files = self.config.listener.certificate.clone();
-        let certificate = files.map(ServerTls::load).transpose()?.map(Arc::new);
-        Ok((certificate, Arc::new(Target::load(self.config.upstream.clone())?)))
+        Ok(files.map(ServerTls::load).transpose()?.map(Arc::new))
     }
 }
 

@@ -10,7 +10,11 @@ use crate::{
         client::Verification,
         server::{CertificateFiles, ClientCertificates},
     },
-    smtp_io::upstream::{Patience, UpstreamConfig, UpstreamTls},
+    smtp_io::{
+        circuit::CircuitConfig,
+        upstream::{Patience, UpstreamConfig, UpstreamTls},
+        upstreams::{Choice, UpstreamsConfig},
+    },
 };
 use mail::smtp::session::Limits;
 use std::{
@@ -101,8 +105,11 @@ fn check_addresses(
         let listen = toml::Value::from(listener.listen.to_string());
         section.mistake("listen", Some(&listen), right);
     }
-    let upstream = &listener.config.upstream.address;
-    if let Some((table, _)) = all.iter().find(|(_, other)| upstream.parse() == Ok(other.listen)) {
+    let upstreams = &listener.config.upstreams.members;
+    let is_upstream = |(_, other): &&(_, Listener)| {
+        upstreams.iter().any(|upstream| upstream.address.parse() == Ok(other.listen))
+    };
+    if let Some((table, _)) = all.iter().find(is_upstream) {
         let right = format!("must not be the gateway itself, {}", table.path_of("listen"));
         section.mistake("upstream", None, right);
     }
@@ -124,7 +131,7 @@ fn share_tracking_urls(listeners: &mut [(&Section<'_>, Listener)]) {
 fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
     let (tls, certificate) = read_listener_tls(section, form);
     let auth_requires_tls = section.boolean("auth_requires_tls", false);
-    let upstream = read_upstream(section, form);
+    let upstreams = read_upstreams(section, form);
     let host_name: Option<DomainName> =
         section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
     let count = |key, default, most, unit| {
@@ -141,11 +148,11 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
     };
     let sessions_max = count("sessions_max", 2_000, 1_000_000, "sessions");
     let client_timeout = seconds(section, "client_timeout_seconds", 300);
-    let upstream = UpstreamConfig { patience: read_patience(section), ..upstream };
+    let upstreams = read_patience(section, upstreams);
     GatewayConfig {
         name: name.to_owned(),
         listener: ListenerConfig { tls, certificate, auth_requires_tls, client_timeout },
-        upstream,
+        upstreams,
         host_name: host_name.map(|name| name.0).unwrap_or_default(),
         multi_recipient,
         limits,
@@ -184,13 +191,15 @@ fn read_listener_tls(section: &Section<'_>, form: Form) -> (ListenerTls, Option<
     (tls, files.map(|(certificate, key)| CertificateFiles { certificate, key, clients }))
 }
 
-/// What upstream is, but for how long it may take.
-fn read_upstream(section: &Section<'_>, form: Form) -> UpstreamConfig {
-    let right = "must be a host and port, like \"127.0.0.1:25\"";
-    let address: Option<HostPort> = match form {
-        Form::Listener => section.required("upstream", right),
-        Form::DefaultsAlone => section.parsed("upstream", "", right),
-    };
+/// What the upstreams are, but for how long they may take.
+fn read_upstreams(section: &Section<'_>, form: Form) -> UpstreamsConfig {
+    let right = "must be a host and port, like \"127.0.0.1:25\", or a list of them";
+    let addresses: Vec<HostPort> = section.one_or_more("upstream", right);
+    if form == Form::Listener && !section.has("upstream") {
+        section.mistake("upstream", None, format!("is missing; {right}"));
+    }
+    let choices = [("priority", Choice::Priority), ("round_robin", Choice::RoundRobin)];
+    let choice = section.choice("upstream_choice", &choices);
     let tls = section.choice(
         "upstream_tls",
         &[
@@ -209,23 +218,44 @@ fn read_upstream(section: &Section<'_>, form: Form) -> UpstreamConfig {
         true => Verification::Nothing,
         false => authorities.map_or(Verification::System, Verification::Authorities),
     };
-    UpstreamConfig {
-        address: address.map(|address| address.0).unwrap_or_default(),
-        tls,
-        tls_name: tls_name.map(|name| name.0),
-        verification,
-        patience: Patience::default(),
+    let mut members: Vec<UpstreamConfig> = Vec::with_capacity(addresses.len());
+    for HostPort(address) in addresses {
+        if members.iter().any(|member| member.address == address) {
+            let value = toml::Value::from(address.clone());
+            section.mistake("upstream", Some(&value), "must not be there twice");
+        }
+        let (tls_name, verification) = (tls_name.as_ref(), verification.clone());
+        let tls_name = tls_name.map(|name| name.0.clone());
+        let patience = Patience::default();
+        members.push(UpstreamConfig { address, tls, tls_name, verification, patience });
     }
+    UpstreamsConfig { members, choice, circuit: CircuitConfig::default() }
 }
 
-fn read_patience(section: &Section<'_>) -> Patience {
+/// How long upstreams may take, and for how long they are left alone.
+fn read_patience(section: &Section<'_>, upstreams: UpstreamsConfig) -> UpstreamsConfig {
     let default = Patience::default();
     let read = |key, default: Duration| seconds(section, key, default.as_secs());
-    Patience {
+    let patience = Patience {
         connect: read("upstream_connect_timeout_seconds", default.connect),
+        greeting: read("upstream_greeting_timeout_seconds", default.greeting),
         reply: read("upstream_reply_timeout_seconds", default.reply),
         final_reply: read("upstream_final_reply_timeout_seconds", default.final_reply),
-    }
+    };
+    let default = CircuitConfig::default();
+    let refusals_max = section.integer(
+        "upstream_refusals_max",
+        default.refusals_max.into(),
+        1..=1_000,
+        "refusals",
+    );
+    let circuit = CircuitConfig {
+        refusals_max: u32::try_from(refusals_max).unwrap_or(default.refusals_max),
+        pause_max: read("upstream_pause_seconds_max", default.pause_max),
+    };
+    let members = upstreams.members.into_iter();
+    let members = members.map(|member| UpstreamConfig { patience, ..member }).collect();
+    UpstreamsConfig { members, circuit, ..upstreams }
 }
 
 fn seconds(section: &Section<'_>, key: &'static str, default: u64) -> Duration {

@@ -223,6 +223,25 @@ impl<'t> Section<'t> {
         list
     }
 
+    /// A text that some type is read from, or a list of them with at least one. Where the
+    /// key is missing there are none.
+    pub(super) fn one_or_more<T: FromStr>(&self, name: &'static str, right: &str) -> Vec<T> {
+        self.know(name, String::new());
+        let values = match self.value(name) {
+            None => return Vec::new(),
+            Some(Value::Array(values)) if !values.is_empty() => values.as_slice(),
+            Some(other) => std::slice::from_ref(other),
+        };
+        let mut list = Vec::new();
+        for value in values {
+            match value.as_str().and_then(|text| text.parse().ok()) {
+                Some(parsed) => list.push(parsed),
+                None => self.mistake(name, Some(value), right),
+            }
+        }
+        list
+    }
+
     /// A whole number within a range. `unit` stands in the message.
     pub(super) fn integer(
         &self,

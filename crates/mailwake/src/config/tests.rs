@@ -136,7 +136,8 @@ fn all_mistakes_are_told_at_once() {
              \"https://track.example.com/\"",
             "engagement.open_tracking = \"yes\": must be true or false",
             "gateway.listen = \"2525\": must be an address and port, like \"127.0.0.1:2525\"",
-            "gateway.upstream: is missing; must be a host and port, like \"127.0.0.1:25\"",
+            "gateway.upstream: is missing; must be a host and port, like \"127.0.0.1:25\", or a \
+             list of them",
             "gateway.multi_recipient = \"both\": must be one of \"split\", \"one_at_a_time\"",
             "gateway.message_mib_max = 0: must be a whole number of MiB from 1 to 1024",
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",

@@ -1,7 +1,10 @@
 //! What the gateway counts and measures. The values of labels are closed sets, or names
 //! that the configuration gives; nothing in them comes from mail.
 
-use crate::telemetry::{Counter, CounterBy, Durations, Exposition, Gauge, Label, Sizes};
+use crate::{
+    smtp_io::{upstream::Target, upstreams},
+    telemetry::{Counter, CounterBy, Durations, Exposition, Gauge, Label, Sizes},
+};
 use mail::smtp::{data::DataError, reply::Reply};
 use std::sync::{Arc, PoisonError, RwLock};
 use tracking::rewrite::{LinkOutcome, PartOutcome, Reason, Report};
@@ -32,6 +35,7 @@ pub struct Counters {
     /// How long upstream took for a copy, up to its last reply.
     pub upstream: Durations,
     listeners: RwLock<Vec<Arc<ListenerCounters>>>,
+    upstreams: RwLock<Vec<Arc<Target>>>,
 }
 
 /// What one listener has counted.
@@ -76,6 +80,12 @@ impl Counters {
         listener
     }
 
+    /// From now on the metrics of these upstreams are told as well.
+    pub fn watch(&self, upstreams: Vec<Arc<Target>>) {
+        let mut watched = self.upstreams.write().unwrap_or_else(PoisonError::into_inner);
+        watched.extend(upstreams);
+    }
+
     /// A number of each listener, with its name.
     fn by_listener(&self, of: impl Fn(&ListenerCounters) -> u64) -> Vec<(String, u64)> {
         let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
@@ -111,6 +121,8 @@ impl Counters {
             "How long upstream took for a copy, up to its last reply.",
             &self.upstream,
         );
+        let watched = self.upstreams.read().unwrap_or_else(PoisonError::into_inner);
+        upstreams::expose(&watched, to);
     }
 
     fn expose_intake(&self, to: &mut Exposition) {

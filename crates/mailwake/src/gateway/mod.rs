@@ -20,7 +20,7 @@ use crate::{
         network::Network,
         tls::server::{CertificateFiles, ServerTls},
     },
-    smtp_io::upstream::{Target, UpstreamConfig},
+    smtp_io::upstreams::{Upstreams, UpstreamsConfig},
 };
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
@@ -45,8 +45,8 @@ pub struct GatewayConfig {
     pub name: String,
     /// How clients are talked to.
     pub listener: ListenerConfig,
-    /// The MTA behind the gateway.
-    pub upstream: UpstreamConfig,
+    /// The MTAs behind the gateway.
+    pub upstreams: UpstreamsConfig,
     /// The name under which the gateway reports failures: a domain.
     pub host_name: String,
     /// What becomes of a message with several recipients.
@@ -130,7 +130,7 @@ pub struct Ends {
     /// The certificate for clients; a listener with TLS needs one.
     pub certificate: Option<Arc<ServerTls>>,
     /// Where mail goes.
-    pub target: Arc<Target>,
+    pub upstreams: Upstreams,
 }
 
 /// What all listeners share.
@@ -176,7 +176,8 @@ pub async fn run(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let name = &config.name;
-    info!(listener = name, listen = %address, upstream = config.upstream.address, "gateway is ready");
+    let upstream = config.upstreams.addresses();
+    info!(listener = name, listen = %address, upstream, "gateway is ready");
     let own = counters.listener(name);
     let places = Arc::new(Semaphore::new(config.sessions_max.min(Semaphore::MAX_PERMITS)));
     let drain_timeout = config.drain_timeout;

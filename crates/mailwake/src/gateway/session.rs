@@ -5,6 +5,7 @@ use super::{Gateway, ListenerTls, MultiRecipient, RefusalReason, transmission};
 use crate::smtp_io::{
     transcript::Transcript,
     upstream::{Upstream, UpstreamError},
+    upstreams::Unavailable,
     wire::{Line, Wire, WireError},
 };
 use mail::smtp::{
@@ -59,12 +60,10 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
     if config.listener.tls == ListenerTls::Implicit {
         client.accept_tls(certificate(gateway)?, limit).await?;
     }
-    let (mut upstream, greeting) = match Upstream::connect(&gateway.ends.target).await {
+    let (mut upstream, greeting) = match gateway.ends.upstreams.connect().await {
         Ok(connected) => connected,
-        Err(error) => {
-            warn!(%error, "a client was turned away");
-            gateway.counters.refusals.of(RefusalReason::UpstreamUnavailable).increment();
-            client.write(unavailable(&error).octets());
+        Err(why) => {
+            client.write(turned_away(gateway, why).octets());
             client.flush(limit).await?;
             client.close();
             return Ok(());
@@ -72,11 +71,6 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
     };
     upstream.transcribe(transcript);
     client.write(greeting.octets());
-    if !greeting.is_positive() {
-        client.flush(limit).await?;
-        client.close();
-        return Ok(());
-    }
     let session = Session::new(config.limits, rules(gateway));
     let mut conversation =
         Conversation { gateway, client, upstream, session, assembly: None, has_quit: false };
@@ -322,6 +316,20 @@ fn lost(error: &UpstreamError) -> Reply {
         UpstreamError::NoTls | UpstreamError::Wire(WireError::Tls(_)) => unavailable(error),
         _ => Reply::new(421, "4.4.2", "connection to upstream lost"),
     }
+}
+
+/// What a client is told that gets no upstream. What has happened is in the log already.
+fn turned_away(gateway: &Gateway, why: Unavailable) -> Reply {
+    let reply = match why {
+        Unavailable::Greeting(greeting) => return greeting,
+        Unavailable::Error(error) => unavailable(&error),
+        Unavailable::LeftAlone => {
+            let text = "upstream is not available, it refused sessions a moment ago";
+            Reply::new(421, "4.3.2", text)
+        }
+    };
+    gateway.counters.refusals.of(RefusalReason::UpstreamUnavailable).increment();
+    reply
 }
 
 /// What a client is told when there is no upstream: why, and no address.

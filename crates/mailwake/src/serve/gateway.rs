@@ -11,6 +11,7 @@ use crate::{
         network::Network,
         tls::{client::Verification, server::ServerTls},
     },
+    smtp_io::{upstream::Target, upstreams::Upstreams},
 };
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
@@ -59,14 +60,16 @@ impl Listeners {
             .with_context(|| format!("open {}", config.accepted_file.display()))?;
         let shared = Shared::new(accepted, config.sessions_max, supplies.halt.clone());
         let (mut listeners, mut reloads) = (Vec::new(), Reloads::default());
+        let mut targets = Vec::new();
         for (listener, socket) in config.listeners.iter().zip(sockets) {
-            let ends = ends(listener, supplies, &shared)?;
+            let ends = ends(listener, supplies, &shared, &mut targets)?;
             // Known from now on, also to who scrapes before it has begun.
             supplies.counters.listener(&listener.config.name);
             reloads.live.push((listener.config.name.clone(), ends.live.clone()));
             reloads.certificates.extend(ends.certificate.clone());
             listeners.push((listener.config.clone(), socket, ends));
         }
+        supplies.counters.watch(targets);
         let listen = |(config, socket, ends)| Ok((config, listen_alone(socket)?, ends));
         let listeners = listeners.into_iter().map(listen).collect::<Result<_>>()?;
         Ok((Self { counters: supplies.counters.clone(), listeners }, reloads))
@@ -89,12 +92,19 @@ impl Listeners {
     }
 }
 
-fn ends(listener: &config::Listener, supplies: &Supplies, shared: &Arc<Shared>) -> Result<Ends> {
+fn ends(
+    listener: &config::Listener,
+    supplies: &Supplies,
+    shared: &Arc<Shared>,
+    targets: &mut Vec<Arc<Target>>,
+) -> Result<Ends> {
     let name = &listener.config.name;
     let settings = listener.settings.clone().context("a gateway needs [engagement]")?;
-    let (certificate, target) =
-        listener.load_tls().with_context(|| format!("listener {name:?}"))?;
-    if target.config.verification == Verification::Nothing {
+    let certificate = listener.load_certificate().with_context(|| format!("listener {name:?}"))?;
+    let config = &listener.config.upstreams;
+    let upstreams =
+        Upstreams::load(config, targets).with_context(|| format!("listener {name:?}"))?;
+    if config.members.iter().any(|member| member.verification == Verification::Nothing) {
         warn!(
             listener = name,
             "upstream's certificate is not checked (upstream_tls_insecure_skip_verify): \
@@ -104,7 +114,7 @@ fn ends(listener: &config::Listener, supplies: &Supplies, shared: &Arc<Shared>) 
     let (keys, transcript_for) = (supplies.keys.clone(), supplies.transcript_for);
     let live = Arc::new(ArcSwap::from_pointee(Live { settings, keys, transcript_for }));
     let writer = supplies.writer.clone();
-    Ok(Ends { writer, live, shared: shared.clone(), certificate, target })
+    Ok(Ends { writer, live, shared: shared.clone(), certificate, upstreams })
 }
 
 impl Reloads {

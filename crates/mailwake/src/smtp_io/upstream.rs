@@ -1,19 +1,26 @@
 //! The connection to upstream: commands out, whole replies in.
 
 use super::{
+    circuit::{Circuit, CircuitConfig},
     transcript::Transcript,
     wire::{Line, Wire, WireError},
 };
-use crate::net::tls::{
-    TlsError,
-    client::{ClientTls, Verification},
+use crate::{
+    net::tls::{
+        TlsError,
+        client::{ClientTls, Verification},
+    },
+    telemetry::Counter,
 };
 use mail::smtp::{
     extensions,
     reply::{LINE_OCTETS_MAX, Reply, ReplyError, ReplyParser},
 };
-use std::{io, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
 use tracing::warn;
 
 /// An upstream and how it is talked to.
@@ -71,11 +78,24 @@ pub struct Target {
     /// What it is.
     pub config: UpstreamConfig,
     tls: Option<ClientTls>,
+    /// Whether it is tried at all.
+    pub circuit: Circuit,
+    /// What came of it.
+    pub counters: TargetCounters,
+}
+
+/// What is counted of an upstream.
+#[derive(Debug, Default)]
+pub struct TargetCounters {
+    /// Sessions that it has greeted.
+    pub sessions: Counter,
+    /// Sessions that it refused, or did not greet in time.
+    pub refusals: Counter,
 }
 
 impl Target {
     /// Reads the authorities that TLS needs.
-    pub fn load(config: UpstreamConfig) -> Result<Self, TlsError> {
+    pub fn load(config: UpstreamConfig, circuit: CircuitConfig) -> Result<Self, TlsError> {
         let name = config.tls_name.as_deref().unwrap_or(config.host());
         let tls = match config.tls {
             UpstreamTls::Off => None,
@@ -85,15 +105,18 @@ impl Target {
                 Some(ClientTls::load(name, &config.verification)?)
             }
         };
-        Ok(Self { config, tls })
+        let (circuit, counters) = (Circuit::new(circuit), TargetCounters::default());
+        Ok(Self { config, tls, circuit, counters })
     }
 }
 
 /// How long upstream may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// For the connection.
+    /// For the connection; each address of its host has a share of it.
     pub connect: Duration,
+    /// For the greeting.
+    pub greeting: Duration,
     /// For a reply.
     pub reply: Duration,
     /// For the reply to the final dot, at which a server does its work (RFC 5321
@@ -105,6 +128,8 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(30),
+            // RFC 5321 §4.5.3.2.1 wants five minutes, which is all that the client has too.
+            greeting: Duration::from_secs(60),
             reply: Duration::from_secs(300),
             final_reply: Duration::from_secs(600),
         }
@@ -146,20 +171,55 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Connects, and reads the greeting.
+    /// Connects, and reads the greeting. Of a host with several addresses it is that of
+    /// the first one that is positive.
     pub async fn connect(target: &Arc<Target>) -> Result<(Self, Reply), UpstreamError> {
-        let UpstreamConfig { address, patience, tls, .. } = &target.config;
+        let UpstreamConfig { address, patience, .. } = &target.config;
+        let addresses = timeout(patience.connect, lookup_host(address)).await;
+        let addresses = addresses.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()));
         let refused = |error| UpstreamError::Connect { address: address.clone(), error };
-        let stream = timeout(patience.connect, TcpStream::connect(address))
+        let addresses: Vec<SocketAddr> = addresses.map_err(refused)?.collect();
+        Self::connect_to_one(target, &addresses).await
+    }
+
+    /// Tries addresses in turn. When none is good, the first one's answer is given.
+    async fn connect_to_one(
+        target: &Arc<Target>,
+        addresses: &[SocketAddr],
+    ) -> Result<(Self, Reply), UpstreamError> {
+        let UpstreamConfig { address, patience, .. } = &target.config;
+        let limit = patience.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let mut first = None;
+        for socket_address in addresses {
+            let answer = Self::connect_to(target, *socket_address, limit).await;
+            if answer.as_ref().is_ok_and(|(_, greeting)| greeting.is_positive()) {
+                return answer;
+            }
+            first = first.or(Some(answer));
+        }
+        let nowhere = || UpstreamError::Connect {
+            address: address.clone(),
+            error: io::ErrorKind::NotFound.into(),
+        };
+        first.unwrap_or_else(|| Err(nowhere()))
+    }
+
+    async fn connect_to(
+        target: &Arc<Target>,
+        address: SocketAddr,
+        limit: Duration,
+    ) -> Result<(Self, Reply), UpstreamError> {
+        let refused = |error| UpstreamError::Connect { address: address.to_string(), error };
+        let stream = timeout(limit, TcpStream::connect(address))
             .await
             .map_err(|_elapsed| refused(io::ErrorKind::TimedOut.into()))?
             .map_err(refused)?;
         let wire = Wire::new(stream).map_err(refused)?;
         let mut upstream = Self { wire, target: target.clone(), is_without_tls: false };
-        if *tls == UpstreamTls::Implicit {
+        if target.config.tls == UpstreamTls::Implicit {
             upstream.handshake().await?;
         }
-        let greeting = upstream.read_reply(patience.reply).await?;
+        let greeting = upstream.read_reply(target.config.patience.greeting).await?;
         Ok((upstream, greeting))
     }
 
@@ -301,3 +361,6 @@ impl Upstream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod keys;
 mod shutdown;
+mod upstreams;
 
 use crate::support::{
     PATIENCE, mailwake::Installation, message, smtp::Reply, smtp::Session, upstream::Upstream,

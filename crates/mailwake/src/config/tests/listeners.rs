@@ -20,7 +20,7 @@ fn listener_takes_over_what_it_does_not_set() {
     assert_eq!((&*first.config.name, &*bulk.config.name), ("default", "bulk"));
     assert_eq!((&*first.config.host_name, &*bulk.config.host_name), ("a.example", "b.example"));
     assert_eq!(bulk.config.limits.recipients_max, 7);
-    assert_eq!(bulk.config.upstream, first.config.upstream);
+    assert_eq!(bulk.config.upstreams, first.config.upstreams);
     assert_eq!(bulk.listen.to_string(), "[::1]:2526");
     assert_eq!(bulk.listen_key(), "gateway.listener.bulk.listen");
 }
@@ -74,7 +74,8 @@ fn mistake_above_is_told_once_and_where_it_stands() {
             "gateway.tls_key_file: is missing",
             "gateway.errors_max = 0: must be a whole number of errors from 1 to 10000",
             "gateway.listener.a.tls_certificate_file: is missing",
-            "gateway.listener.a.upstream = \"a\": must be a host and port, like \"127.0.0.1:25\"",
+            "gateway.listener.a.upstream = \"a\": must be a host and port, like \"127.0.0.1:25\", or \
+             a list of them",
             "gateway.listener.b.engagement.links = 5: is no key of mailwake",
             "gateway.listener.a.recipient_max = 5: is no key of mailwake",
         ]
@@ -109,6 +110,29 @@ fn names_and_addresses_of_listeners_are_their_own() {
                 .into(),
         ]
     );
+}
+
+#[test]
+fn upstream_may_be_a_list() {
+    let text = LEAST.replace("\"mx.example:25\"", "[\"a.example:25\", \"[::1]:26\"]");
+    let config = Config::of(&text.parse().expect("TOML")).expect("right");
+    let listener = &config.gateway.expect("a gateway").listeners[0];
+    assert_eq!(listener.config.upstreams.addresses(), "a.example:25, [::1]:26");
+    for (list, told) in [
+        ("[]", "gateway.upstream = []: must be a host and port"),
+        ("[\"a.example:25\", \"b\"]", "gateway.upstream = \"b\": must be a host and port"),
+        (
+            "[\"a.example:25\", \"a.example:25\"]",
+            "gateway.upstream = \"a.example:25\": must not be there twice",
+        ),
+        (
+            "[\"a.example:25\", \"127.0.0.1:0\"]",
+            "gateway.upstream = \"127.0.0.1:0\": must be a host and port",
+        ),
+    ] {
+        let mistakes = mistakes(&LEAST.replace("\"mx.example:25\"", list));
+        assert!(matches!(&mistakes[..], [one] if one.starts_with(told)), "{mistakes:?}");
+    }
 }
 
 #[test]

@@ -77,6 +77,10 @@ pub(super) struct Settings {
     pub(super) is_one_at_a_time: bool,
     /// `upstream=down`: nobody listens there.
     pub(super) is_upstream_down: bool,
+    /// `upstreams=N`: as many as that, all of them the same one.
+    pub(super) upstreams: usize,
+    /// `upstream_refusals_max=N`: behind so many it is left alone.
+    pub(super) upstream_refusals_max: u32,
     /// `event_log=full`: its quota is used up.
     pub(super) is_log_full: bool,
     /// `tls=starttls|required|implicit`.
@@ -108,6 +112,8 @@ impl Default for Settings {
         Self {
             is_one_at_a_time: false,
             is_upstream_down: false,
+            upstreams: 1,
+            upstream_refusals_max: 100,
             is_log_full: false,
             tls: ListenerTls::Off,
             auth_requires_tls: false,
@@ -196,6 +202,8 @@ impl Settings {
         let time = Duration::from_millis(number.into());
         let count = usize::try_from(number).map_err(|_| "a smaller number")?;
         match key {
+            "upstreams" => self.upstreams = count,
+            "upstream_refusals_max" => self.upstream_refusals_max = number,
             "message_octets_max" => self.message_octets_max = count,
             "recipients_max" => self.recipients_max = count,
             "errors_max" => self.errors_max = count,

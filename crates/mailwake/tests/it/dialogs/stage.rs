@@ -19,7 +19,11 @@ use mailwake::{
         client::Verification,
         server::{CertificateFiles, ClientCertificates, ServerTls},
     },
-    smtp_io::upstream::{Patience, Target, UpstreamConfig},
+    smtp_io::{
+        circuit::CircuitConfig,
+        upstream::{Patience, UpstreamConfig},
+        upstreams::{Choice, Upstreams, UpstreamsConfig},
+    },
 };
 use std::{
     io,
@@ -78,7 +82,7 @@ impl<'r> Stage<'r> {
         };
         let certificate = Certificate::write(directory.path(), "mx.example");
         let config = gateway_config(settings, upstream_address.to_string(), &certificate);
-        let target = Target::load(config.upstream.clone()).expect("authorities");
+        let upstreams = Upstreams::load(&config.upstreams, &mut Vec::new()).expect("authorities");
         let files = config.listener.certificate.clone();
         let accepted = directory.path().join("accepted");
         let ends = Ends {
@@ -90,7 +94,7 @@ impl<'r> Stage<'r> {
                 CancellationToken::new(),
             ),
             certificate: files.map(|files| Arc::new(ServerTls::load(files).expect("certificate"))),
-            target: Arc::new(target),
+            upstreams,
         };
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = runtime.block_on(listener).expect("a free port");
@@ -211,17 +215,7 @@ fn gateway_config(
             auth_requires_tls: settings.auth_requires_tls,
             client_timeout: settings.client_timeout,
         },
-        upstream: UpstreamConfig {
-            address: upstream,
-            tls: settings.upstream_tls,
-            tls_name: Some("mx.example".into()),
-            verification: Verification::Authorities(certificate.file.clone()),
-            patience: Patience {
-                connect: settings.reply_timeout,
-                reply: settings.reply_timeout,
-                final_reply: settings.reply_timeout,
-            },
-        },
+        upstreams: upstreams_config(settings, upstream, certificate),
         host_name: "mx.example".into(),
         multi_recipient: match settings.is_one_at_a_time {
             true => MultiRecipient::OneAtATime,
@@ -234,6 +228,30 @@ fn gateway_config(
         },
         sessions_max: settings.sessions_max,
         drain_timeout: settings.drain_timeout,
+    }
+}
+
+/// The same upstream as often as it is to be tried.
+fn upstreams_config(
+    settings: &Settings,
+    address: String,
+    certificate: &Certificate,
+) -> UpstreamsConfig {
+    let limit = settings.reply_timeout;
+    let member = UpstreamConfig {
+        address,
+        tls: settings.upstream_tls,
+        tls_name: Some("mx.example".into()),
+        verification: Verification::Authorities(certificate.file.clone()),
+        patience: Patience { connect: limit, greeting: limit, reply: limit, final_reply: limit },
+    };
+    UpstreamsConfig {
+        members: vec![member; settings.upstreams],
+        choice: Choice::Priority,
+        circuit: CircuitConfig {
+            refusals_max: settings.upstream_refusals_max,
+            ..CircuitConfig::default()
+        },
     }
 }
 

@@ -5,6 +5,7 @@ mod auth;
 mod chunks;
 mod crash;
 mod delivery;
+mod failover;
 mod reload;
 mod sessions;
 mod tls;

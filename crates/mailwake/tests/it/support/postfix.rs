@@ -49,12 +49,27 @@ impl Postfix {
         let main_cf = directory.path().join("etc/main.cf");
         let text = main_cf_with(&main_cf, &settings(directory.path()));
         fs::write(&main_cf, text).expect("write the configuration of postfix");
-        let mut command = Command::new("postfix");
-        command.arg("-c").arg(directory.path().join("etc")).arg("start-fg");
-        let log = directory.path().join("output");
-        let mut starter = Server::start("postfix", "postfix", &mut command, log);
-        starter.wait_until_listening(&[port]);
+        let starter = start_in(directory.path(), port);
         Self { starter, directory, port }
+    }
+
+    /// Stops it, as `postfix stop` does. Its queue and maildirs stay.
+    pub(crate) fn stop(&mut self) {
+        let master = self.master_id().expect("a Postfix that runs");
+        kill_process(master, Signal::TERM).expect("signal the master");
+        assert!(self.starter.ends_within(PATIENCE), "postfix did not end on SIGTERM");
+    }
+
+    /// Starts it again behind `stop`.
+    pub(crate) fn start_again(&mut self) {
+        self.starter = start_in(self.directory.path(), self.port);
+    }
+
+    /// The messages in a recipient's maildir now, in the order of delivery.
+    pub(crate) fn mail(&self, recipient: &str) -> Vec<Vec<u8>> {
+        let new = self.directory.path().join("mail").join(maildir(recipient)).join("new");
+        let files = files_by_age(&new).into_iter();
+        files.map(|file| fs::read(file).expect("read a delivered message")).collect()
     }
 
     /// Waits until a recipient's maildir holds at least `count` messages, and gives them
@@ -98,6 +113,14 @@ impl Drop for Postfix {
             say(&format!("--- maillog of postfix\n{}", self.maillog()));
         }
     }
+}
+
+fn start_in(directory: &Path, port: u16) -> Server {
+    let mut command = Command::new("postfix");
+    command.arg("-c").arg(directory.join("etc")).arg("start-fg");
+    let mut starter = Server::start("postfix", "postfix", &mut command, directory.join("output"));
+    starter.wait_until_listening(&[port]);
+    starter
 }
 
 /// `Ann@Example.com` has the maildir `example.com/ann/`.

@@ -25,12 +25,18 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Starts it on a free port.
     pub(crate) fn start() -> Self {
+        Self::start_at(0, "220 upstream.example")
+    }
+
+    /// Starts it on a port, 0 for a free one, with another greeting.
+    pub(crate) fn start_at(port: u16, greeting: &'static str) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", port));
+        let listener = runtime.block_on(listener).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let messages = Messages::default();
-        runtime.spawn(accept(listener, messages.clone()));
+        runtime.spawn(accept(listener, messages.clone(), greeting));
         Self { _runtime: runtime, messages, port }
     }
 
@@ -40,16 +46,16 @@ impl Upstream {
     }
 }
 
-async fn accept(listener: TcpListener, messages: Messages) {
+async fn accept(listener: TcpListener, messages: Messages, greeting: &'static str) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, messages.clone()));
+        tokio::spawn(serve(stream, messages.clone(), greeting));
     }
 }
 
-async fn serve(stream: TcpStream, messages: Messages) -> io::Result<()> {
+async fn serve(stream: TcpStream, messages: Messages, greeting: &str) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::with_capacity(1_024, stream);
-    stream.write_all(b"220 upstream.example\r\n").await?;
+    stream.write_all(format!("{greeting}\r\n").as_bytes()).await?;
     let mut line = Vec::new();
     while stream.read_until(b'\n', &mut line).await? > 0 {
         match line.get(..4).unwrap_or_default() {
