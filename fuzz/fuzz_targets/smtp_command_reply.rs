@@ -5,6 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mail::smtp::{
+    client::Client,
     command::Command,
     extensions::{self, Own},
     reply::{LINES_MAX, Reply, ReplyParser},
@@ -24,7 +25,7 @@ struct Model {
 // Lines go in turn to the session and to the parser of replies.
 fuzz_target!(|input: &[u8]| {
     let Some((&first, stream)) = input.split_first() else { return };
-    let mut session = Session::new(LIMITS, rules(first));
+    let mut session = Session::new(LIMITS, rules(first), Client::default());
     let mut model = Model::default();
     let mut is_encrypted = false;
     let mut parser = ReplyParser::default();

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tracking::account::Account;
-use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit, encode};
+use tracking::event::{Click, Client, Event, Occurrence, Reception, UpstreamReply, Visit, encode};
 use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
 
 /// How long each line is measured.
@@ -152,6 +152,7 @@ fn life_of(message: u32) -> Vec<Event> {
         subject: "What is new in November".into(),
         friendly_from: "Shop <news@shop.example>".into(),
         account: Account::default(),
+        client: Client::default(),
         campaign_id: format!("campaign {}", message % 20),
         msg_size: 20_481,
         open_tracking: true,

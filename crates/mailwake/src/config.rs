@@ -279,8 +279,7 @@ fn read_log(section: &Section<'_>) -> (TelemetryConfig, Option<Network>) {
             ],
         ),
     };
-    let right = "must be an address or a network, like \"192.0.2.7\" or \"192.0.2.0/24\"";
-    (telemetry, section.parsed("transcript_for", "", right))
+    (telemetry, section.parsed("transcript_for", "", NETWORK))
 }
 
 fn read_keys(section: &Section<'_>) -> KeySource {
@@ -399,6 +398,8 @@ fn mebibytes(
 ) -> usize {
     usize::try_from(section.integer(key, default, range, "MiB") << 20).unwrap_or(usize::MAX)
 }
+
+const NETWORK: &str = "must be an address or a network, like \"192.0.2.7\" or \"192.0.2.0/24\"";
 
 const LISTEN: &str = "must be an address and port, like \"127.0.0.1:2525\"";
 

@@ -65,6 +65,9 @@ pub struct Reception {
     /// Who sent it, where the client has authenticated itself.
     #[serde(flatten)]
     pub account: Account,
+    /// From where it came.
+    #[serde(flatten)]
+    pub client: Client,
     /// The campaign that the message belongs to; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub campaign_id: String,
@@ -81,6 +84,24 @@ pub struct Reception {
     /// Why parts were left as they were: stable names of reasons, without repetition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untouched: Vec<String>,
+}
+
+/// The client that sent a message, as far as it is known: by its connection, or by what a
+/// trusted peer tells of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_address: Option<IpAddr>,
+    /// Its port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_port: Option<u16>,
+    /// What it called itself in HELO or EHLO.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub client_helo: String,
+    /// What it speaks, such as ESMTP.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub client_protocol: String,
 }
 
 /// What upstream answered to the end of a message.

@@ -4,9 +4,11 @@
 
 pub mod auth;
 pub mod chunking;
+pub mod client;
 pub mod command;
 pub mod data;
 pub mod extensions;
+pub mod proxy_header;
 pub mod reply;
 pub mod secret;
 pub mod session;

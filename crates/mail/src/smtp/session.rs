@@ -12,6 +12,7 @@ pub use transaction::{Chunk, EnvelopeLine, Transaction};
 use super::{
     auth::{self, Exchange},
     chunking::ChunkSize,
+    client::Client,
     command::{Command, Envelope},
     extensions::{self, Own},
     reply::Reply,
@@ -19,7 +20,8 @@ use super::{
 
 /// Commands that would change the meaning of the connection under our feet, and are
 /// not handled. They are not offered, and refused when they come all the same.
-const REFUSED: &[&str] = &["XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML", "SAML"];
+const REFUSED: &[&str] =
+    &["XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML", "SAML", "PROXY"];
 
 /// Longest command line, in octets, without its CRLF: RFC 5321 §4.5.3.1.4 wants 512, and
 /// extensions and addresses in UTF-8 make it longer. AUTH may be longer still.
@@ -60,7 +62,7 @@ pub enum Step {
 /// What upstream's next reply is about.
 #[derive(Debug)]
 enum Pending {
-    Greeting { is_extended: bool },
+    Greeting { line: String, is_extended: bool },
     Mail { reverse_path: EnvelopeLine, is_binary: bool },
     Recipient(EnvelopeLine),
     Reset,
@@ -73,6 +75,7 @@ enum Pending {
 pub struct Session {
     limits: Limits,
     rules: Rules,
+    client: Client,
     is_greeted: bool,
     /// Upstream waits for a response of this exchange.
     exchange: Option<Exchange>,
@@ -89,10 +92,11 @@ pub struct Session {
 
 impl Session {
     /// A session whose client was not greeted yet.
-    pub fn new(limits: Limits, rules: Rules) -> Self {
+    pub fn new(limits: Limits, rules: Rules, client: Client) -> Self {
         Self {
             limits,
             rules,
+            client,
             is_greeted: false,
             exchange: None,
             is_authenticated: false,
@@ -179,8 +183,9 @@ impl Session {
             self.errors = 0;
         }
         match self.pending.take() {
-            Some(Pending::Greeting { is_extended }) if reply.is_positive() => {
+            Some(Pending::Greeting { line, is_extended }) if reply.is_positive() => {
                 self.is_greeted = true;
+                self.client.greeted(&line, is_extended);
                 self.forget_transaction();
                 self.takes_binary = is_extended
                     && ["CHUNKING", "BINARYMIME"]
@@ -196,6 +201,7 @@ impl Session {
                     recipients: Vec::new(),
                     is_binary,
                     login: self.login.clone(),
+                    client: self.client.clone(),
                 });
             }
             Some(Pending::Recipient(recipient)) if reply.is_positive() => {
@@ -241,8 +247,8 @@ impl Session {
             };
         }
         match command {
-            Command::Helo => self.greet(false),
-            Command::Ehlo => self.greet(true),
+            Command::Helo => self.greet(text, false),
+            Command::Ehlo => self.greet(text, true),
             Command::Auth(argument) => self.authenticate(argument.0),
             Command::StartTls { has_argument } => self.start_tls(has_argument),
             Command::Quit => {
@@ -337,8 +343,8 @@ impl Session {
         self.is_chunked = false;
     }
 
-    fn greet(&mut self, is_extended: bool) -> Step {
-        self.pending = Some(Pending::Greeting { is_extended });
+    fn greet(&mut self, line: &str, is_extended: bool) -> Step {
+        self.pending = Some(Pending::Greeting { line: line.into(), is_extended });
         Step::Greet
     }
 

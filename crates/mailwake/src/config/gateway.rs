@@ -2,13 +2,17 @@
 //! short form, with one listener; `[gateway.listener.NAME]` are further ones.
 
 use super::{
-    DomainName, Gateway, HostPort, LISTEN, Listener, engagement, mebibytes, reader::Section,
+    DomainName, Gateway, HostPort, LISTEN, Listener, NETWORK, engagement, mebibytes,
+    reader::Section,
 };
 use crate::{
     gateway::{GatewayConfig, ListenerConfig, ListenerTls, MultiRecipient},
-    net::tls::{
-        client::Verification,
-        server::{CertificateFiles, ClientCertificates},
+    net::{
+        network::Network,
+        tls::{
+            client::Verification,
+            server::{CertificateFiles, ClientCertificates},
+        },
     },
     smtp_io::{
         circuit::CircuitConfig,
@@ -131,6 +135,7 @@ fn share_tracking_urls(listeners: &mut [(&Section<'_>, Listener)]) {
 fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
     let (tls, certificate) = read_listener_tls(section, form);
     let auth_requires_tls = section.boolean("auth_requires_tls", false);
+    let (proxy_protocol_from, proxy_protocol_timeout) = read_proxy_protocol(section);
     let upstreams = read_upstreams(section, form);
     let host_name: Option<DomainName> =
         section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
@@ -151,7 +156,14 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
     let upstreams = read_patience(section, upstreams);
     GatewayConfig {
         name: name.to_owned(),
-        listener: ListenerConfig { tls, certificate, auth_requires_tls, client_timeout },
+        listener: ListenerConfig {
+            tls,
+            certificate,
+            auth_requires_tls,
+            proxy_protocol_from,
+            proxy_protocol_timeout,
+            client_timeout,
+        },
         upstreams,
         host_name: host_name.map(|name| name.0).unwrap_or_default(),
         multi_recipient,
@@ -189,6 +201,12 @@ fn read_listener_tls(section: &Section<'_>, form: Form) -> (ListenerTls, Option<
     };
     let files = certificate.zip(key);
     (tls, files.map(|(certificate, key)| CertificateFiles { certificate, key, clients }))
+}
+
+/// Load balancers, and how long they may take.
+fn read_proxy_protocol(section: &Section<'_>) -> (Vec<Network>, Duration) {
+    let from = section.list("proxy_protocol_from", NETWORK);
+    (from, seconds(section, "proxy_protocol_timeout_seconds", 10))
 }
 
 /// What the upstreams are, but for how long they may take.

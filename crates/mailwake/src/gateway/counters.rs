@@ -242,6 +242,8 @@ pub enum RefusalReason {
     TooManySessions,
     /// A session: there is no upstream.
     UpstreamUnavailable,
+    /// A session: no PROXY header came from a load balancer.
+    NoProxyHeader,
     /// A session: too many commands of it were refused.
     TooManyErrors,
     /// A command that the gateway does not allow, now or ever.
@@ -293,6 +295,7 @@ impl Label for RefusalReason {
     const ALL: &'static [Self] = &[
         Self::TooManySessions,
         Self::UpstreamUnavailable,
+        Self::NoProxyHeader,
         Self::TooManyErrors,
         Self::Command,
         Self::TooManyRecipients,
@@ -310,6 +313,7 @@ impl Label for RefusalReason {
         match self {
             Self::TooManySessions => "too_many_sessions",
             Self::UpstreamUnavailable => "upstream_unavailable",
+            Self::NoProxyHeader => "no_proxy_header",
             Self::TooManyErrors => "too_many_errors",
             Self::Command => "command",
             Self::TooManyRecipients => "too_many_recipients",

@@ -4,6 +4,7 @@
 //! accepted when upstream has accepted it, and not before.
 
 pub mod accepted;
+mod client;
 mod counters;
 mod notification;
 mod outcome;
@@ -68,6 +69,10 @@ pub struct ListenerConfig {
     pub certificate: Option<CertificateFiles>,
     /// AUTH is taken in TLS alone.
     pub auth_requires_tls: bool,
+    /// Load balancers: their connections begin with a header that tells whose they are.
+    pub proxy_protocol_from: Vec<Network>,
+    /// How long that header may take to come.
+    pub proxy_protocol_timeout: Duration,
     /// How long a client may be silent, for a command and within a message
     /// (RFC 5321 §4.5.3.2 wants five minutes and three).
     pub client_timeout: Duration,

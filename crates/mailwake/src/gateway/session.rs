@@ -1,8 +1,9 @@
 //! One session: the client's commands and upstream's replies are carried between the
 //! two sockets, as the state machine in `mail::smtp::session` says.
 
-use super::{Gateway, ListenerTls, MultiRecipient, RefusalReason, transmission};
+use super::{Gateway, ListenerTls, MultiRecipient, RefusalReason, client, transmission};
 use crate::smtp_io::{
+    proxy_header::ReadError,
     transcript::Transcript,
     upstream::{Upstream, UpstreamError},
     upstreams::Unavailable,
@@ -11,6 +12,7 @@ use crate::smtp_io::{
 use mail::smtp::{
     auth::LINE_OCTETS_MAX,
     chunking::Assembly,
+    client::Client,
     data::{DataError, DataReader},
     reply::Reply,
     secret::Secret,
@@ -25,6 +27,8 @@ use tracing::warn;
 pub(super) enum SessionError {
     #[error("talk to the client: {0}")]
     Client(#[from] WireError),
+    #[error("ask a load balancer for the client: {0}")]
+    ProxyHeader(#[from] ReadError),
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
 }
@@ -48,12 +52,10 @@ struct Conversation<'g> {
 }
 
 /// Serves one client to the end of its session.
-pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), SessionError> {
+pub(super) async fn run(gateway: &Gateway, mut stream: TcpStream) -> Result<(), SessionError> {
     let config = &gateway.config;
-    let transcript = stream
-        .peer_addr()
-        .ok()
-        .and_then(|client| Transcript::of_client(gateway.ends.live.load().transcript_for, client));
+    let address = client::address(gateway, &mut stream).await?;
+    let transcript = Transcript::of_client(gateway.ends.live.load().transcript_for, address);
     let limit = config.listener.client_timeout;
     let mut client = Wire::new(stream).map_err(WireError::Io)?;
     client.transcribe(transcript.clone());
@@ -71,7 +73,7 @@ pub(super) async fn run(gateway: &Gateway, stream: TcpStream) -> Result<(), Sess
     };
     upstream.transcribe(transcript);
     client.write(greeting.octets());
-    let session = Session::new(config.limits, rules(gateway));
+    let session = Session::new(config.limits, rules(gateway), Client::at(address));
     let mut conversation =
         Conversation { gateway, client, upstream, session, assembly: None, has_quit: false };
     let ended = conversation.carry_on().await;

@@ -22,6 +22,7 @@ fn every_type() -> Vec<Event> {
         subject: "Grüße \"und\" mehr".into(),
         friendly_from: "Shop <news@shop.example>".into(),
         account: Account::default(),
+        client: Client::default(),
         campaign_id: "november".into(),
         msg_size: 20_481,
         open_tracking: true,
@@ -82,6 +83,27 @@ fn account_stands_in_the_reception() {
     assert_eq!(
         (&json["customer_id"], &json["subaccount_id"]),
         (&"SMTP_Injection".into(), &"7".into())
+    );
+    assert_eq!(decode(&stored).expect("own form"), event);
+}
+
+#[test]
+fn client_stands_in_the_reception() {
+    let mut event = every_type().remove(0);
+    let Occurrence::Reception(reception) = &mut event.occurrence else { panic!("{event:?}") };
+    reception.client = Client {
+        client_address: Some([192, 0, 2, 7].into()),
+        client_port: Some(54_321),
+        client_helo: "client.example".into(),
+        client_protocol: "ESMTP".into(),
+    };
+    let stored = encode(&event);
+    let json: serde_json::Value = serde_json::from_slice(&stored[1..]).expect("JSON");
+    assert_eq!(json["client_address"], "192.0.2.7");
+    assert_eq!(json["client_port"], 54_321);
+    assert_eq!(
+        (&json["client_helo"], &json["client_protocol"]),
+        (&"client.example".into(), &"ESMTP".into())
     );
     assert_eq!(decode(&stored).expect("own form"), event);
 }

@@ -51,7 +51,7 @@ fn play(session: &mut Session, dialog: &str) {
 }
 
 fn check(dialog: &str) -> Session {
-    let mut session = Session::new(LIMITS, Rules::default());
+    let mut session = Session::new(LIMITS, Rules::default(), Client::default());
     play(&mut session, dialog);
     session
 }
@@ -158,7 +158,11 @@ fn surplus_recipients_come_again_later() {
 
 #[test]
 fn one_at_a_time_takes_one_recipient() {
-    let mut session = Session::new(LIMITS, Rules { is_one_at_a_time: true, ..Rules::default() });
+    let mut session = Session::new(
+        LIMITS,
+        Rules { is_one_at_a_time: true, ..Rules::default() },
+        Client::default(),
+    );
     play(&mut session, GREETED);
     play(
         &mut session,
@@ -210,7 +214,7 @@ fn too_many_errors_in_a_row_end_the_session() {
 
 #[test]
 fn lines_that_are_no_commands_count_as_errors() {
-    let mut session = Session::new(LIMITS, Rules::default());
+    let mut session = Session::new(LIMITS, Rules::default(), Client::default());
     for _ in 0..2 {
         assert!(
             matches!(session.malformed("line too long"), Step::Answer(reply) if reply.code() == 500)
@@ -256,7 +260,7 @@ fn quit_goes_upstream_and_ends_the_session() {
 }
 
 fn session_with(starttls: Starttls) -> Session {
-    Session::new(LIMITS, Rules { starttls, ..Rules::default() })
+    Session::new(LIMITS, Rules { starttls, ..Rules::default() }, Client::default())
 }
 
 #[test]
@@ -381,7 +385,7 @@ fn auth_has_its_place() {
 #[test]
 fn auth_waits_for_tls_where_it_must() {
     let rules = Rules { starttls: Starttls::Offered, auth_requires_tls: true, ..Rules::default() };
-    let mut session = Session::new(LIMITS, rules);
+    let mut session = Session::new(LIMITS, rules, Client::default());
     let refused = "C: AUTH PLAIN AGEAYg==\nS: 538 5.7.11 encryption required for requested authentication mechanism";
     play(&mut session, GREETED);
     play(&mut session, refused);

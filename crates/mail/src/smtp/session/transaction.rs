@@ -1,5 +1,7 @@
 //! A transaction (RFC 5321 §3.3), as far as upstream has accepted it.
 
+use crate::smtp::client::Client;
+
 /// A chunk of a message (RFC 3030).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
@@ -31,4 +33,6 @@ pub struct Transaction {
     pub is_binary: bool,
     /// The name under which the client has authenticated itself, where it was shown.
     pub login: Option<String>,
+    /// Who sends it.
+    pub client: Client,
 }

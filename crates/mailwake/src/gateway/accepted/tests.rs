@@ -1,5 +1,5 @@
 use super::*;
-use mail::smtp::session::EnvelopeLine;
+use mail::smtp::{client::Client, session::EnvelopeLine};
 
 const NOW: Timestamp = Timestamp(1_795_233_600_000);
 
@@ -10,6 +10,7 @@ fn transaction(recipients: &[&str]) -> Transaction {
         recipients: recipients.iter().map(|recipient| line(recipient)).collect(),
         is_binary: false,
         login: None,
+        client: Client::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::fs;
 use tempfile::TempDir;
 use tracking::account::Account;
-use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit};
+use tracking::event::{Click, Client, Event, Occurrence, Reception, UpstreamReply, Visit};
 use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
 
 const HOUR: i64 = 3_600_000;
@@ -32,6 +32,7 @@ fn reception(message: u8, campaign_id: &str) -> Event {
         subject: "November".into(),
         friendly_from: "Shop <news@shop.example>".into(),
         account: Account::default(),
+        client: Client::default(),
         campaign_id: campaign_id.into(),
         msg_size: 20_481,
         open_tracking: true,

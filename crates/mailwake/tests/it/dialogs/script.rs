@@ -1,6 +1,6 @@
 //! A dialog's text: lines in, actions out. The table of lines is in `dialogs`.
 
-use mailwake::{gateway::ListenerTls, smtp_io::upstream::UpstreamTls};
+use mailwake::{gateway::ListenerTls, net::network::Network, smtp_io::upstream::UpstreamTls};
 use std::time::Duration;
 
 /// A dialog.
@@ -87,6 +87,10 @@ pub(super) struct Settings {
     pub(super) tls: ListenerTls,
     /// `auth_requires_tls=true`.
     pub(super) auth_requires_tls: bool,
+    /// `proxy_protocol_from=NETWORK`.
+    pub(super) proxy_protocol_from: Vec<Network>,
+    /// `proxy_protocol_timeout_ms=N`.
+    pub(super) proxy_protocol_timeout: Duration,
     /// `upstream_tls=opportunistic|required|implicit`.
     pub(super) upstream_tls: UpstreamTls,
     /// `upstream_certificate=NAME`: one that the gateway does not trust.
@@ -117,6 +121,8 @@ impl Default for Settings {
             is_log_full: false,
             tls: ListenerTls::Off,
             auth_requires_tls: false,
+            proxy_protocol_from: Vec::new(),
+            proxy_protocol_timeout: Duration::from_secs(60),
             upstream_tls: UpstreamTls::Off,
             upstream_certificate: None,
             message_octets_max: 4 << 20,
@@ -189,6 +195,7 @@ impl Settings {
             ("upstream_tls", "opportunistic") => self.upstream_tls = UpstreamTls::Opportunistic,
             ("upstream_tls", "required") => self.upstream_tls = UpstreamTls::Required,
             ("upstream_tls", "implicit") => self.upstream_tls = UpstreamTls::Implicit,
+            ("proxy_protocol_from", network) => self.proxy_protocol_from.push(parsed(network)?),
             ("upstream_certificate", name) => self.upstream_certificate = Some(name.into()),
             (_, value) => {
                 let number: u32 = value.parse().map_err(|_| "a number behind the =")?;
@@ -208,6 +215,7 @@ impl Settings {
             "recipients_max" => self.recipients_max = count,
             "errors_max" => self.errors_max = count,
             "sessions_max" => self.sessions_max = count,
+            "proxy_protocol_timeout_ms" => self.proxy_protocol_timeout = time,
             "client_timeout_ms" => self.client_timeout = time,
             "reply_timeout_ms" => self.reply_timeout = time,
             "drain_timeout_ms" => self.drain_timeout = time,
@@ -215,6 +223,10 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+fn parsed(network: &str) -> Result<Network, &'static str> {
+    network.parse().map_err(|_| "a network behind the =")
 }
 
 fn action(text: &str) -> Result<Action, &'static str> {

@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tracking::{
     account::Account,
     copy,
-    event::{Event, Occurrence, UpstreamReply},
+    event::{Client, Event, Occurrence, UpstreamReply},
     ids::{EventId, MessageId, Timestamp},
     link::TrackingUrl,
     token::key::KeyRing,
@@ -186,7 +186,8 @@ fn event_line(event: &Event) -> String {
             let Account { customer_id, subaccount_id } = &reception.account;
             let known = [&reception.rcpt_to, customer_id, subaccount_id];
             let known = known.into_iter().filter(|value| !value.is_empty());
-            known.fold(head, |line, value| format!("{line} {value}"))
+            let line = known.fold(head, |line, value| format!("{line} {value}"));
+            format!("{line}{}", client(&reception.client))
         }
         Occurrence::Injection(reply)
         | Occurrence::Bounce(reply)
@@ -196,6 +197,19 @@ fn event_line(event: &Event) -> String {
         }
         _ => head,
     }
+}
+
+/// A client that a trusted peer tells of.
+fn client(client: &Client) -> String {
+    let Client { client_address, client_port, client_helo, client_protocol } = client;
+    if client_address.is_some_and(|address| address.is_loopback()) {
+        return String::new();
+    }
+    let address = client_address.map(|address| address.to_string()).unwrap_or_default();
+    let port = client_port.map(|port| port.to_string()).unwrap_or_default();
+    let known = [&address, &port, client_helo, client_protocol];
+    let known = known.into_iter().filter(|value| !value.is_empty());
+    known.fold(" from".into(), |line, value| format!("{line} {value}"))
 }
 
 fn gateway_config(
@@ -213,6 +227,8 @@ fn gateway_config(
                 clients: ClientCertificates::NotAsked,
             }),
             auth_requires_tls: settings.auth_requires_tls,
+            proxy_protocol_from: settings.proxy_protocol_from.clone(),
+            proxy_protocol_timeout: settings.proxy_protocol_timeout,
             client_timeout: settings.client_timeout,
         },
         upstreams: upstreams_config(settings, upstream, certificate),
