@@ -70,8 +70,10 @@ fn sessions_go_to_each_upstream_in_its_turn() {
     for number in 0..9 {
         assert_eq!(send(&installation, &format!("{number}@example.com")).code, 250);
     }
+    // Whoever looked whether the gateway listens has taken a turn, too, at any time.
     for upstream in &upstreams {
-        assert_eq!(upstream.messages().len(), 3, "of 9 on 3 upstreams");
+        let messages = upstream.messages().len();
+        assert!((2..=4).contains(&messages), "{messages} of 9 on 3 upstreams");
     }
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
 }
