@@ -229,6 +229,7 @@ impl<'m> Plan<'m> {
                 Ok(_) => Reason::NothingToTrack,
                 Err(reason) => reason,
             }),
+            pixels_left_out: 0,
         });
         let links = self.links.iter().zip(0..).map(|(link, index)| LinkReport {
             index,

@@ -17,7 +17,7 @@ use tracking::{
     },
     ids::{MessageId, Timestamp},
     link::TrackingUrl,
-    rewrite::{IdOutcome, LinkOutcome, PartOutcome, Plan, Report, Signature},
+    rewrite::{IdOutcome, LinkOutcome, PartOutcome, Plan, Reason, Report, Signature},
     smtpapi::Refusal,
     token::Sealer,
 };
@@ -191,8 +191,14 @@ fn explain(report: &Report) -> String {
     lines.push(format!("message id: {}", id_words(report.id_field)));
     lines.push(format!("DKIM signature: {}", signature_words(report.signature)));
     for part in &report.parts {
+        let left_out = match part.pixels_left_out {
+            0 => String::new(),
+            count => format!(", {count} left out, {}", Reason::LongLine),
+        };
         let done = match part.outcome {
-            PartOutcome::Rewritten { links, pixels } => format!("{links} links, {pixels} pixels"),
+            PartOutcome::Rewritten { links, pixels } => {
+                format!("{links} links, {pixels} pixels{left_out}")
+            }
             PartOutcome::Untouched(reason) => format!("untouched, {reason}"),
         };
         lines.push(format!("part {} {}: {done}", part.path, part.content_type));

@@ -31,6 +31,7 @@ impl Plan<'_> {
                 replacement: Vec::new(),
                 links: 0,
                 pixels: 0,
+                pixels_left_out: 0,
             };
             for site in &work.sites {
                 filling.url.clear();
@@ -59,11 +60,15 @@ impl Plan<'_> {
                     }
                 }
             }
-            if !filling.edits.is_empty() {
-                let Filling { mut edits, links, pixels, .. } = filling;
+            let Filling { mut edits, links, pixels, pixels_left_out, .. } = filling;
+            let reported = &mut report.parts[at];
+            reported.pixels_left_out = pixels_left_out;
+            if !edits.is_empty() {
                 edits.shrink_to_fit();
-                report.parts[at].outcome = PartOutcome::Rewritten { links, pixels };
+                reported.outcome = PartOutcome::Rewritten { links, pixels };
                 edited.push(EditedPart { index: part.index, body: &work.body, edits });
+            } else if pixels_left_out > 0 {
+                reported.outcome = PartOutcome::Untouched(Reason::LongLine);
             }
         }
         edited
@@ -81,6 +86,7 @@ struct Filling<'a> {
     replacement: Vec<u8>,
     links: u32,
     pixels: u32,
+    pixels_left_out: usize,
 }
 
 impl Filling<'_> {
@@ -124,6 +130,7 @@ impl Filling<'_> {
             self.make(site.range.clone(), 0)
         });
         self.pixels += u32::from(is_made);
+        self.pixels_left_out += usize::from(!is_made);
     }
 
     /// Puts the replacement in the place of a range, if its line has so much room.

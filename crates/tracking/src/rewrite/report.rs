@@ -1,7 +1,7 @@
 //! What a rewrite did, for the log, the counters and the person who asks why a
 //! link was not tracked.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, iter::repeat_n, sync::Arc};
 
 /// What was done to make a copy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,9 +53,9 @@ impl Report {
 
     /// Every reason why something was left as it was, for counting.
     pub fn reasons(&self) -> impl Iterator<Item = Reason> {
-        let parts = self.parts.iter().filter_map(|part| match part.outcome {
-            PartOutcome::Untouched(reason) => Some(reason),
-            PartOutcome::Rewritten { .. } => None,
+        let parts = self.parts.iter().flat_map(|part| match part.outcome {
+            PartOutcome::Untouched(reason) => repeat_n(reason, 1),
+            PartOutcome::Rewritten { .. } => repeat_n(Reason::LongLine, part.pixels_left_out),
         });
         let links = self.links.iter().filter_map(|link| match link.outcome {
             LinkOutcome::LeftAlone(reason) => Some(reason),
@@ -74,6 +74,8 @@ pub struct PartReport {
     pub content_type: Arc<str>,
     /// What was done.
     pub outcome: PartOutcome,
+    /// How many pixels found no room in their line ([`Reason::LongLine`]).
+    pub pixels_left_out: usize,
 }
 
 /// What was done with a part.

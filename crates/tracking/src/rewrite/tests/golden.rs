@@ -5,7 +5,7 @@
 use super::{Fake, ID, decision};
 use crate::{
     decision::{Decision, Exclusions},
-    rewrite::{LinkOutcome, PartOutcome, Report, Signature, rewrite},
+    rewrite::{LinkOutcome, PartOutcome, Reason, Report, Signature, rewrite},
     smtpapi,
 };
 use std::{
@@ -65,8 +65,14 @@ fn told(report: &Report) -> String {
     }
     lines.extend(report.untouched.map(|reason| format!("message {}", reason.name())));
     for part in &report.parts {
+        let left_out = match part.pixels_left_out {
+            0 => String::new(),
+            count => format!(", {count} left out: {}", Reason::LongLine.name()),
+        };
         let outcome = match part.outcome {
-            PartOutcome::Rewritten { links, pixels } => format!("{links} links, {pixels} pixels"),
+            PartOutcome::Rewritten { links, pixels } => {
+                format!("{links} links, {pixels} pixels{left_out}")
+            }
             PartOutcome::Untouched(reason) => reason.name().to_owned(),
         };
         lines.push(format!("part {} {}: {outcome}", part.path, part.content_type));
