@@ -41,6 +41,15 @@ impl ContentType {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
     }
 
+    /// Is this parameter there more than once, with different values? RFC 6838 §4.3 allows
+    /// it once; readers differ in which they take.
+    pub fn is_ambiguous(&self, name: &str) -> bool {
+        let mut values =
+            self.parameters.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
+        let first = values.next();
+        values.any(|value| first.is_some_and(|first| !first.eq_ignore_ascii_case(value)))
+    }
+
     /// Is this parameter there, with this value in any case?
     pub fn has(&self, name: &str, value: &str) -> bool {
         self.parameter(name).is_some_and(|found| found.eq_ignore_ascii_case(value.as_bytes()))

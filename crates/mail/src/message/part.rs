@@ -71,8 +71,8 @@ pub struct Content {
     pub encoding: TransferEncoding,
     /// How it is to be shown (RFC 2183), if the header says so.
     pub disposition: Option<ContentType>,
-    /// Is there more than one Content-Type or Content-Transfer-Encoding, or a line
-    /// that is no field? Readers differ in what they make of these.
+    /// Is there more than one Content-Type, Content-Transfer-Encoding or charset, or a
+    /// line that is no field? Readers differ in what they make of these.
     pub is_ambiguous: bool,
     /// Does the header hold a digest of the body (RFC 1864)?
     pub has_digest: bool,
@@ -100,10 +100,12 @@ impl Content {
                 disposition.get_or_insert_with(|| ContentType::parse(&field.value()));
             }
         }
+        let media_type = media_type
+            .filter(|found: &ContentType| !found.essence.is_empty())
+            .unwrap_or_else(|| ContentType::of(default_type));
+        is_ambiguous |= media_type.is_ambiguous("charset");
         Self {
-            media_type: media_type
-                .filter(|found: &ContentType| !found.essence.is_empty())
-                .unwrap_or_else(|| ContentType::of(default_type)),
+            media_type,
             encoding: encoding.unwrap_or_default(),
             disposition,
             is_ambiguous,

@@ -106,3 +106,17 @@ proptest! {
         ContentType::parse(value.as_bytes());
     }
 }
+
+#[test]
+fn parameter_with_two_values_is_ambiguous() {
+    for (value, expected) in [
+        ("text/plain; charset=utf-8; charset=big5", true),
+        ("text/plain; charset=utf-8; x=y; CHARSET*=us-ascii'en'big5", true),
+        ("text/plain; charset=utf-8; charset=\"UTF-8\"", false),
+        ("text/plain; charset=utf-8; x=y; x=z", false),
+        ("text/plain", false),
+    ] {
+        let content_type = ContentType::parse(value.as_bytes());
+        assert_eq!(content_type.is_ambiguous("charset"), expected, "{value}");
+    }
+}
