@@ -172,6 +172,35 @@ fn is_bracketed(text: &[u8], start: usize) -> bool {
     before.ends_with(b"<") || prefix.eq_ignore_ascii_case(b"<URL:")
 }
 
+/// Do angle brackets hold more of this URL, on the next lines? RFC 3986 appendix C joins
+/// them again, and most readers do not.
+pub fn goes_over_lines(text: &[u8], url: &Range<usize>) -> bool {
+    if !is_bracketed(text, url.start) {
+        return false;
+    }
+    let pass = |from: usize, is_passed: fn(u8) -> bool| {
+        let end = text[from..].iter().position(|octet| !is_passed(*octet));
+        end.map_or(text.len(), |end| from + end)
+    };
+    let is_blank = |octet| matches!(octet, b' ' | b'\t');
+    // Punctuation at the end of a line was taken for that of a sentence.
+    let mut line_end = pass(pass(url.end, |octet| !is_delimiter(octet)), is_blank);
+    while matches!(text.get(line_end), Some(b'\r' | b'\n')) {
+        let word = pass(line_end, |octet| matches!(octet, b'\r' | b'\n'));
+        // A quoted line begins with its marks.
+        let word = pass(word, |octet| matches!(octet, b' ' | b'\t' | b'>'));
+        let word_end = pass(word, |octet| !is_delimiter(octet));
+        if word_end == word {
+            return false;
+        }
+        if text.get(word_end) == Some(&b'>') {
+            return true;
+        }
+        line_end = pass(word_end, is_blank);
+    }
+    false
+}
+
 fn is_delimiter(octet: u8) -> bool {
     octet <= b' ' || matches!(octet, b'<' | b'>' | b'"' | 0x7F)
 }

@@ -211,7 +211,8 @@ pub enum Reason {
     Undecodable,
     /// A URL without a host, or one that only a browser's repair makes one.
     MalformedUrl,
-    /// A URL that a soft line break of format=flowed cuts in two (RFC 3676 §4.1).
+    /// A URL that a line break cuts in two: a soft one of format=flowed (RFC 3676 §4.1), or
+    /// one in angle brackets (RFC 3986 appendix C).
     SoftBreak,
     /// The line would pass 998 octets (RFC 5322 §2.1.1).
     LongLine,
@@ -360,7 +361,7 @@ impl fmt::Display for Reason {
             Self::Placeholder => "the mail client fills in a placeholder",
             Self::Undecodable => "the target is not text in the charset of the part",
             Self::MalformedUrl => "malformed URL",
-            Self::SoftBreak => "the URL is cut by a soft line break",
+            Self::SoftBreak => "the URL is cut by a line break",
             Self::LongLine => "the line would pass 998 octets",
             Self::TooManyLinks => "too many links",
             Self::NotSigned => "no tracked link could be made",

@@ -12,7 +12,7 @@ use mail::{
     text::{
         charset::Charset,
         flowed::Joined,
-        link::{Urls, has_symbol_in_host},
+        link::{Urls, goes_over_lines, has_symbol_in_host},
     },
 };
 use memchr::{memmem, memrchr};
@@ -55,6 +55,7 @@ pub(super) fn sites(
             () if !is_text => Some(Reason::Undecodable),
             () if notrack.is_some() || control.is_opted_out => Some(Reason::OptedOut),
             () if joins_words && is_cut(text, &url) => Some(Reason::SoftBreak),
+            () if goes_over_lines(text, &url) => Some(Reason::SoftBreak),
             () if has_symbol_in_host(&target) => Some(Reason::MalformedUrl),
             () => refusal(&target, decision),
         };

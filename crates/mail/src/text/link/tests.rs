@@ -79,6 +79,26 @@ fn angle_bracket_that_is_not_closed_holds_nothing() {
 }
 
 #[test]
+fn angle_brackets_may_hold_several_lines() {
+    for (text, expected) in [
+        ("<https://e.example/a/\r\nb>", true),
+        ("<URL:https://e.example/a.\nb\n\tc>", true),
+        ("> <https://e.example/a/ \r\n> b>", true),
+        ("<https://e.example/a/\r\nb c>", false),
+        ("<https://e.example/a/\r\n>", false),
+        ("<https://e.example/a/\r\n<b>", false),
+        ("<https://e.example/a/\r\nb", false),
+        ("<https://e.example/a/>\r\nb>", false),
+        ("https://e.example/a/\r\nb>", false),
+        ("<https://e.example/a/ b>", false),
+        ("<https://e.example/a/", false),
+    ] {
+        let url = Urls::new(text.as_bytes(), Charset::UTF_8).next().expect("it holds a URL");
+        assert_eq!(goes_over_lines(text.as_bytes(), &url), expected, "{text}");
+    }
+}
+
+#[test]
 fn non_ascii_punctuation_ends_a_url() {
     check(
         "見https://e.example/1。«https://e.example/2» https://e.example/3… x",
