@@ -1,7 +1,7 @@
 //! Where pixels can stand in HTML so that a mail client builds the same tree with and
 //! without them: in the body, and in no element that hides or drops images.
 
-use mail::html::tokenizer::{Element, ElementSet, Namespace, Tag, Token};
+use mail::html::tokenizer::{Element, ElementSet, Namespace, Tag, Token, Tokenizer};
 
 /// Elements that keep an image inside from being shown, or drop it. A pixel is put
 /// before the outermost that is open.
@@ -33,6 +33,17 @@ const FORMATTING: ElementSet = {
 /// Other elements that open again what was left open.
 const REOPENING: ElementSet =
     ElementSet::of(&[Element::Span, Element::Br, Element::Img, Element::Area]);
+/// Elements behind which a frameset does not take the place of the body (13.2.6.4.7, "set
+/// the frameset-ok flag to not ok").
+const BEFORE_NO_FRAMESET: ElementSet = {
+    use Element::*;
+    ElementSet::of(&[
+        Area, Body, Br, Dd, Dt, Embed, Hr, Iframe, Img, Li, Listing, Object, Pre, Select, Table,
+        Textarea, Xmp,
+    ])
+};
+const OTHERS_BEFORE_NO_FRAMESET: [&str; 6] =
+    ["applet", "button", "input", "keygen", "marquee", "wbr"];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Watches the tokens of HTML for the places of its pixels.
@@ -42,6 +53,7 @@ pub(super) struct Places {
     body_end: Option<usize>,
     html_end: Option<usize>,
     has_frameset: bool,
+    is_frameset_judged: bool,
     /// How many of each trap are open, and where the outermost starts.
     open_traps: [usize; TRAPS.len()],
     open_traps_in_all: usize,
@@ -125,8 +137,12 @@ impl Places {
         // What SVG and MathML have of these names is something else.
         let is_html = tag.namespace == Namespace::Html;
         let element = if is_html { tag.element } else { Element::Other };
-        if self.body_start.is_none() {
-            self.before_body(html, tag, element);
+        match self.body_start {
+            None => self.before_body(html, tag, element),
+            Some(start) if element == Element::Frameset => {
+                self.frameset(&html[start..tag.range.start]);
+            }
+            Some(_) => {}
         }
         self.is_raw_text = RAW_TEXT.has(element);
         let is_formatting = FORMATTING.has(element);
@@ -146,6 +162,8 @@ impl Places {
     fn before_body(&mut self, html: &[u8], tag: &Tag, element: Element) {
         match element {
             Element::Body => {
+                // A frameset behind it is none (13.2.6.4.6).
+                self.is_frameset_judged = true;
                 // Behind the line break that mostly follows, which stays the body's first text.
                 let rest = &html[tag.range.end..];
                 let space = rest.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
@@ -155,6 +173,26 @@ impl Places {
             _ if HEAD.has(element) => {}
             _ => self.begin_body(Some(tag.range.start)),
         }
+    }
+
+    /// A frameset takes the place of the body before it, if that shows nothing. The first
+    /// one is judged: what is before it is before the others.
+    fn frameset(&mut self, body: &[u8]) {
+        if self.is_frameset_judged {
+            return;
+        }
+        self.is_frameset_judged = true;
+        let mut is_raw_text = false;
+        self.has_frameset = Tokenizer::new(body).all(|token| match token {
+            Token::Text(range) => is_raw_text || body[range].trim_ascii().is_empty(),
+            Token::StartTag(tag) => {
+                is_raw_text = RAW_TEXT.has(tag.element);
+                let is_other = OTHERS_BEFORE_NO_FRAMESET.iter().any(|name| tag.is(body, name));
+                !is_other && !BEFORE_NO_FRAMESET.has(tag.element)
+            }
+            Token::EndTag(tag) => tag.element != Element::Br,
+            Token::Comment(_) | Token::Doctype(_) => true,
+        });
     }
 
     fn end_tag(&mut self, tag: &Tag, open_foreign: Option<usize>) {

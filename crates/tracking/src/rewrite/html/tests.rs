@@ -58,6 +58,20 @@ fn head_holds_no_pixel() {
 }
 
 #[test]
+fn frameset_takes_the_place_of_a_body_that_shows_nothing() {
+    for body in ["<p></p>", "<div> <a></a>", "<!-- x --><b></b><script>x</script> "] {
+        let html = format!("{body}<frameset><frame></frameset>");
+        check(&html, &html);
+    }
+    for body in ["<p>x</p>", "<img>", "<p></br>", "<input>", "<pre></pre>"] {
+        let html = format!("{body}<frameset><frame></frameset>");
+        check(&html, &format!("{{{html}}}"));
+    }
+    check("<body><frameset></frameset>", "<body>{<frameset></frameset>}");
+    check("<hr><p></p><frameset></frameset>", "{<hr><p></p><frameset></frameset>}");
+}
+
+#[test]
 fn frameset_has_no_pixel() {
     check("<html><frameset><frame></frameset></html>", "<html><frameset><frame></frameset></html>");
 }
