@@ -6,6 +6,7 @@
 pub mod accepted;
 mod client;
 mod counters;
+mod in_hand;
 mod notification;
 mod outcome;
 mod session;

@@ -1,7 +1,9 @@
 //! One session: the client's commands and upstream's replies are carried between the
 //! two sockets, as the state machine in `mail::smtp::session` says.
 
-use super::{Gateway, ListenerTls, MultiRecipient, RefusalReason, client, transmission};
+use super::{
+    Gateway, ListenerTls, MultiRecipient, RefusalReason, client, in_hand::InHand, transmission,
+};
 use crate::smtp_io::{
     proxy_header::ReadError,
     transcript::Transcript,
@@ -47,6 +49,8 @@ struct Conversation<'g> {
     session: Session,
     /// The chunks of a message that has begun.
     assembly: Option<Assembly>,
+    /// The message whose reply is to be sent.
+    in_hand: Option<InHand<'g>>,
     /// The client's QUIT was passed upstream, which has taken its leave with it.
     has_quit: bool,
 }
@@ -74,8 +78,15 @@ pub(super) async fn run(gateway: &Gateway, mut stream: TcpStream) -> Result<(), 
     upstream.transcribe(transcript);
     client.write(greeting.octets());
     let session = Session::new(config.limits, rules(gateway), Client::at(address));
-    let mut conversation =
-        Conversation { gateway, client, upstream, session, assembly: None, has_quit: false };
+    let mut conversation = Conversation {
+        gateway,
+        client,
+        upstream,
+        session,
+        assembly: None,
+        in_hand: None,
+        has_quit: false,
+    };
     let ended = conversation.carry_on().await;
     let Conversation { mut client, upstream, session, has_quit, .. } = conversation;
     // In the middle of an exchange, QUIT would be taken for a password.
@@ -198,7 +209,22 @@ impl Conversation<'_> {
             self.assembly = None;
         }
         self.client.write(reply.octets());
+        if let Some(in_hand) = self.in_hand.take() {
+            self.tell(in_hand).await?;
+        }
         Ok(next)
+    }
+
+    /// Sends the reply to a message. A client that has left already will not see it, and
+    /// comes again: none may leave before it has said QUIT (RFC 5321 §4.1.1.10).
+    async fn tell(&mut self, in_hand: InHand<'_>) -> Result<(), SessionError> {
+        let has_left = self.client.has_ended();
+        let sent = self.client.flush(self.gateway.config.listener.client_timeout).await;
+        match sent.is_ok() && !has_left {
+            true => in_hand.told(),
+            false => in_hand.untold(),
+        }
+        Ok(sent?)
     }
 
     /// What is to be done with a line, which is forgotten when it is nobody's to see.
@@ -289,6 +315,7 @@ impl Conversation<'_> {
         };
         let verdict =
             transmission::transmit(self.gateway, &mut self.upstream, transaction, &content).await;
+        self.in_hand = Some(verdict.in_hand);
         Ok((verdict.reply, if verdict.is_upstream_lost { Next::End } else { Next::Command }))
     }
 

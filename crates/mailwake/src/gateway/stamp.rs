@@ -13,6 +13,11 @@ fn random<const N: usize>() -> [u8; N] {
     octets
 }
 
+/// Octets that nobody has had before.
+pub(super) fn octets() -> [u8; 16] {
+    random()
+}
+
 pub(super) fn now() -> Timestamp {
     SystemTime::now().into()
 }

@@ -7,10 +7,9 @@
 //! came of it is on disk before the sender is told.
 
 use super::{
-    Gateway, Live,
-    accepted::{self, AcceptedKey},
-    client,
+    Gateway, Live, client,
     counters::RefusalReason,
+    in_hand::InHand,
     notification,
     outcome::{self, Attempt, Outcome, Told},
     stamp,
@@ -49,9 +48,11 @@ const INLINE_OCTETS_MAX: usize = 256 * 1024;
 const FIELD_OCTETS_MAX: usize = 2_000;
 
 /// What the sender is told, and whether there is an upstream left to talk to.
-pub(super) struct Verdict {
+pub(super) struct Verdict<'g> {
     pub(super) reply: Reply,
     pub(super) is_upstream_lost: bool,
+    /// Who has accepted the message, until its sender is told.
+    pub(super) in_hand: InHand<'g>,
 }
 
 /// One recipient's copy.
@@ -61,8 +62,8 @@ struct Copy<'m> {
     tracked: TrackedCopy<'m>,
 }
 
-struct Transmission<'a> {
-    gateway: &'a Gateway,
+struct Transmission<'g, 'a> {
+    gateway: &'g Gateway,
     upstream: &'a mut Upstream,
     transaction: &'a Transaction,
     content: &'a [u8],
@@ -76,19 +77,21 @@ struct Transmission<'a> {
     subject: String,
     friendly_from: String,
     tally: Tally,
+    in_hand: InHand<'g>,
     /// Upstream's transaction is the one that the client has opened.
     is_open: bool,
     is_upstream_lost: bool,
 }
 
 /// Brings a message to all recipients of its transaction.
-pub(super) async fn transmit(
-    gateway: &Gateway,
+pub(super) async fn transmit<'g>(
+    gateway: &'g Gateway,
     upstream: &mut Upstream,
     transaction: &Transaction,
     content: &[u8],
-) -> Verdict {
+) -> Verdict<'g> {
     gateway.counters.message_sizes.observe(content.len());
+    let in_hand = InHand::take(&gateway.ends.shared.accepted, transaction, content);
     let live = gateway.ends.live.load_full();
     let (decision, request) = match live.settings.decide(content) {
         Ok((decision, request)) => (decision.into_owned(), request.unwrap_or_default()),
@@ -96,7 +99,7 @@ pub(super) async fn transmit(
             gateway.refused_message(RefusalReason::XMsysApi, Some(content.len()));
             let reply = Reply::new(Refusal::CODE, Refusal::ENHANCED, &refusal.to_string());
             let is_upstream_lost = upstream.exchange(b"RSET").await.is_err();
-            return Verdict { reply, is_upstream_lost };
+            return Verdict { reply, is_upstream_lost, in_hand };
         }
     };
     let mut transmission = Transmission {
@@ -113,6 +116,7 @@ pub(super) async fn transmit(
         subject: text_of(content, "Subject"),
         friendly_from: text_of(content, "From"),
         tally: Tally::default(),
+        in_hand,
         is_open: true,
         is_upstream_lost: false,
     };
@@ -121,13 +125,13 @@ pub(super) async fn transmit(
         // Nothing was sent: the recipients that upstream knows of are taken back.
         transmission.reset().await;
     }
-    Verdict { reply, is_upstream_lost: transmission.is_upstream_lost }
+    let Transmission { is_upstream_lost, in_hand, .. } = transmission;
+    Verdict { reply, is_upstream_lost, in_hand }
 }
 
-impl Transmission<'_> {
+impl Transmission<'_, '_> {
     async fn run(&mut self) -> Reply {
-        let keys = self.keys();
-        let mut attempts = self.remembered(&keys);
+        let mut attempts = self.accepted_before();
         if let Err(refusal) = self.attempt_all(&mut attempts).await {
             self.gateway.refused_message(RefusalReason::EventLog, Some(self.content.len()));
             return refusal;
@@ -135,30 +139,17 @@ impl Transmission<'_> {
         let attempts: Vec<Attempt> = attempts.into_iter().flatten().collect();
         let outcomes: Vec<Outcome> =
             attempts.iter().map(|attempt| attempt.outcome.clone()).collect();
-        let told = self.settle(outcome::tell(&outcomes), &outcomes, keys).await;
+        let told = self.settle(outcome::tell(&outcomes), &outcomes).await;
         self.record(&attempts, &told).await;
         told.reply().clone()
     }
 
-    /// The keys under which recipients are remembered; none where nothing is.
-    fn keys(&self) -> Option<Vec<AcceptedKey>> {
-        let is_needed = !self.gateway.ends.shared.accepted.is_empty();
-        is_needed.then(|| accepted::keys(self.transaction, self.content))
-    }
-
     /// An attempt for each recipient who accepted this message when it came before.
-    fn remembered(&self, keys: &Option<Vec<AcceptedKey>>) -> Vec<Option<Attempt>> {
-        let now = stamp::now();
-        let is_known = |index: usize| {
-            keys.as_ref()
-                .is_some_and(|keys| self.gateway.ends.shared.accepted.holds(keys[index], now))
-        };
-        (0..self.transaction.recipients.len())
-            .map(|index| {
-                is_known(index)
-                    .then_some(Attempt { message_id: None, outcome: Outcome::AcceptedBefore })
-            })
-            .collect()
+    fn accepted_before(&self) -> Vec<Option<Attempt>> {
+        let before = self.in_hand.before();
+        let attempt = || Attempt { message_id: None, outcome: Outcome::AcceptedBefore };
+        let recipients = 0..self.transaction.recipients.len();
+        recipients.map(|index| before.binary_search(&index).is_ok().then(attempt)).collect()
     }
 
     /// Makes and sends a copy for each recipient who has no attempt yet. The error is
@@ -186,10 +177,17 @@ impl Transmission<'_> {
                 }
                 return Err(refusal);
             }
+            let noted = self.in_hand.noted();
             for copy in copies {
                 let outcome = self.send(&copy).await;
+                if outcome.is_accepted() {
+                    self.in_hand.note(copy.recipient, self.transaction, self.content);
+                }
                 let message_id = Some(copy.message_id);
                 attempts[copy.recipient] = Some(Attempt { message_id, outcome });
+            }
+            if !recipients.is_empty() {
+                self.in_hand.remember_noted(noted);
             }
         }
         Ok(())
@@ -337,12 +335,7 @@ impl Transmission<'_> {
 
     /// Does what a verdict promises: remembers who accepted before the sender is told
     /// to come again, and notifies the sender of failures before it is told 250.
-    async fn settle(
-        &mut self,
-        told: Told,
-        outcomes: &[Outcome],
-        keys: Option<Vec<AcceptedKey>>,
-    ) -> Told {
+    async fn settle(&mut self, told: Told, outcomes: &[Outcome]) -> Told {
         let told = match told {
             Told::AcceptedWithFailures(reply) => match self.notify(outcomes).await {
                 Ok(()) => Told::AcceptedWithFailures(reply),
@@ -350,37 +343,8 @@ impl Transmission<'_> {
             },
             told => told,
         };
-        self.update_memory(&told, outcomes, keys);
+        self.in_hand.settle(&told, outcomes, self.transaction, self.content);
         told
-    }
-
-    /// Remembers who accepted a message that comes again, and forgets who had accepted
-    /// one that has come to its end: the same one, sent anew, is another one. Most
-    /// messages are neither, and then nothing waits for the disk.
-    fn update_memory(&self, told: &Told, outcomes: &[Outcome], keys: Option<Vec<AcceptedKey>>) {
-        let memory = &self.gateway.ends.shared.accepted;
-        let is_again = matches!(told, Told::Deferred(_));
-        let is_concerned = |outcome: &Outcome| match is_again {
-            true => outcome.is_accepted(),
-            false => *outcome == Outcome::AcceptedBefore,
-        };
-        if !outcomes.iter().any(is_concerned) {
-            return;
-        }
-        let keys = keys.unwrap_or_else(|| accepted::keys(self.transaction, self.content));
-        let keys: Vec<AcceptedKey> = keys
-            .into_iter()
-            .zip(outcomes)
-            .filter_map(|(key, outcome)| is_concerned(outcome).then_some(key))
-            .collect();
-        let updated = tokio::task::block_in_place(|| match is_again {
-            true => memory.remember(&keys, stamp::now()),
-            false => memory.forget(&keys),
-        });
-        if let Err(error) = updated {
-            // The sender is told the same: a second copy is better than none.
-            error!(%error, "who accepted a message cannot be remembered");
-        }
     }
 
     /// Sends the sender a notification of the recipients who refused for good. The
@@ -453,7 +417,7 @@ fn text_of(content: &[u8], name: &str) -> String {
 }
 
 /// Runs work whose time grows with the message where it holds up nobody.
-fn on_this_thread<T>(content: &[u8], work: impl FnOnce() -> T) -> T {
+pub(super) fn on_this_thread<T>(content: &[u8], work: impl FnOnce() -> T) -> T {
     match content.len() > INLINE_OCTETS_MAX {
         true => tokio::task::block_in_place(work),
         false => work(),

@@ -45,6 +45,27 @@ impl Stream {
         }
     }
 
+    /// Has the end come, or an error? What comes instead is added to `input`.
+    pub(super) fn has_ended(&mut self, input: &mut Vec<u8>) -> bool {
+        let read = match self {
+            Self::Plain(stream) => {
+                input.reserve(READ_OCTETS);
+                stream.try_read_buf(input)
+            }
+            Self::Tls(stream) => {
+                match read_now(stream, &mut Context::from_waker(Waker::noop()), input) {
+                    Poll::Ready(read) => read,
+                    Poll::Pending => return false,
+                }
+            }
+            Self::Lost => Ok(0),
+        };
+        match read {
+            Ok(octets) => octets == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// Sends octets.
     pub(super) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
         match self {

@@ -148,6 +148,12 @@ impl Wire {
         memchr::memchr(b'\n', &self.input[self.taken..]).is_some()
     }
 
+    /// Has the other side gone, with nothing said that was not read yet? It may have gone
+    /// all the same, and nothing tells of it yet.
+    pub fn has_ended(&mut self) -> bool {
+        self.taken == self.input.len() && self.stream.has_ended(&mut self.input)
+    }
+
     /// Gives message content to `reader` until its end was seen. `limit` is the
     /// longest pause.
     pub async fn read_content(
