@@ -362,9 +362,8 @@ impl Transmission<'_, '_> {
         if self.is_upstream_lost {
             return is_lost();
         }
-        let reverse_path = &self.transaction.reverse_path.mailbox;
-        let rcpt = format!("RCPT TO:<{reverse_path}>");
-        let sent = self.send_apart("MAIL FROM:<>", &rcpt, &notification).await;
+        let notification::Notification { mail, rcpt, content } = &notification;
+        let sent = self.send_apart(mail, rcpt, content).await;
         match sent {
             Ok(reply) if reply.is_positive() => Ok(()),
             Ok(reply) => {

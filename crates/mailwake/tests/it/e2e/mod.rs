@@ -6,6 +6,7 @@ mod chunks;
 mod crash;
 mod delivery;
 mod failover;
+mod notification;
 mod reload;
 mod sessions;
 mod tls;

@@ -1,5 +1,5 @@
-//! An upstream that takes every message and keeps it: as many sessions at a time as there
-//! are, and no program but ours.
+//! An upstream that takes every message and keeps it, but for recipients whose name begins
+//! with "refused": as many sessions at a time as there are, and no program but ours.
 
 use std::{
     io,
@@ -57,13 +57,23 @@ async fn serve(stream: TcpStream, messages: Messages, greeting: &str) -> io::Res
     let mut stream = BufReader::with_capacity(1_024, stream);
     stream.write_all(format!("{greeting}\r\n").as_bytes()).await?;
     let mut line = Vec::new();
+    let mut is_refused = false;
     while stream.read_until(b'\n', &mut line).await? > 0 {
         match line.get(..4).unwrap_or_default() {
             b"DATA" => {
                 stream.write_all(b"354 go ahead\r\n").await?;
                 let Some(message) = content(&mut stream).await? else { break };
+                if is_refused {
+                    stream.write_all(b"550 5.1.1 no such user\r\n").await?;
+                    line.clear();
+                    continue;
+                }
                 messages.lock().expect("sessions do not panic").push(message);
                 stream.write_all(b"250 2.0.0 Ok\r\n").await?;
+            }
+            b"RCPT" => {
+                is_refused = line.starts_with(b"RCPT TO:<refused");
+                stream.write_all(b"250 2.1.5 Ok\r\n").await?;
             }
             b"QUIT" => return stream.write_all(b"221 2.0.0 Bye\r\n").await,
             _ => stream.write_all(b"250 2.0.0 Ok\r\n").await?,
