@@ -9,6 +9,7 @@ mod counters;
 mod in_hand;
 mod notification;
 mod outcome;
+mod sealers;
 mod session;
 mod stamp;
 mod tally;
@@ -27,6 +28,7 @@ use crate::{
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
 use mail::smtp::{reply::Reply, session::Limits};
+use sealers::Sealers;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -169,6 +171,7 @@ struct Gateway {
     counters: Arc<Counters>,
     /// Those of this listener alone.
     own: Arc<ListenerCounters>,
+    sealers: Sealers,
     shutdown: CancellationToken,
 }
 
@@ -187,7 +190,9 @@ pub async fn run(
     let own = counters.listener(name);
     let places = Arc::new(Semaphore::new(config.sessions_max.min(Semaphore::MAX_PERMITS)));
     let drain_timeout = config.drain_timeout;
-    let gateway = Arc::new(Gateway { config, ends, counters, own, shutdown: shutdown.clone() });
+    let sealers = Sealers::default();
+    let gateway = Gateway { config, ends, counters, own, sealers, shutdown: shutdown.clone() };
+    let gateway = Arc::new(gateway);
     let sessions = TaskTracker::new();
     let halt = gateway.ends.shared.halt.child_token();
     loop {

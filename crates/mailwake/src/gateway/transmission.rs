@@ -31,7 +31,6 @@ use tracking::{
     ids::{MessageId, TransmissionId},
     rewrite::{Plan, TrackedCopy},
     smtpapi::Refusal,
-    token::Sealer,
 };
 
 /// Copies are made ahead up to so many octets together, so that one write to the log
@@ -195,28 +194,34 @@ impl Transmission<'_, '_> {
 
     /// Copies for the next recipients, taken from the end of `recipients`.
     fn copies_ahead<'m>(&mut self, plan: &Plan<'m>, recipients: &mut Vec<usize>) -> Vec<Copy<'m>> {
-        let mut sealer = Sealer::new(self.live.keys.clone());
         let mut copies = Vec::new();
         let mut octets = 0;
         while octets < AHEAD_OCTETS
             && copies.len() < EVENTS_AT_ONCE
             && let Some(recipient) = recipients.pop()
         {
-            let now = stamp::now();
-            let message_id = stamp::message_id(now);
-            let began = Instant::now();
-            let tracked = on_this_thread(self.content, || {
-                copy::make(plan, &self.live.settings, message_id, now, &mut sealer)
-            });
-            self.tally.took(began.elapsed());
-            self.tally.made(self.gateway, &tracked);
-            if tracked.report.safety_net {
-                error!(%message_id, "a rewrite could not be undone; the original goes out");
-            }
-            octets += tracked.octets.len();
-            copies.push(Copy { recipient, message_id, tracked });
+            let copy = self.copy(plan, recipient);
+            octets += copy.tracked.octets.len();
+            copies.push(copy);
         }
         copies
+    }
+
+    fn copy<'m>(&mut self, plan: &Plan<'m>, recipient: usize) -> Copy<'m> {
+        let now = stamp::now();
+        let message_id = stamp::message_id(now);
+        let began = Instant::now();
+        let tracked = on_this_thread(self.content, || {
+            self.gateway.sealers.with(&self.live.keys, |sealer| {
+                copy::make(plan, &self.live.settings, message_id, now, sealer)
+            })
+        });
+        self.tally.took(began.elapsed());
+        self.tally.made(self.gateway, &tracked);
+        if tracked.report.safety_net {
+            error!(%message_id, "a rewrite could not be undone; the original goes out");
+        }
+        Copy { recipient, message_id, tracked }
     }
 
     /// Has the event log take the receptions of copies. When it returns, they are on
