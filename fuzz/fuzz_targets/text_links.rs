@@ -4,7 +4,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mail::text::{charset::Charset, link::Urls};
+use mail::text::{
+    charset::Charset,
+    link::{Urls, goes_over_lines, has_symbol_in_host},
+};
 
 const LABELS: [&[u8]; 10] = [
     b"utf-8",
@@ -22,7 +25,8 @@ const LABELS: [&[u8]; 10] = [
 fuzz_target!(|input: &[u8]| {
     let Some((&first, text)) = input.split_first() else { return };
     // Any label is read; one that is known is used.
-    Charset::of_label(text);
+    let known = Charset::of_label(text);
+    Charset::of_text(text, known);
     let label = LABELS[usize::from(first) % LABELS.len()];
     let charset = Charset::of_label(label).expect("the label is known");
     check_characters(text, charset);
@@ -38,6 +42,9 @@ fuzz_target!(|input: &[u8]| {
         if !charset.has_ascii_trails() {
             assert!(!octets.iter().any(is_delimiter));
         }
+        goes_over_lines(text, &url);
+        let has_symbol = charset.decode(octets).is_some_and(|url| has_symbol_in_host(&url));
+        assert!(!has_symbol || !octets.is_ascii());
         position = url.end;
     }
 });

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// How many messages there are at least, so that none gets lost unnoticed.
-const MESSAGES_MIN: usize = 250;
+const MESSAGES_MIN: usize = 300;
 /// How much of a line a failure shows, in octets.
 const SHOWN_MAX: usize = 200;
 
