@@ -190,7 +190,10 @@ impl Places {
                 let is_other = OTHERS_BEFORE_NO_FRAMESET.iter().any(|name| tag.is(body, name));
                 !is_other && !BEFORE_NO_FRAMESET.has(tag.element)
             }
-            Token::EndTag(tag) => tag.element != Element::Br,
+            Token::EndTag(tag) => {
+                is_raw_text = false;
+                tag.element != Element::Br
+            }
             Token::Comment(_) | Token::Doctype(_) => true,
         });
     }

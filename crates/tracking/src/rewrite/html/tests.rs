@@ -63,7 +63,8 @@ fn frameset_takes_the_place_of_a_body_that_shows_nothing() {
         let html = format!("{body}<frameset><frame></frameset>");
         check(&html, &html);
     }
-    for body in ["<p>x</p>", "<img>", "<p></br>", "<input>", "<pre></pre>"] {
+    for body in ["<p>x</p>", "<p><style>x</style>y", "<img>", "<p></br>", "<input>", "<pre></pre>"]
+    {
         let html = format!("{body}<frameset><frame></frameset>");
         check(&html, &format!("{{{html}}}"));
     }
