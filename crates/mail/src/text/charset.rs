@@ -24,19 +24,26 @@ const ASCII_SUPERSETS: [&str; 23] = [
     "iso-8859-12", "koi8-t", "unknown-8bit", "x-mac-ce",
 ];
 
-/// ASCII, which is UTF-8 as well. Other octets in it are mostly UTF-8, and windows-1252 in
-/// browsers (Encoding standard, 4.2); those that are no UTF-8 are no text then.
+/// ASCII. Other octets in it are mostly UTF-8, so this is where characters begin and end,
+/// and windows-1252 in browsers (Encoding standard, 4.2). Nobody knows which, so they are no
+/// text.
 const ASCII: [&str; 3] = ["ansi_x3.4-1968", "ascii", "us-ascii"];
 
 /// A charset in which ASCII octets outside of longer characters are ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charset {
     encoding: Option<&'static Encoding>,
+    /// Only ASCII is text for sure.
+    is_ascii: bool,
 }
 
 impl Charset {
     /// UTF-8, which is also what a part without a charset is read as.
-    pub const UTF_8: Self = Self { encoding: Some(UTF_8) };
+    pub const UTF_8: Self = Self::of(UTF_8);
+
+    const fn of(encoding: &'static Encoding) -> Self {
+        Self { encoding: Some(encoding), is_ascii: false }
+    }
 
     /// The charset of this label. `None` for one that is unknown, or in which ASCII
     /// octets may mean something else: UTF-16, UTF-7, ISO-2022, HZ, EBCDIC.
@@ -47,12 +54,12 @@ impl Charset {
             labels.iter().any(|known| label.eq_ignore_ascii_case(known.as_bytes()))
         };
         if is_one_of(&ASCII) {
-            return Some(Self::UTF_8);
+            return Some(Self { encoding: Some(UTF_8), is_ascii: true });
         }
         if let Some(encoding) = Encoding::for_label(label) {
-            return encoding.is_ascii_compatible().then_some(Self { encoding: Some(encoding) });
+            return encoding.is_ascii_compatible().then_some(Self::of(encoding));
         }
-        is_one_of(&ASCII_SUPERSETS).then_some(Self { encoding: None })
+        is_one_of(&ASCII_SUPERSETS).then_some(Self { encoding: None, is_ascii: true })
     }
 
     /// The charset that readers take a text for, with what its label says, if it has
@@ -79,18 +86,23 @@ impl Charset {
     fn of_declared(label: &[u8]) -> Option<Self> {
         match Encoding::for_label(label) {
             Some(wide) if wide == UTF_16BE || wide == UTF_16LE => Some(Self::UTF_8),
-            Some(own) if own == X_USER_DEFINED => Some(Self { encoding: Some(WINDOWS_1252) }),
+            Some(own) if own == X_USER_DEFINED => Some(Self::of(WINDOWS_1252)),
             _ => Self::of_label(label),
         }
     }
 
     /// Decodes octets. `None` if they are no text in this charset.
     pub fn decode(self, octets: &[u8]) -> Option<Cow<'_, str>> {
-        match self.encoding {
-            Some(encoding) => encoding.decode_without_bom_handling_and_without_replacement(octets),
-            None if octets.is_ascii() => std::str::from_utf8(octets).ok().map(Cow::Borrowed),
-            None => None,
+        if self.is_ascii && !octets.is_ascii() {
+            return None;
         }
+        self.read(octets)
+    }
+
+    /// The same, with what ASCII mostly is where it is none.
+    fn read(self, octets: &[u8]) -> Option<Cow<'_, str>> {
+        let encoding = self.encoding.or(octets.is_ascii().then_some(UTF_8))?;
+        encoding.decode_without_bom_handling_and_without_replacement(octets)
     }
 
     /// The character at the start and how many octets it has, at least one. Octets that
@@ -101,7 +113,7 @@ impl Charset {
             return (Some(char::from(first)), 1);
         }
         let len = self.char_len(octets);
-        let text = octets.get(..len).and_then(|octets| self.decode(octets));
+        let text = octets.get(..len).and_then(|octets| self.read(octets));
         match text.as_deref().and_then(|text| text.chars().next()) {
             Some(character) => (Some(character), len),
             None => (None, 1),

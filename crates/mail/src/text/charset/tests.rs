@@ -13,9 +13,13 @@ fn ascii_compatible_charsets_are_known() {
 }
 
 #[test]
-fn ascii_is_read_as_utf_8() {
-    for label in ["us-ascii", "ASCII", "ANSI_X3.4-1968"] {
-        assert_eq!(Charset::of_label(label.as_bytes()), Some(Charset::UTF_8), "{label}");
+fn of_ascii_only_ascii_is_text() {
+    for label in ["us-ascii", "ASCII", "ANSI_X3.4-1968", "cp850"] {
+        let charset = Charset::of_label(label.as_bytes()).expect("it is known");
+        assert_eq!(charset.decode(b"a").as_deref(), Some("a"));
+        assert_eq!(charset.decode("é".as_bytes()), None);
+        let length = if label == "cp850" { (None, 1) } else { (Some('é'), 2) };
+        assert_eq!(charset.first_char("é".as_bytes()), length, "where it ends");
     }
 }
 
