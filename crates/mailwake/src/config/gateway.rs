@@ -153,6 +153,7 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
     };
     let sessions_max = count("sessions_max", 2_000, 1_000_000, "sessions");
     let client_timeout = seconds(section, "client_timeout_seconds", 300);
+    let message_timeout = seconds(section, "message_timeout_seconds", 3_600);
     let upstreams = read_patience(section, upstreams);
     GatewayConfig {
         name: name.to_owned(),
@@ -163,6 +164,7 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
             proxy_protocol_from,
             proxy_protocol_timeout,
             client_timeout,
+            message_timeout,
         },
         upstreams,
         host_name: host_name.map(|name| name.0).unwrap_or_default(),

@@ -79,6 +79,8 @@ pub struct ListenerConfig {
     /// How long a client may be silent, for a command and within a message
     /// (RFC 5321 §4.5.3.2 wants five minutes and three).
     pub client_timeout: Duration,
+    /// How long a message may take to arrive, from DATA or its first chunk to its end.
+    pub message_timeout: Duration,
 }
 
 /// Whether clients are talked to in TLS.

@@ -21,7 +21,10 @@ use mail::smtp::{
     session::{Chunk, Rules, Session, Starttls, Step, Transaction},
 };
 use std::{io, sync::Arc};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
+};
 use tracing::warn;
 
 /// Why a session broke off.
@@ -31,6 +34,8 @@ pub(super) enum SessionError {
     Client(#[from] WireError),
     #[error("ask a load balancer for the client: {0}")]
     ProxyHeader(#[from] ReadError),
+    #[error("a message did not arrive in its time")]
+    SlowMessage,
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
 }
@@ -47,8 +52,8 @@ struct Conversation<'g> {
     client: Wire,
     upstream: Upstream,
     session: Session,
-    /// The chunks of a message that has begun.
-    assembly: Option<Assembly>,
+    /// The chunks of a message that has begun, and until when it has to be there.
+    assembly: Option<(Assembly, Instant)>,
     /// The message whose reply is to be sent.
     in_hand: Option<InHand<'g>>,
     /// The client's QUIT was passed upstream, which has taken its leave with it.
@@ -98,6 +103,9 @@ pub(super) async fn run(gateway: &Gateway, mut stream: TcpStream) -> Result<(), 
         }
         Err(SessionError::Client(WireError::TimedOut(_))) => {
             client.write(Reply::new(421, "4.4.2", "you were silent for too long").octets());
+        }
+        Err(SessionError::SlowMessage) => {
+            client.write(Reply::new(421, "4.4.2", "the message took too long").octets());
         }
         _ => {}
     }
@@ -149,7 +157,10 @@ impl Conversation<'_> {
         let is_idle = !self.session.is_in_transaction();
         tokio::select! {
             biased;
-            line = self.client.read_line(LINE_OCTETS_MAX, limit) => Ok(Some(line?)),
+            // A line that comes octet by octet has to be there in the same time.
+            line = timeout(limit, self.client.read_line(LINE_OCTETS_MAX, limit)) => {
+                Ok(Some(line.unwrap_or(Err(WireError::TimedOut(limit)))?))
+            }
             () = self.gateway.shutdown.cancelled(), if is_idle => {
                 self.client.write(Reply::new(421, "4.3.2", "closing down, come again").octets());
                 Ok(None)
@@ -201,7 +212,9 @@ impl Conversation<'_> {
             Step::TakeChunk(chunk) => self.take_chunk(chunk).await?,
             Step::Swallow(octets, reply) => {
                 let limit = self.gateway.config.listener.client_timeout;
-                self.client.read_octets(octets, limit, |_| {}).await?;
+                let whole = self.gateway.config.listener.message_timeout;
+                let read = timeout(whole, self.client.read_octets(octets, limit, |_| {})).await;
+                read.map_err(|_elapsed| SessionError::SlowMessage)??;
                 (reply, Next::Command)
             }
         };
@@ -270,7 +283,9 @@ impl Conversation<'_> {
         let limit = self.gateway.config.listener.client_timeout;
         self.client.flush(limit).await?;
         let mut reader = DataReader::new(self.gateway.config.limits.message_octets_max);
-        self.client.read_content(&mut reader, limit).await?;
+        let whole = self.gateway.config.listener.message_timeout;
+        let read = timeout(whole, self.client.read_content(&mut reader, limit)).await;
+        read.map_err(|_elapsed| SessionError::SlowMessage)??;
         self.bring(transaction, reader.finish()).await
     }
 
@@ -278,12 +293,14 @@ impl Conversation<'_> {
     async fn take_chunk(&mut self, chunk: Chunk) -> Result<(Reply, Next), SessionError> {
         let config = &self.gateway.config;
         let octets_max = config.limits.message_octets_max;
-        let mut assembly = match self.assembly.take() {
-            Some(assembly) if !chunk.is_first => assembly,
-            _ => Assembly::new(octets_max),
+        let (mut assembly, deadline) = match self.assembly.take() {
+            Some(begun) if !chunk.is_first => begun,
+            _ => (Assembly::new(octets_max), Instant::now() + config.listener.message_timeout),
         };
         let limit = config.listener.client_timeout;
-        self.client.read_octets(chunk.octets, limit, |octets| assembly.take(octets)).await?;
+        let read = self.client.read_octets(chunk.octets, limit, |octets| assembly.take(octets));
+        let read = timeout_at(deadline, read).await;
+        read.map_err(|_elapsed| SessionError::SlowMessage)??;
         match (chunk.last, assembly.error()) {
             (Some(transaction), _) => {
                 let content = assembly.finish(transaction.is_binary);
@@ -295,7 +312,7 @@ impl Conversation<'_> {
                 Ok(self.refuse(error).await)
             }
             (None, None) => {
-                self.assembly = Some(assembly);
+                self.assembly = Some((assembly, deadline));
                 let text = format!("{} octets received", chunk.octets);
                 Ok((Reply::new(250, "2.0.0", &text), Next::Command))
             }

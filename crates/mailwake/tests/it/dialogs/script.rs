@@ -105,6 +105,8 @@ pub(super) struct Settings {
     pub(super) sessions_max: usize,
     /// `client_timeout_ms=N`.
     pub(super) client_timeout: Duration,
+    /// `message_timeout_ms=N`: how long a whole message may take.
+    pub(super) message_timeout: Duration,
     /// `reply_timeout_ms=N`: how long upstream may take.
     pub(super) reply_timeout: Duration,
     /// `drain_timeout_ms=N`.
@@ -130,6 +132,7 @@ impl Default for Settings {
             errors_max: 20,
             sessions_max: 10,
             client_timeout: Duration::from_secs(60),
+            message_timeout: Duration::from_secs(60),
             reply_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(60),
         }
@@ -217,6 +220,7 @@ impl Settings {
             "sessions_max" => self.sessions_max = count,
             "proxy_protocol_timeout_ms" => self.proxy_protocol_timeout = time,
             "client_timeout_ms" => self.client_timeout = time,
+            "message_timeout_ms" => self.message_timeout = time,
             "reply_timeout_ms" => self.reply_timeout = time,
             "drain_timeout_ms" => self.drain_timeout = time,
             _ => return Err("a setting of script::Settings"),

@@ -230,6 +230,7 @@ fn gateway_config(
             proxy_protocol_from: settings.proxy_protocol_from.clone(),
             proxy_protocol_timeout: settings.proxy_protocol_timeout,
             client_timeout: settings.client_timeout,
+            message_timeout: settings.message_timeout,
         },
         upstreams: upstreams_config(settings, upstream, certificate),
         host_name: "mx.example".into(),
