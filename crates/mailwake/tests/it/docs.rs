@@ -1,7 +1,8 @@
 //! What the documentation claims and a test can hold.
 
 use crate::layering::{crates, read, rust_files};
-use std::collections::BTreeSet;
+use mailwake::config::Config;
+use std::{collections::BTreeSet, fs};
 
 #[test]
 fn every_rfc_cited_in_the_source_has_a_line() {
@@ -23,6 +24,38 @@ fn every_place_in_the_table_of_rfcs_exists() {
     let table = read(&crates().join("../docs/rfc.md"));
     for place in table.split('`').filter(|text| text.starts_with("crates/")) {
         assert!(crates().join("..").join(place).exists(), "docs/rfc.md names {place}: not there");
+    }
+}
+
+/// Those of Postfix are run by `e2e::recipes`; the others have to be right at least.
+#[test]
+fn every_example_of_a_configuration_is_right() {
+    let etc = crates().join("../etc");
+    let folders = fs::read_dir(&etc).expect("list examples");
+    let examples: Vec<_> = folders
+        .map(|folder| folder.expect("an example").path().join("mailwake.toml"))
+        .filter(|file| file.exists())
+        .collect();
+    assert!(examples.len() >= 6, "{examples:?}");
+    for example in examples {
+        let config = Config::load(&example);
+        let config = config.unwrap_or_else(|error| panic!("{}: {error}", example.display()));
+        assert!(config.gateway.is_some() && config.tracker.is_some(), "{}", example.display());
+    }
+}
+
+#[test]
+fn every_file_that_a_page_links_to_exists() {
+    let folder = crates().join("../docs");
+    for page in fs::read_dir(&folder).expect("list pages") {
+        let page = page.expect("a page").path();
+        let text = read(&page);
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        for (target, _) in targets.filter(|(target, _)| !target.contains("://")) {
+            let file = target.split('#').next().unwrap_or_default();
+            let is_there = file.is_empty() || folder.join(file).exists();
+            assert!(is_there, "{} links to {target}: not there", page.display());
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod crash;
 mod delivery;
 mod failover;
 mod notification;
+mod recipes;
 mod reload;
 mod sessions;
 mod tls;

@@ -65,6 +65,25 @@ impl Installation {
         Self { directory, gateway_port, tracking_url, tracker_port, admin_port }
     }
 
+    /// Takes an example in the place of the configuration: where it listens and where its
+    /// data lies are this installation's.
+    pub(crate) fn set_example(&self, example: &str, upstream: (&str, u16)) {
+        let (address, port) = upstream;
+        let path = self.directory.path().display();
+        let here = |port: u16| format!("\"127.0.0.1:{port}\"");
+        let example = example
+            .replace(&format!("\"{address}\""), &here(port))
+            .replace("\"127.0.0.1:2525\"", &here(self.gateway_port))
+            .replace("\"127.0.0.1:8888\"", &here(self.tracker_port))
+            .replace("https://track.example.com/", &self.tracking_url);
+        let admin = here(self.admin_port);
+        let text = format!(
+            "data_directory = \"{path}/data\"\n{example}\n[keys]\nfile = \"{path}/keys.toml\"\n\
+             [admin]\nlisten = {admin}\n"
+        );
+        fs::write(self.configuration(), text).expect("write file");
+    }
+
     /// Puts another line in the place of one in the configuration. A running mailwake
     /// sees it when it reloads.
     pub(crate) fn set(&self, line: &str, other: &str) {

@@ -2,7 +2,11 @@
 //! temporary directory, it listens on loopback alone and delivers nowhere else. The
 //! Postfix of the machine is not touched.
 
-use super::{PATIENCE, free_port, process::Server, say, wait_for};
+use super::{
+    PATIENCE, free_port,
+    process::{Server, run},
+    say, wait_for,
+};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
     fs::{self, Permissions},
@@ -38,6 +42,15 @@ impl Postfix {
         recipients: &[A],
         settings: impl FnOnce(&Path) -> String,
     ) -> Self {
+        Self::start_services(recipients, settings, smtpd)
+    }
+
+    /// As `start_with`, with entries of master.cf for its port in the place of the one smtpd.
+    pub(crate) fn start_services<A: AsRef<str>>(
+        recipients: &[A],
+        settings: impl FnOnce(&Path) -> String,
+        services: impl FnOnce(u16) -> String,
+    ) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test starts a Postfix, which needs root: run the tests as root, \
@@ -45,7 +58,7 @@ impl Postfix {
         );
         let directory = tempfile::Builder::new().prefix("postfix-").tempdir().expect("directory");
         let port = free_port();
-        write_configuration(directory.path(), port, recipients);
+        write_configuration(directory.path(), &services(port), recipients);
         let main_cf = directory.path().join("etc/main.cf");
         let text = main_cf_with(&main_cf, &settings(directory.path()));
         fs::write(&main_cf, text).expect("write the configuration of postfix");
@@ -93,6 +106,12 @@ impl Postfix {
     fn master_id(&self) -> Option<Pid> {
         let file = self.directory.path().join("queue/pid/master.pid");
         Pid::from_raw(fs::read_to_string(file).ok()?.trim().parse().ok()?)
+    }
+
+    /// Has it try at once to deliver what it has deferred, as `postqueue -f` does.
+    pub(crate) fn flush(&self) {
+        let etc = self.directory.path().join("etc");
+        run("postqueue", "postfix", ["-c".as_ref(), etc.as_os_str(), "-f".as_ref()]);
     }
 
     /// What Postfix has logged so far.
@@ -145,7 +164,7 @@ fn files_by_age(folder: &Path) -> Vec<PathBuf> {
     files.into_iter().map(|(_, path)| path).collect()
 }
 
-fn write_configuration<A: AsRef<str>>(directory: &Path, port: u16, recipients: &[A]) {
+fn write_configuration<A: AsRef<str>>(directory: &Path, services: &str, recipients: &[A]) {
     // virtual(8) delivers as the owner of the maildirs and has to get there.
     fs::set_permissions(directory, Permissions::from_mode(0o755)).expect("open the directory");
     for (name, owner) in
@@ -165,7 +184,7 @@ fn write_configuration<A: AsRef<str>>(directory: &Path, port: u16, recipients: &
     };
     write("mailboxes", &mailboxes);
     write("main.cf", &main_cf(directory));
-    write("master.cf", &master_cf(port));
+    write("master.cf", &(services.to_owned() + &master_cf()));
 }
 
 /// Later settings go before earlier ones.
@@ -208,9 +227,12 @@ fn main_cf(directory: &Path) -> String {
     )
 }
 
-fn master_cf(port: u16) -> String {
+fn smtpd(port: u16) -> String {
+    format!("127.0.0.1:{port} inet n - n - - smtpd\n")
+}
+
+fn master_cf() -> String {
     let services = [
-        (&*format!("127.0.0.1:{port}"), "inet", "n", "-", "smtpd"),
         ("cleanup", "unix", "n", "0", "cleanup"),
         ("qmgr", "unix", "n", "1", "qmgr"),
         ("rewrite", "unix", "-", "-", "trivial-rewrite"),
