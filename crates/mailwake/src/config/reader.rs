@@ -65,17 +65,18 @@ impl Findings {
 pub(super) struct Section<'t> {
     path: String,
     table: Option<&'t Table>,
-    /// Where a key is read that this table does not have.
-    defaults: Option<Defaults<'t>>,
+    /// Where a key is read that this table does not have, the nearest first.
+    defaults: Vec<Defaults<'t>>,
     asked: RefCell<BTreeSet<&'static str>>,
     findings: &'t Findings,
 }
 
-/// The table above another one.
+/// A table above another one.
+#[derive(Clone)]
 struct Defaults<'t> {
     path: String,
     table: Option<&'t Table>,
-    /// Keys that are that table's own.
+    /// Keys that are not read from it.
     but: &'static [&'static str],
 }
 
@@ -85,7 +86,7 @@ impl<'t> Section<'t> {
         Self {
             path: String::new(),
             table: Some(table),
-            defaults: None,
+            defaults: Vec::new(),
             asked: RefCell::default(),
             findings,
         }
@@ -97,8 +98,8 @@ impl<'t> Section<'t> {
         self.at(self.path_of(name), table)
     }
 
-    /// As `section`. A key that the table does not have is read from `defaults`, but for
-    /// those in `but`, which belong to that one alone.
+    /// As `section`. A key that the table does not have is read from `defaults`, and from
+    /// what that one falls back on, but for those in `but`, which are each table's own.
     pub(super) fn section_over(
         &self,
         name: &'static str,
@@ -135,13 +136,14 @@ impl<'t> Section<'t> {
 
     fn over(mut self, defaults: &Section<'t>, but: &'static [&'static str]) -> Self {
         let (path, table) = (defaults.path.clone(), defaults.table);
-        self.defaults = Some(Defaults { path, table, but });
+        let further = defaults.defaults.iter().cloned();
+        self.defaults = std::iter::once(Defaults { path, table, but }).chain(further).collect();
         self
     }
 
     fn at(&self, path: String, table: Option<&'t Table>) -> Section<'t> {
         let (asked, findings) = (RefCell::default(), self.findings);
-        Section { path, table, defaults: None, asked, findings }
+        Section { path, table, defaults: Vec::new(), asked, findings }
     }
 
     fn table_of(&self, name: &str, value: &'t Value) -> Option<&'t Table> {
@@ -162,9 +164,11 @@ impl<'t> Section<'t> {
         self.table.is_some_and(|table| table.contains_key(name))
     }
 
-    fn inherited(&self, name: &str) -> Option<&'t Value> {
-        let defaults = self.defaults.as_ref().filter(|defaults| !defaults.but.contains(&name))?;
-        defaults.table?.get(name)
+    /// The value that stands above, and the path of the table where it does.
+    fn inherited(&self, name: &str) -> Option<(&str, &'t Value)> {
+        let is_own = self.defaults.iter().any(|defaults| defaults.but.contains(&name));
+        let mut above = self.defaults.iter().filter(|_| !is_own);
+        above.find_map(|defaults| Some((&*defaults.path, defaults.table?.get(name)?)))
     }
 
     /// A text that some type is read from; `right` says what would be right.
@@ -312,7 +316,9 @@ impl<'t> Section<'t> {
 
     fn value(&self, name: &'static str) -> Option<&'t Value> {
         self.asked.borrow_mut().insert(name);
-        self.table.and_then(|table| table.get(name)).or_else(|| self.inherited(name))
+        self.table
+            .and_then(|table| table.get(name))
+            .or_else(|| self.inherited(name).map(|(_, value)| value))
     }
 
     fn know(&self, name: &'static str, default: String) {
@@ -322,13 +328,11 @@ impl<'t> Section<'t> {
 
     /// The path of a key where it stands, or where it would stand.
     pub(super) fn path_of(&self, name: &str) -> String {
-        let path = match &self.defaults {
-            Some(defaults) if !self.has_itself(name) && self.inherited(name).is_some() => {
-                &defaults.path
-            }
+        let path = match self.inherited(name) {
+            Some((path, _)) if !self.has_itself(name) => path,
             _ => &self.path,
         };
-        match path.as_str() {
+        match path {
             "" => name.into(),
             path => format!("{path}.{name}"),
         }

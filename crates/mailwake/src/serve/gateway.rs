@@ -124,10 +124,17 @@ impl Reloads {
         let listeners = || config.gateway.iter().flat_map(|gateway| &gateway.listeners);
         for (name, live) in &self.live {
             let named = listeners().find(|listener| listener.config.name == *name);
+            if named.is_none() {
+                warn!(listener = name, "a listener that is to go needs a restart");
+            }
             let settings = named.and_then(|listener| listener.settings.clone());
             let settings = settings.unwrap_or_else(|| live.load().settings.clone());
             let (keys, transcript_for) = (keys.clone(), config.transcript_for);
             live.store(Arc::new(Live { settings, keys, transcript_for }));
+        }
+        let is_known = |name: &str| self.live.iter().any(|(known, _)| known == name);
+        for new in listeners().filter(|listener| !is_known(&listener.config.name)) {
+            warn!(listener = new.config.name, "a new listener needs a restart");
         }
         for certificate in &self.certificates {
             certificate.reload();

@@ -87,6 +87,16 @@ fn sighup_changes_the_options_of_each_listener() {
         (link_through(bulk_port, &upstream) != TARGET).then_some(())
     });
     assert_eq!(link_through(installation.gateway_port, &upstream), TARGET);
+    // One under another name is a new one, and the old one goes on as it is.
+    installation.set("[gateway.listener.bulk", "[gateway.listener.mass");
+    serving.reload();
+    wait_for("what needs a restart to be told", PATIENCE, || {
+        let log = serving.log();
+        let is_told = |text: &str| log.lines().any(|line| line.contains(text));
+        (is_told("a new listener needs a restart") && is_told("to go needs a restart"))
+            .then_some(())
+    });
+    assert_ne!(link_through(bulk_port, &upstream), TARGET);
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
 }
 

@@ -55,3 +55,42 @@ fn each_wrong_value_of_a_list_is_told() {
     let told = findings("l = 1", |root| assert!(root.list::<u8>("l", "must be small").is_empty()));
     assert_eq!(told, ["l = 1: must be a list; each of it must be small"]);
 }
+
+#[test]
+fn key_is_read_from_the_nearest_table_that_has_it() {
+    let text = "a = 1\nb = 1\nc = 1\nd = 0\n[x]\nb = 2\nc = 2\n[x.y]\nc = 3\n[x.y.z]\n";
+    let told = findings(text, |root| {
+        root.integer("d", 1, 1..=9, "apples");
+        let x = root.section_over("x", root, &[]);
+        let y = x.section_over("y", &x, &["b"]);
+        let z = y.section_over("z", &y, &["b"]);
+        let read = |section: &Section<'_>| {
+            ["a", "b", "c", "d"].map(|name| section.integer(name, 7, 1..=9, "apples"))
+        };
+        assert_eq!(read(&x), [1, 2, 2, 7]);
+        assert_eq!(read(&y), [1, 7, 3, 7]);
+        assert_eq!(read(&z), [1, 7, 3, 7]);
+        assert_eq!(["a", "b", "c"].map(|name| z.path_of(name)), ["a", "x.y.z.b", "x.y.c"]);
+        for name in ["a", "b", "c"] {
+            root.integer(name, 7, 1..=9, "apples");
+        }
+    });
+    // Read four times, and wrong once.
+    assert_eq!(told, ["d = 0: must be a whole number of apples from 1 to 9"]);
+}
+
+#[test]
+fn tables_inside_a_table_have_their_names() {
+    let told = findings("[in.a]\nn = 1\n[in.b]\n[in]\nc = 5\n", |root| {
+        let inside = root.sections_over("in", root, &[]);
+        let read = |(name, section): &(&str, Section<'_>)| {
+            format!("{name}{}", section.integer("n", 7, 1..=9, "apples"))
+        };
+        assert_eq!(inside.iter().map(read).collect::<Vec<_>>(), ["a1", "b7", "c7"]);
+    });
+    assert_eq!(told, ["in.c = 5: must be a table: [in.c]"]);
+    assert_eq!(
+        findings("in = 1", |root| assert!(root.sections_over("in", root, &[]).is_empty())),
+        ["in = 1: must be a table: [in]"]
+    );
+}
