@@ -9,14 +9,14 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 const ANN: &str = "ann@example.com";
 const TARGET: &str = "https://shop.example/sale";
 
-/// Adds `[gateway.listener.bulk]`, which tracks no clicks, and has room for one session.
+/// Adds `[gateway.listener.bulk]`, which tracks no clicks.
 fn add_bulk(installation: &Installation, upstream_port: u16) -> u16 {
     let port = free_port();
     installation.set(
         "[tracker]\n",
         &format!(
             "[gateway.listener.bulk]\nlisten = \"127.0.0.1:{port}\"\n\
-             upstream = \"127.0.0.1:{upstream_port}\"\nsessions_max = 1\n\
+             upstream = \"127.0.0.1:{upstream_port}\"\n\
              [gateway.listener.bulk.engagement]\nclick_tracking = false\n[tracker]\n"
         ),
     );
@@ -45,6 +45,7 @@ fn each_listener_has_its_own_upstream_options_and_limits() {
     let (first, second) = (Upstream::start(), Upstream::start());
     let installation = Installation::new(first.port);
     let bulk_port = add_bulk(&installation, second.port);
+    installation.set("[gateway.listener.bulk]\n", "[gateway.listener.bulk]\nsessions_max = 1\n");
     let serving = installation.serve();
     assert!(
         link_through(installation.gateway_port, &first).starts_with(&installation.tracking_url)
