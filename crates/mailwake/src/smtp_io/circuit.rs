@@ -35,12 +35,16 @@ pub struct Circuit {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Upstream is tried by everybody.
-    Closed { refusals: u32 },
+    /// Upstream is tried by everybody. `pauses` it has had since it last took a session.
+    Closed { refusals: u32, pauses: u32 },
     /// Nobody tries it until then.
     Open { until: Instant, pauses: u32 },
     /// One session tries it; `until` has passed.
     HalfOpen { until: Instant, pauses: u32 },
+}
+
+impl State {
+    const WORKS: Self = Self::Closed { refusals: 0, pauses: 0 };
 }
 
 /// What an operator is to know.
@@ -55,7 +59,7 @@ pub enum Change {
 impl Circuit {
     /// A circuit that is closed.
     pub fn new(config: CircuitConfig) -> Self {
-        Self { config, state: Mutex::new(State::Closed { refusals: 0 }) }
+        Self { config, state: Mutex::new(State::WORKS) }
     }
 
     /// When it opens, and for how long.
@@ -80,6 +84,33 @@ impl Circuit {
             State::Open { .. } | State::HalfOpen { .. } => return None,
         };
         Some(Attempt { circuit: self, is_trial })
+    }
+
+    /// A session goes well with upstream.
+    pub fn worked(&self) -> Option<Change> {
+        let before = std::mem::replace(&mut *self.state(), State::WORKS);
+        let had_pauses = !matches!(before, State::Closed { pauses: 0, .. });
+        had_pauses.then_some(Change::Closed)
+    }
+
+    /// A session has failed that is no trial. `random` is any octet.
+    pub fn failed(&self, now: Instant, random: u8) -> Option<Change> {
+        let mut state = self.state();
+        match *state {
+            State::Closed { refusals, pauses } if refusals + 1 < self.config.refusals_max => {
+                *state = State::Closed { refusals: refusals + 1, pauses };
+                None
+            }
+            State::Closed { pauses, .. } => Some(self.open(&mut state, pauses, now, random)),
+            // It began before the circuit opened, and has nothing to add.
+            State::Open { .. } | State::HalfOpen { .. } => None,
+        }
+    }
+
+    fn open(&self, state: &mut State, pauses: u32, now: Instant, random: u8) -> Change {
+        let pause = self.pause(pauses, random);
+        *state = State::Open { until: now + pause, pauses };
+        Change::Opened(pause)
     }
 
     /// The pause behind so many others. Half of it is random, so that the gateways of a
@@ -108,29 +139,30 @@ impl Attempt<'_> {
     /// Upstream took the session.
     pub fn taken(mut self) -> Option<Change> {
         self.is_trial = false;
+        self.circuit.worked()
+    }
+
+    /// Upstream has greeted, and may fail yet: `worked` or `failed` will tell. Others try it
+    /// as well from now on, and one more failure opens the circuit again.
+    pub fn greeted(mut self) {
+        let is_trial = std::mem::take(&mut self.is_trial);
         let mut state = self.circuit.state();
-        let was_open = !matches!(*state, State::Closed { .. });
-        *state = State::Closed { refusals: 0 };
-        was_open.then_some(Change::Closed)
+        if let (true, State::HalfOpen { pauses, .. }) = (is_trial, *state) {
+            let refusals = self.circuit.config.refusals_max.saturating_sub(1);
+            *state = State::Closed { refusals, pauses: pauses.saturating_add(1) };
+        }
     }
 
     /// Upstream did not take the session. `random` is any octet.
     pub fn refused(mut self, now: Instant, random: u8) -> Option<Change> {
         let is_trial = std::mem::take(&mut self.is_trial);
         let mut state = self.circuit.state();
-        let pauses = match *state {
-            State::Closed { refusals } if refusals + 1 < self.circuit.config.refusals_max => {
-                *state = State::Closed { refusals: refusals + 1 };
-                return None;
-            }
-            State::Closed { .. } => 0,
-            State::HalfOpen { pauses, .. } if is_trial => pauses.saturating_add(1),
-            // It began before the circuit opened, and has nothing to add.
-            State::Open { .. } | State::HalfOpen { .. } => return None,
-        };
-        let pause = self.circuit.pause(pauses, random);
-        *state = State::Open { until: now + pause, pauses };
-        Some(Change::Opened(pause))
+        if let (true, State::HalfOpen { pauses, .. }) = (is_trial, *state) {
+            let pauses = pauses.saturating_add(1);
+            return Some(self.circuit.open(&mut state, pauses, now, random));
+        }
+        drop(state);
+        self.circuit.failed(now, random)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     circuit::{Circuit, CircuitConfig},
     transcript::Transcript,
+    upstreams,
     wire::{Line, Wire, WireError},
 };
 use crate::{
@@ -243,7 +244,11 @@ impl Upstream {
         if is_extended && !reply.is_positive() {
             return Ok(reply);
         }
-        if self.start_tls(&reply).await? || !is_extended {
+        let started = self.start_tls(&reply).await;
+        if self.target.config.tls == UpstreamTls::Required {
+            upstreams::judge(&self.target, started.is_ok());
+        }
+        if started? || !is_extended {
             return self.exchange(line).await;
         }
         Ok(reply)

@@ -4,7 +4,7 @@
 
 use super::{
     circuit::{Attempt, Change, CircuitConfig},
-    upstream::{Target, Upstream, UpstreamConfig, UpstreamError},
+    upstream::{Target, Upstream, UpstreamConfig, UpstreamError, UpstreamTls},
 };
 use crate::{net::tls::TlsError, telemetry::Exposition};
 use mail::smtp::reply::Reply;
@@ -96,7 +96,11 @@ impl Upstreams {
             let refusal = match Upstream::connect(target).await {
                 Ok((upstream, greeting)) if greeting.is_positive() => {
                     target.counters.sessions.increment();
-                    tell(target, attempt.taken());
+                    match target.config.tls {
+                        // It is yet to come, and `judge` tells what comes of it.
+                        UpstreamTls::Required => attempt.greeted(),
+                        _ => tell(target, attempt.taken()),
+                    }
                     return Ok((upstream, greeting));
                 }
                 Ok((upstream, greeting)) => {
@@ -144,11 +148,25 @@ impl Unavailable {
 }
 
 fn refuse(target: &Target, attempt: Attempt<'_>) {
-    let mut random = [0];
-    // Without it pauses are shorter and alike, which does no harm.
-    aws_lc_rs::rand::fill(&mut random).ok();
     target.counters.refusals.increment();
-    tell(target, attempt.refused(Instant::now(), random[0]));
+    tell(target, attempt.refused(Instant::now(), random()));
+}
+
+/// Tells the circuit whether a session has got the TLS that it must have.
+pub(super) fn judge(target: &Target, is_encrypted: bool) {
+    if is_encrypted {
+        tell(target, target.circuit.worked());
+        return;
+    }
+    target.counters.refusals.increment();
+    tell(target, target.circuit.failed(Instant::now(), random()));
+}
+
+fn random() -> u8 {
+    let mut octet = [0];
+    // Without it pauses are shorter and alike, which does no harm.
+    aws_lc_rs::rand::fill(&mut octet).ok();
+    octet[0]
 }
 
 fn tell(target: &Target, change: Option<Change>) {

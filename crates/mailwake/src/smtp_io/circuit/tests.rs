@@ -88,3 +88,25 @@ fn session_from_before_the_pause_changes_it_only_by_success() {
     assert_eq!(trial.refused(now, LONGEST), None);
     assert!(!circuit.is_open());
 }
+
+#[test]
+fn session_that_may_fail_yet_does_not_end_the_pauses() {
+    let now = Instant::now();
+    let circuit = opened(now);
+    let later = now + Duration::from_secs(1);
+    circuit.enter(later).expect("its turn").greeted();
+    assert!(!circuit.is_open());
+    // Without TLS, say: the pause is longer than the one before.
+    assert_eq!(circuit.failed(later, LONGEST), Some(Change::Opened(Duration::from_secs(2))));
+    let later = later + Duration::from_secs(2);
+    circuit.enter(later).expect("its turn").greeted();
+    assert_eq!(circuit.worked(), Some(Change::Closed));
+    assert_eq!(circuit.worked(), None);
+    // Now it takes as many failures as ever, however many sessions are greeted.
+    let fail = || {
+        circuit.enter(later).expect("closed").greeted();
+        circuit.failed(later, LONGEST)
+    };
+    assert_eq!((fail(), fail()), (None, None));
+    assert_eq!(fail(), Some(Change::Opened(Duration::from_secs(1))));
+}

@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    net::tls::client::Verification,
-    smtp_io::upstream::{Patience, UpstreamTls},
-};
+use crate::{net::tls::client::Verification, smtp_io::upstream::Patience};
 use std::io;
 
 fn config(addresses: &[&str], choice: Choice) -> UpstreamsConfig {
