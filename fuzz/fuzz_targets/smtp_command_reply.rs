@@ -5,11 +5,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use mail::smtp::{
-    client::Client,
+    client::{Client, attribute::Verb},
     command::Command,
     extensions::{self, Own},
     reply::{LINES_MAX, Reply, ReplyParser},
-    session::{Limits, Rules, Session, Starttls, Step, Transaction},
+    session::{Limits, Rules, Session, Starttls, Step, Transaction, Trust},
 };
 
 const LIMITS: Limits = Limits { message_octets_max: 1000, recipients_max: 3, errors_max: 20 };
@@ -52,13 +52,18 @@ fuzz_target!(|input: &[u8]| {
                 session.upstream_replied(reply);
                 assert!(!session.awaits_response());
             }
-            Step::Pass | Step::Greet => {
+            Step::Pass | Step::Greet | Step::Begin => {
                 let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
                 model.passed(line, &reply);
                 let told = session.upstream_replied(reply.clone());
                 assert_eq!(told.code(), reply.code());
             }
             Step::Answer(reply) => check_reply(&reply),
+            Step::BeginAnew => {
+                assert!(!model.has_mail && first & 16 != 0);
+                check_told(&session);
+                session.trust(Trust { xclient: first & 32 != 0, xforward: false });
+            }
             Step::StartTls(reply) => {
                 check_reply(&reply);
                 assert!(!is_encrypted);
@@ -107,6 +112,7 @@ fn rules(choice: u8) -> Rules {
         },
         is_encrypted: false,
         auth_requires_tls: choice & 8 != 0,
+        trust: Trust { xclient: choice & 16 != 0, xforward: choice & 64 != 0 },
     }
 }
 
@@ -134,6 +140,17 @@ impl Model {
     }
 }
 
+/// What a peer told can be told again, in commands that are none other.
+fn check_told(session: &Session) {
+    for verb in [Verb::Xclient, Verb::Xforward] {
+        for command in verb.commands(verb.attributes(), session.sender().0) {
+            assert!(command.len() <= 510 && command.bytes().all(|octet| matches!(octet, b' '..=b'~')));
+            let (word, argument) = command.split_once(' ').expect("attributes");
+            assert!(word == verb.keyword() && verb.parse(argument).is_ok(), "{command}");
+        }
+    }
+}
+
 fn next_reply<'a>(
     parser: &mut ReplyParser,
     lines: &mut impl Iterator<Item = &'a [u8]>,
@@ -144,7 +161,7 @@ fn next_reply<'a>(
             assert!(reply.lines().count() <= LINES_MAX);
             reply.text();
             extensions::is_offered(&reply, "SIZE");
-            let own = Own { message_octets_max: LIMITS.message_octets_max, starttls: true, auth: true };
+            let own = Own { message_octets_max: LIMITS.message_octets_max, starttls: true, auth: true, trust: rules(u8::MAX).trust };
             check_reply(&extensions::offer(&reply, own));
             return Some(reply);
         }

@@ -96,6 +96,9 @@ pub struct Client {
     /// Its port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_port: Option<u16>,
+    /// The name of its address, where a peer tells it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub client_name: String,
     /// What it called itself in HELO or EHLO.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client_helo: String,

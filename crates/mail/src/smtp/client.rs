@@ -1,5 +1,9 @@
-//! What is known of the client of a session: what its connection tells, and what it says.
+//! What is known of the client of a session: what its connection tells, what it says, and
+//! what a trusted peer tells of it by XCLIENT or XFORWARD.
 
+pub mod attribute;
+
+use attribute::Fact;
 use std::net::{IpAddr, SocketAddr};
 
 /// A client, as far as it is known.
@@ -9,10 +13,18 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// Its port.
     pub port: Option<u16>,
+    /// The name of its address.
+    pub name: Option<String>,
     /// What it called itself in HELO or EHLO.
     pub helo: Option<String>,
-    /// What it speaks: SMTP, or ESMTP when it has said EHLO.
+    /// What it speaks: SMTP, or ESMTP when it has said EHLO. A peer may tell of others.
     pub protocol: Option<String>,
+    /// The name under which it has authenticated itself to the peer that tells of it.
+    pub login: Option<String>,
+    /// Under what id the peer knows the message.
+    pub ident: Option<String>,
+    /// Whether the message began at the peer: LOCAL, or else REMOTE.
+    pub source: Option<String>,
 }
 
 impl Client {
@@ -27,5 +39,19 @@ impl Client {
         let name = line.get(4..).unwrap_or_default().trim();
         self.helo = (!name.is_empty()).then(|| name.into());
         self.protocol = Some(if is_extended { "ESMTP" } else { "SMTP" }.into());
+    }
+
+    /// Takes what a peer tells of it.
+    pub fn learn(&mut self, fact: Fact) {
+        match fact {
+            Fact::Name(name) => self.name = name,
+            Fact::Address(address) => self.address = address,
+            Fact::Port(port) => self.port = port,
+            Fact::Protocol(protocol) => self.protocol = protocol,
+            Fact::Helo(helo) => self.helo = helo,
+            Fact::Login(login) => self.login = login,
+            Fact::Ident(ident) => self.ident = ident,
+            Fact::Source(source) => self.source = source,
+        }
     }
 }

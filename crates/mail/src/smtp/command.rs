@@ -34,6 +34,10 @@ pub enum Command<'l> {
         /// There is one all the same.
         has_argument: bool,
     },
+    /// XCLIENT (Postfix XCLIENT_README), and what stands behind it.
+    Xclient(&'l str),
+    /// XFORWARD (Postfix XFORWARD_README), and what stands behind it.
+    Xforward(&'l str),
     /// Any other verb, in upper case.
     Other(String),
 }
@@ -81,6 +85,8 @@ impl<'l> Command<'l> {
             "BDAT" => Self::Bdat(ChunkSize::parse(argument(line))),
             "AUTH" => Self::Auth(AuthArgument(argument(line))),
             "STARTTLS" => Self::StartTls { has_argument: !argument(line).is_empty() },
+            "XCLIENT" => Self::Xclient(argument(line)),
+            "XFORWARD" => Self::Xforward(argument(line)),
             other => Self::Other(other.into()),
         }
     }

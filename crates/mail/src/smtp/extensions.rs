@@ -2,7 +2,7 @@
 //! a client is told goes out: only extensions that survive the way through a gateway.
 //! `docs/smtp.md` has the table with the fate of each.
 
-use super::reply::Reply;
+use super::{client::attribute::Verb, reply::Reply, session::Trust};
 
 /// Extensions whose parameters and replies go through as they are.
 const CARRIED: &[&str] =
@@ -18,6 +18,8 @@ pub struct Own {
     pub starttls: bool,
     /// Whether the client may use AUTH (RFC 4954), where upstream offers it.
     pub auth: bool,
+    /// Whether the client may tell of others: upstream need not hear it.
+    pub trust: Trust,
 }
 
 /// The reply to EHLO as the client sees it. An upstream that offers SIZE with 0 has no
@@ -32,6 +34,8 @@ pub fn offer(upstream: &Reply, own: Own) -> Reply {
     if own.starttls {
         offered.push("STARTTLS".into());
     }
+    offered.extend(own.trust.xclient.then(|| Verb::Xclient.offer()));
+    offered.extend(own.trust.xforward.then(|| Verb::Xforward.offer()));
     for line in lines {
         let mut words = line.split_ascii_whitespace();
         let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
@@ -62,10 +66,16 @@ fn mechanisms(line: &str) -> Option<String> {
 
 /// Does upstream offer this extension?
 pub fn is_offered(upstream: &Reply, keyword: &str) -> bool {
-    let is_it = |line: String| {
-        line.split_ascii_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(keyword))
-    };
-    upstream.lines().skip(1).any(is_it)
+    argument(upstream, keyword).is_some()
+}
+
+/// What upstream says behind the keyword of an extension that it offers.
+pub fn argument(upstream: &Reply, keyword: &str) -> Option<String> {
+    upstream.lines().skip(1).find_map(|line| {
+        let line = line.trim_start();
+        let (word, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+        word.trim_end().eq_ignore_ascii_case(keyword).then(|| argument.into())
+    })
 }
 
 #[cfg(test)]

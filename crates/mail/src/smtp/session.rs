@@ -3,10 +3,11 @@
 //! judges commands; the session answers itself what must not reach upstream, and
 //! knows after each reply who sends to whom. It owns no socket.
 
+mod peer;
 mod rules;
 mod transaction;
 
-pub use rules::{Limits, Rules, Starttls};
+pub use rules::{Limits, Rules, Starttls, Trust};
 pub use transaction::{Chunk, EnvelopeLine, Transaction};
 
 use super::{
@@ -20,8 +21,7 @@ use super::{
 
 /// Commands that would change the meaning of the connection under our feet, and are
 /// not handled. They are not offered, and refused when they come all the same.
-const REFUSED: &[&str] =
-    &["XCLIENT", "XFORWARD", "ATRN", "TURN", "BURL", "SEND", "SOML", "SAML", "PROXY"];
+const REFUSED: &[&str] = &["ATRN", "TURN", "BURL", "SEND", "SOML", "SAML", "PROXY"];
 
 /// Longest command line, in octets, without its CRLF: RFC 5321 §4.5.3.1.4 wants 512, and
 /// extensions and addresses in UTF-8 make it longer. AUTH may be longer still.
@@ -35,6 +35,9 @@ pub enum Step {
     /// As for `Pass`. The line is EHLO or HELO, before whose reply is given to the client
     /// there may be more to say to upstream.
     Greet,
+    /// As for `Pass`. The line is MAIL, before which upstream may be told of the client that
+    /// `sender` gives.
+    Begin,
     /// As for `Pass`. The line is of an AUTH exchange and nobody's to see; upstream's reply
     /// may ask for more, and then the client's next line is a response, for `response`.
     PassSecret,
@@ -45,6 +48,9 @@ pub enum Step {
     StartTls(Reply),
     /// The client gets this reply, upstream nothing.
     Answer(Reply),
+    /// The session is that of another client, whom `client` gives now, and begins anew: with
+    /// an upstream that knows nothing of the one before, its greeting, and `trust`.
+    BeginAnew,
     /// The client gets this reply and sends the content of a message, whose
     /// transaction ends with it.
     TakeContent(Reply, Transaction),
@@ -62,7 +68,7 @@ pub enum Step {
 /// What upstream's next reply is about.
 #[derive(Debug)]
 enum Pending {
-    Greeting { line: String, is_extended: bool },
+    Greeting { is_extended: bool },
     Mail { reverse_path: EnvelopeLine, is_binary: bool },
     Recipient(EnvelopeLine),
     Reset,
@@ -76,6 +82,10 @@ pub struct Session {
     limits: Limits,
     rules: Rules,
     client: Client,
+    /// What a peer told of the client by XCLIENT, which the client's own EHLO does not change.
+    introduced: Option<Client>,
+    /// Of whom a peer told by XFORWARD, for the next message.
+    forwarded: Option<Client>,
     is_greeted: bool,
     /// Upstream waits for a response of this exchange.
     exchange: Option<Exchange>,
@@ -97,6 +107,8 @@ impl Session {
             limits,
             rules,
             client,
+            introduced: None,
+            forwarded: None,
             is_greeted: false,
             exchange: None,
             is_authenticated: false,
@@ -183,9 +195,8 @@ impl Session {
             self.errors = 0;
         }
         match self.pending.take() {
-            Some(Pending::Greeting { line, is_extended }) if reply.is_positive() => {
+            Some(Pending::Greeting { is_extended }) if reply.is_positive() => {
                 self.is_greeted = true;
-                self.client.greeted(&line, is_extended);
                 self.forget_transaction();
                 self.takes_binary = is_extended
                     && ["CHUNKING", "BINARYMIME"]
@@ -196,13 +207,7 @@ impl Session {
                 }
             }
             Some(Pending::Mail { reverse_path, is_binary }) if reply.is_positive() => {
-                self.transaction = Some(Transaction {
-                    reverse_path,
-                    recipients: Vec::new(),
-                    is_binary,
-                    login: self.login.clone(),
-                    client: self.client.clone(),
-                });
+                self.transaction = Some(self.transaction(reverse_path, is_binary));
             }
             Some(Pending::Recipient(recipient)) if reply.is_positive() => {
                 // A recipient who is named twice gets one copy, as from any MTA.
@@ -282,6 +287,8 @@ impl Session {
             }
             Command::Bdat(Some(size)) => self.take_chunk(size),
             Command::Rset => self.pass(Pending::Reset),
+            Command::Xclient(argument) => self.xclient(argument),
+            Command::Xforward(argument) => self.xforward(argument),
             Command::Other(verb) if REFUSED.contains(&verb.as_str()) => {
                 answer(502, "5.5.1", "command not implemented")
             }
@@ -304,7 +311,8 @@ impl Session {
             }
             _ => {
                 let reverse_path = envelope_line(line, envelope.path);
-                self.pass(Pending::Mail { reverse_path, is_binary })
+                self.pending = Some(Pending::Mail { reverse_path, is_binary });
+                Step::Begin
             }
         }
     }
@@ -340,11 +348,13 @@ impl Session {
 
     fn forget_transaction(&mut self) {
         self.transaction = None;
+        self.forwarded = None;
         self.is_chunked = false;
     }
 
     fn greet(&mut self, line: &str, is_extended: bool) -> Step {
-        self.pending = Some(Pending::Greeting { line: line.into(), is_extended });
+        self.client_greets(line, is_extended);
+        self.pending = Some(Pending::Greeting { is_extended });
         Step::Greet
     }
 
@@ -419,6 +429,7 @@ impl Session {
                 && !self.rules.is_encrypted
                 && !self.is_authenticated,
             auth: self.may_authenticate(),
+            trust: self.rules.trust,
         }
     }
 

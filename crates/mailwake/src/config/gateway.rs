@@ -16,7 +16,7 @@ use crate::{
     },
     smtp_io::{
         circuit::CircuitConfig,
-        upstream::{Patience, UpstreamConfig, UpstreamTls},
+        upstream::{ClientTelling, Patience, UpstreamConfig, UpstreamTls},
         upstreams::{Choice, UpstreamsConfig},
     },
 };
@@ -136,6 +136,8 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
     let (tls, certificate) = read_listener_tls(section, form);
     let auth_requires_tls = section.boolean("auth_requires_tls", false);
     let (proxy_protocol_from, proxy_protocol_timeout) = read_proxy_protocol(section);
+    let xclient_from = section.list("xclient_from", NETWORK);
+    let xforward_from = section.list("xforward_from", NETWORK);
     let upstreams = read_upstreams(section, form);
     let host_name: Option<DomainName> =
         section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
@@ -163,6 +165,8 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
             auth_requires_tls,
             proxy_protocol_from,
             proxy_protocol_timeout,
+            xclient_from,
+            xforward_from,
             client_timeout,
             message_timeout,
         },
@@ -238,6 +242,14 @@ fn read_upstreams(section: &Section<'_>, form: Form) -> UpstreamsConfig {
         true => Verification::Nothing,
         false => authorities.map_or(Verification::System, Verification::Authorities),
     };
+    let client_telling = section.choice(
+        "tell_upstream_client",
+        &[
+            ("none", ClientTelling::Nothing),
+            ("xclient", ClientTelling::Xclient),
+            ("xforward", ClientTelling::Xforward),
+        ],
+    );
     let mut members: Vec<UpstreamConfig> = Vec::with_capacity(addresses.len());
     for HostPort(address) in addresses {
         if members.iter().any(|member| member.address == address) {
@@ -247,7 +259,14 @@ fn read_upstreams(section: &Section<'_>, form: Form) -> UpstreamsConfig {
         let (tls_name, verification) = (tls_name.as_ref(), verification.clone());
         let tls_name = tls_name.map(|name| name.0.clone());
         let patience = Patience::default();
-        members.push(UpstreamConfig { address, tls, tls_name, verification, patience });
+        members.push(UpstreamConfig {
+            address,
+            tls,
+            tls_name,
+            verification,
+            client_telling,
+            patience,
+        });
     }
     UpstreamsConfig { members, choice, circuit: CircuitConfig::default() }
 }

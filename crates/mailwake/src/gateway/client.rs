@@ -9,7 +9,7 @@ use crate::{
         wire::WireError,
     },
 };
-use mail::smtp::client::Client;
+use mail::smtp::{client::Client, session::Trust};
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::TcpStream;
 use tracing::warn;
@@ -42,6 +42,17 @@ pub(super) async fn address(
     }
 }
 
+/// What the client may tell of others.
+pub(super) fn trust(gateway: &Gateway, client: &Client) -> Trust {
+    let listener = &gateway.config.listener;
+    let is_trusted =
+        |networks: &[Network]| client.address.is_some_and(|address| is_among(networks, address));
+    Trust {
+        xclient: is_trusted(&listener.xclient_from),
+        xforward: is_trusted(&listener.xforward_from),
+    }
+}
+
 /// Is the address in one of the networks?
 fn is_among(networks: &[Network], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
@@ -49,10 +60,11 @@ fn is_among(networks: &[Network], address: IpAddr) -> bool {
 
 /// What an event tells of the client.
 pub(super) fn of_event(client: &Client) -> event::Client {
-    let Client { address, port, helo, protocol } = client.clone();
+    let Client { address, port, name, helo, protocol, .. } = client.clone();
     event::Client {
         client_address: address,
         client_port: port,
+        client_name: name.unwrap_or_default(),
         client_helo: helo.unwrap_or_default(),
         client_protocol: protocol.unwrap_or_default(),
     }

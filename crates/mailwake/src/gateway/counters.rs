@@ -18,6 +18,8 @@ pub struct Counters {
     pub recipients: CounterBy<Fate>,
     /// Sessions, commands and messages that were refused.
     pub refusals: CounterBy<RefusalReason>,
+    /// Connections to upstream that could not be told of the client.
+    pub clients_unknown: Counter,
     /// Messages refused because the event log takes no events.
     pub log_refusals: Counter,
     /// Copies that went out as the original because the rewrite could not be undone.
@@ -158,6 +160,11 @@ impl Counters {
             "mailwake_gateway_refusals_total",
             "Sessions, commands and messages that were refused, by reason.",
             &self.refusals,
+        );
+        to.counter(
+            "mailwake_gateway_clients_unknown_total",
+            "Connections to upstream that could not be told of the client.",
+            self.clients_unknown.get(),
         );
         to.counter(
             "mailwake_gateway_log_refusals_total",

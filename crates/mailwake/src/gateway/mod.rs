@@ -76,6 +76,10 @@ pub struct ListenerConfig {
     pub proxy_protocol_from: Vec<Network>,
     /// How long that header may take to come.
     pub proxy_protocol_timeout: Duration,
+    /// Peers that may speak for clients, by XCLIENT.
+    pub xclient_from: Vec<Network>,
+    /// Peers that may tell from whom a message came, by XFORWARD.
+    pub xforward_from: Vec<Network>,
     /// How long a client may be silent, for a command and within a message
     /// (RFC 5321 §4.5.3.2 wants five minutes and three).
     pub client_timeout: Duration,

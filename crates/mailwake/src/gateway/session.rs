@@ -18,7 +18,7 @@ use mail::smtp::{
     data::{DataError, DataReader},
     reply::Reply,
     secret::Secret,
-    session::{Chunk, Rules, Session, Starttls, Step, Transaction},
+    session::{Chunk, Rules, Session, Starttls, Step, Transaction, Trust},
 };
 use std::{io, sync::Arc};
 use tokio::{
@@ -82,7 +82,9 @@ pub(super) async fn run(gateway: &Gateway, mut stream: TcpStream) -> Result<(), 
     };
     upstream.transcribe(transcript);
     client.write(greeting.octets());
-    let session = Session::new(config.limits, rules(gateway), Client::at(address));
+    let client_at = Client::at(address);
+    let rules = Rules { trust: client::trust(gateway, &client_at), ..rules(gateway) };
+    let session = Session::new(config.limits, rules, client_at);
     let mut conversation = Conversation {
         gateway,
         client,
@@ -93,6 +95,7 @@ pub(super) async fn run(gateway: &Gateway, mut stream: TcpStream) -> Result<(), 
         has_quit: false,
     };
     let ended = conversation.carry_on().await;
+    conversation.count_unknown_client();
     let Conversation { mut client, upstream, session, has_quit, .. } = conversation;
     // In the middle of an exchange, QUIT would be taken for a password.
     let has_quit = has_quit || session.awaits_response();
@@ -127,6 +130,7 @@ fn rules(gateway: &Gateway) -> Rules {
         },
         is_encrypted: config.listener.tls == ListenerTls::Implicit,
         auth_requires_tls: config.listener.auth_requires_tls,
+        trust: Trust::default(),
     }
 }
 
@@ -176,16 +180,24 @@ impl Conversation<'_> {
                 (self.session.malformed(wrong), Secret::from(Vec::new()))
             }
         };
-        if let Step::Answer(reply) | Step::End(reply) = &step {
+        if let Step::Answer(reply) | Step::End(reply) = &step
+            && !reply.is_positive()
+        {
             let reason = RefusalReason::of_command(reply);
             self.gateway.counters.refusals.of(reason).increment();
         }
         let (reply, next) = match step {
             Step::Pass => self.pass(&line, Next::Command).await?,
             Step::Greet => {
-                let reply = self.upstream.hello(&line).await?;
+                let reply = self.upstream.hello(&line, self.session.client()).await?;
                 self.replied(reply, Next::Command)
             }
+            Step::Begin => {
+                let (sender, is_forwarded) = self.session.sender();
+                let reply = self.upstream.begin(&line, sender, is_forwarded).await?;
+                self.replied(reply, Next::Command)
+            }
+            Step::BeginAnew => self.begin_anew().await?,
             Step::PassSecret => {
                 let reply = self.upstream.exchange_secret(&line).await?;
                 self.replied(reply, Next::Command)
@@ -264,6 +276,31 @@ impl Conversation<'_> {
     fn replied(&mut self, reply: Reply, next: Next) -> (Reply, Next) {
         let next = if reply.code() == 421 { Next::End } else { next };
         (self.session.upstream_replied(reply), next)
+    }
+
+    /// Gives the session of another client an upstream of its own, whose greeting is that of
+    /// the session. Upstream could not be told to forget what it knows of the one before.
+    async fn begin_anew(&mut self) -> Result<(Reply, Next), SessionError> {
+        let trust = client::trust(self.gateway, self.session.client());
+        self.session.trust(trust);
+        self.count_unknown_client();
+        self.has_quit = true;
+        let transcript = self.upstream.take_leave().await;
+        match self.gateway.ends.upstreams.connect().await {
+            Ok((mut upstream, greeting)) => {
+                upstream.transcribe_on(transcript);
+                self.upstream = upstream;
+                self.has_quit = false;
+                Ok((greeting, Next::Command))
+            }
+            Err(why) => Ok((turned_away(self.gateway, why), Next::End)),
+        }
+    }
+
+    fn count_unknown_client(&self) {
+        if self.upstream.is_client_unknown() {
+            self.gateway.counters.clients_unknown.increment();
+        }
     }
 
     /// Goes into TLS with the client, which has its 220.

@@ -277,7 +277,8 @@ impl Transmission<'_, '_> {
             }
             recipients => {
                 let (mail, rcpt) = (&transaction.reverse_path, &recipients[copy.recipient]);
-                self.send_apart(&mail.line, &rcpt.line, &copy.tracked.octets).await
+                let sender = Some(&transaction.client);
+                self.send_apart(&mail.line, &rcpt.line, sender, &copy.tracked.octets).await
             }
         };
         self.tally.sent(self.gateway, copy.tracked.octets.len(), began.elapsed());
@@ -290,24 +291,33 @@ impl Transmission<'_, '_> {
         }
     }
 
-    /// Sends a message in a transaction of its own. The reply is the first that
-    /// refuses, or the last.
+    /// Sends a message in a transaction of its own, in which upstream may be told of its
+    /// sender; a message of the gateway itself has none. The reply is the first that refuses,
+    /// or the last.
     async fn send_apart(
         &mut self,
         mail: &str,
         rcpt: &str,
+        sender: Option<&mail::smtp::client::Client>,
         content: &[u8],
     ) -> Result<Reply, UpstreamError> {
         if self.is_open {
             self.upstream.exchange(b"RSET").await?;
             self.is_open = false;
         }
-        for line in [mail, rcpt] {
-            let reply = self.upstream.exchange(line.as_bytes()).await?;
-            if !reply.is_positive() {
-                self.reset().await;
-                return Ok(reply);
+        let mut reply = match sender {
+            Some(sender) => {
+                let is_forwarded = self.transaction.is_forwarded;
+                self.upstream.begin(mail.as_bytes(), sender, is_forwarded).await?
             }
+            None => self.upstream.exchange(mail.as_bytes()).await?,
+        };
+        if reply.is_positive() {
+            reply = self.upstream.exchange(rcpt.as_bytes()).await?;
+        }
+        if !reply.is_positive() {
+            self.reset().await;
+            return Ok(reply);
         }
         self.send_content(content).await
     }
@@ -368,7 +378,7 @@ impl Transmission<'_, '_> {
             return is_lost();
         }
         let notification::Notification { mail, rcpt, content } = &notification;
-        let sent = self.send_apart(mail, rcpt, content).await;
+        let sent = self.send_apart(mail, rcpt, None, content).await;
         match sent {
             Ok(reply) if reply.is_positive() => Ok(()),
             Ok(reply) => {

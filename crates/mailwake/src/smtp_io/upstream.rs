@@ -1,5 +1,8 @@
 //! The connection to upstream: commands out, whole replies in.
 
+mod client;
+
+use self::client::Introduction;
 use super::{
     circuit::{Circuit, CircuitConfig},
     transcript::Transcript,
@@ -14,6 +17,7 @@ use crate::{
     telemetry::Counter,
 };
 use mail::smtp::{
+    client::Client,
     extensions,
     reply::{LINE_OCTETS_MAX, Reply, ReplyError, ReplyParser},
 };
@@ -35,8 +39,21 @@ pub struct UpstreamConfig {
     pub tls_name: Option<String>,
     /// Against what its certificate is held. Opportunistic TLS holds it against nothing.
     pub verification: Verification,
+    /// How it is told of the client.
+    pub client_telling: ClientTelling,
     /// How long it may take.
     pub patience: Patience,
+}
+
+/// How upstream is told of the client, who is hidden from it by the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientTelling {
+    /// Not at all, but for what a trusted peer tells by XFORWARD.
+    Nothing,
+    /// By XCLIENT, for the session: upstream decides as if the client had connected to it.
+    Xclient,
+    /// By XFORWARD, for each message: upstream has it in its log.
+    Xforward,
 }
 
 /// Whether upstream is talked to in TLS.
@@ -169,6 +186,8 @@ pub struct Upstream {
     target: Arc<Target>,
     /// STARTTLS did not work, and it goes without.
     is_without_tls: bool,
+    /// What it is told of the client, and was.
+    told: client::Told,
 }
 
 impl Upstream {
@@ -216,7 +235,12 @@ impl Upstream {
             .map_err(|_elapsed| refused(io::ErrorKind::TimedOut.into()))?
             .map_err(refused)?;
         let wire = Wire::new(stream).map_err(refused)?;
-        let mut upstream = Self { wire, target: target.clone(), is_without_tls: false };
+        let mut upstream = Self {
+            wire,
+            target: target.clone(),
+            is_without_tls: false,
+            told: client::Told::default(),
+        };
         if target.config.tls == UpstreamTls::Implicit {
             upstream.handshake().await?;
         }
@@ -229,29 +253,60 @@ impl Upstream {
         self.wire.transcribe(transcript.map(Transcript::of_upstream));
     }
 
+    /// Says QUIT, for another upstream to take its place, which goes on with the transcript.
+    pub async fn take_leave(&mut self) -> Option<Transcript> {
+        self.wire.write(b"QUIT\r\n");
+        // Where upstream is gone already, there is nobody to take leave of.
+        self.wire.flush(self.target.config.patience.reply).await.ok();
+        self.wire.take_transcript()
+    }
+
+    /// Goes on with the transcript of the upstream before.
+    pub fn transcribe_on(&mut self, transcript: Option<Transcript>) {
+        self.wire.transcribe(transcript);
+    }
+
     /// Sends EHLO or HELO, and reads the reply. Where TLS is wanted and not active yet, it
-    /// goes before that, and the line is sent again in it (RFC 3207 §4.2).
-    pub async fn hello(&mut self, line: &[u8]) -> Result<Reply, UpstreamError> {
-        let is_wanted =
-            matches!(self.target.config.tls, UpstreamTls::Opportunistic | UpstreamTls::Required);
-        if !is_wanted || self.wire.is_encrypted() || self.is_without_tls {
-            return self.exchange(line).await;
-        }
+    /// goes before that, and so does XCLIENT, which tells of the client; behind each the line
+    /// is sent again (RFC 3207 §4.2, XCLIENT_README of Postfix).
+    pub async fn hello(&mut self, line: &[u8], client: &Client) -> Result<Reply, UpstreamError> {
+        let is_tls_wanted =
+            matches!(self.target.config.tls, UpstreamTls::Opportunistic | UpstreamTls::Required)
+                && !self.wire.is_encrypted()
+                && !self.is_without_tls;
         // HELO gets no list of extensions, so a client that says it has EHLO said for it.
         let extended = [b"EHLO", line.get(4..).unwrap_or_default()].concat();
         let is_extended = line.eq_ignore_ascii_case(&extended);
-        let reply = self.exchange(if is_extended { line } else { &extended }).await?;
+        if !is_extended && !is_tls_wanted && !self.is_client_told() {
+            return self.exchange(line).await;
+        }
+        let extended = if is_extended { line } else { &*extended };
+        let mut reply = self.exchange(extended).await?;
         if is_extended && !reply.is_positive() {
             return Ok(reply);
         }
-        let started = self.start_tls(&reply).await;
+        let is_in_tls = is_tls_wanted && self.start_wanted_tls(&reply).await?;
+        if is_in_tls && (is_extended || self.is_client_told()) {
+            reply = self.exchange(extended).await?;
+        }
+        match self.introduce(&reply, client).await? {
+            Introduction::None => {}
+            Introduction::Made if is_extended => reply = self.exchange(extended).await?,
+            Introduction::Made => {}
+            Introduction::Refused(refusal) => return Ok(refusal),
+        }
+        self.hear_offer(&reply);
+        if is_extended { Ok(reply) } else { self.exchange(line).await }
+    }
+
+    /// Goes into TLS as it is configured. An upstream without the TLS that it must have is
+    /// one that does not take sessions.
+    async fn start_wanted_tls(&mut self, offered: &Reply) -> Result<bool, UpstreamError> {
+        let started = self.start_tls(offered).await;
         if self.target.config.tls == UpstreamTls::Required {
             upstreams::judge(&self.target, started.is_ok());
         }
-        if started? || !is_extended {
-            return self.exchange(line).await;
-        }
-        Ok(reply)
+        started
     }
 
     /// Goes into TLS where upstream offers it. False when it goes on in the clear.

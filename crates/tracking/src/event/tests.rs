@@ -94,13 +94,17 @@ fn client_stands_in_the_reception() {
     reception.client = Client {
         client_address: Some([192, 0, 2, 7].into()),
         client_port: Some(54_321),
+        client_name: "host.example".into(),
         client_helo: "client.example".into(),
         client_protocol: "ESMTP".into(),
     };
     let stored = encode(&event);
     let json: serde_json::Value = serde_json::from_slice(&stored[1..]).expect("JSON");
     assert_eq!(json["client_address"], "192.0.2.7");
-    assert_eq!(json["client_port"], 54_321);
+    assert_eq!(
+        (&json["client_port"], &json["client_name"]),
+        (&54_321.into(), &"host.example".into())
+    );
     assert_eq!(
         (&json["client_helo"], &json["client_protocol"]),
         (&"client.example".into(), &"ESMTP".into())

@@ -2,10 +2,12 @@ use super::*;
 
 fn check(offered: &[&str], wanted: &[&str]) {
     let upstream = Reply::of_lines(250, offered.iter().copied());
-    let lines: Vec<_> =
-        offer(&upstream, Own { message_octets_max: 1_000, starttls: false, auth: true })
-            .lines()
-            .collect();
+    let lines: Vec<_> = offer(
+        &upstream,
+        Own { message_octets_max: 1_000, starttls: false, auth: true, trust: Trust::default() },
+    )
+    .lines()
+    .collect();
     assert_eq!(lines, wanted);
 }
 
@@ -73,7 +75,8 @@ fn auth_that_is_bound_to_a_connection_is_hidden() {
 #[test]
 fn auth_that_is_not_allowed_is_hidden() {
     let upstream = Reply::of_lines(250, ["mx.example", "AUTH PLAIN"]);
-    let own = Own { message_octets_max: 1_000, starttls: true, auth: false };
+    let own =
+        Own { message_octets_max: 1_000, starttls: true, auth: false, trust: Trust::default() };
     let lines: Vec<_> = offer(&upstream, own).lines().collect();
     assert_eq!(lines, ["mx.example", "PIPELINING", "CHUNKING", "STARTTLS"]);
 }
@@ -84,4 +87,31 @@ fn binary_content_needs_chunks_on_both_sides() {
         &["mx.example", "BINARYMIME", "CHUNKING"],
         &["mx.example", "PIPELINING", "CHUNKING", "BINARYMIME"],
     );
+}
+
+#[test]
+fn what_a_peer_may_tell_is_offered_to_it_alone() {
+    let upstream = Reply::of_lines(250, ["mx.example", "XCLIENT ADDR", "XFORWARD ADDR"]);
+    let offered = |trust| {
+        let own = Own { message_octets_max: 1_000, starttls: false, auth: true, trust };
+        offer(&upstream, own).lines().skip(3).collect::<Vec<_>>()
+    };
+    assert_eq!(offered(Trust::default()), Vec::<String>::new());
+    assert_eq!(
+        offered(Trust { xclient: true, xforward: false }),
+        ["XCLIENT NAME ADDR PORT PROTO HELO LOGIN"]
+    );
+    assert_eq!(
+        offered(Trust { xclient: false, xforward: true }),
+        ["XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"]
+    );
+}
+
+#[test]
+fn argument_of_an_extension_stands_behind_its_keyword() {
+    let upstream = Reply::of_lines(250, ["SIZE 1", "xclient ADDR  NAME", "PIPELINING", "SIZE 2"]);
+    assert_eq!(argument(&upstream, "XCLIENT").as_deref(), Some("ADDR  NAME"));
+    assert_eq!(argument(&upstream, "SIZE").as_deref(), Some("2"));
+    assert_eq!(argument(&upstream, "PIPELINING").as_deref(), Some(""));
+    assert_eq!(argument(&upstream, "XFORWARD"), None);
 }

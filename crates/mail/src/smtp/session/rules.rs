@@ -22,6 +22,17 @@ pub struct Rules {
     pub is_encrypted: bool,
     /// The client may authenticate itself in TLS alone.
     pub auth_requires_tls: bool,
+    /// What the client may tell of others.
+    pub trust: Trust,
+}
+
+/// What a client may tell of others (Postfix XCLIENT_README, XFORWARD_README).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Whose session this is.
+    pub xclient: bool,
+    /// From whom a message came.
+    pub xforward: bool,
 }
 
 /// What a listener does of STARTTLS (RFC 3207).

@@ -19,7 +19,11 @@ fn play(session: &mut Session, dialog: &str) {
                     false => session.command(command.as_bytes()),
                 };
                 told = match step {
-                    Step::Pass | Step::PassSecret | Step::Greet | Step::PassAndEnd => {
+                    Step::Pass
+                    | Step::PassSecret
+                    | Step::Greet
+                    | Step::Begin
+                    | Step::PassAndEnd => {
                         assert!(is_passed, "{line} went upstream");
                         None
                     }
@@ -31,6 +35,11 @@ fn play(session: &mut Session, dialog: &str) {
                     | Step::End(reply) => {
                         assert!(!is_passed, "{line} did not go upstream");
                         Some(reply)
+                    }
+                    // The greeting is not this machine's to give.
+                    Step::BeginAnew => {
+                        assert!(!is_passed, "{line} did not go upstream");
+                        Some(Reply::of_lines(220, ["anew"]))
                     }
                     Step::TakeChunk(chunk) => panic!("{line} begins a {chunk:?}"),
                 };
@@ -189,7 +198,7 @@ fn declared_size_over_the_limit_is_refused_before_the_octets() {
 
 #[test]
 fn commands_that_are_not_handled_never_reach_upstream() {
-    for command in ["STARTTLS", "XCLIENT ADDR=192.0.2.1", "xforward NAME=x"] {
+    for command in ["STARTTLS", "ATRN", "PROXY TCP4 192.0.2.7 10.0.0.1 54321 25"] {
         check_greeted(&format!("C: {command}\nS: 502 5.5.1 command not implemented"));
     }
 }
@@ -482,4 +491,123 @@ fn binary_content_goes_with_chunks() {
         panic!("the last chunk");
     };
     assert!(transaction.is_binary);
+}
+
+fn peer() -> Session {
+    let trust = Trust { xclient: true, xforward: true };
+    let client = Client::at(([192, 0, 2, 1], 4_000).into());
+    Session::new(LIMITS, Rules { trust, ..Rules::default() }, client)
+}
+
+const MAIL: &str = "C: MAIL FROM:<a@a.example> ->\nU: 250 2.1.0 Ok\n\
+     C: RCPT TO:<b@b.example> ->\nU: 250 2.1.5 Ok\n";
+
+#[test]
+fn client_is_who_says_ehlo() {
+    let mut session = peer();
+    play(&mut session, &[GREETED, MAIL].concat());
+    let transaction = transaction_of(&mut session);
+    let client = Client {
+        helo: Some("a.example".into()),
+        protocol: Some("ESMTP".into()),
+        ..Client::at(([192, 0, 2, 1], 4_000).into())
+    };
+    assert_eq!((transaction.client, transaction.is_forwarded), (client, false));
+}
+
+#[test]
+fn xclient_puts_another_in_the_place_of_the_peer() {
+    let mut session = peer();
+    play(&mut session, GREETED);
+    play(
+        &mut session,
+        "C: XCLIENT ADDR=192.0.2.7 NAME=host.example HELO=client.example LOGIN=ann\nS: 220 anew\n\
+         C: MAIL FROM:<a@a.example>\nS: 503 5.5.1 say EHLO first",
+    );
+    session.trust(Trust::default());
+    play(&mut session, &[GREETED, MAIL].concat());
+    let transaction = transaction_of(&mut session);
+    assert_eq!(transaction.login.as_deref(), Some("ann"));
+    let client = transaction.client;
+    // Its port is not that of the peer, and its name not that which the peer calls itself.
+    assert_eq!((client.address, client.port), (Some([192, 0, 2, 7].into()), None));
+    assert_eq!(
+        (client.name.as_deref(), client.helo.as_deref()),
+        (Some("host.example"), Some("client.example"))
+    );
+    assert_eq!(client.protocol.as_deref(), Some("ESMTP"));
+    play(&mut session, "C: XCLIENT ADDR=192.0.2.8\nS: 550 5.7.0 insufficient authorization");
+}
+
+#[test]
+fn several_xclient_add_up() {
+    let mut session = peer();
+    play(&mut session, "C: XCLIENT HELO=client.example PROTO=SMTP\nS: 220 anew");
+    play(&mut session, "C: XCLIENT ADDR=192.0.2.7 PORT=1\nS: 220 anew");
+    let client = session.client();
+    assert_eq!(
+        (client.helo.as_deref(), client.protocol.as_deref()),
+        (Some("client.example"), Some("SMTP"))
+    );
+    assert_eq!((client.address, client.port), (Some([192, 0, 2, 7].into()), Some(1)));
+}
+
+#[test]
+fn xclient_takes_the_name_of_auth_away() {
+    let mut session = peer();
+    play(&mut session, GREETED);
+    play(&mut session, "C: AUTH PLAIN AGFubgBzZWNyZXQ= ->\nU: 235 2.7.0 welcome");
+    play(&mut session, "C: XCLIENT ADDR=192.0.2.7\nS: 220 anew");
+    play(&mut session, &[GREETED, MAIL].concat());
+    assert_eq!(transaction_of(&mut session).login, None);
+}
+
+#[test]
+fn xforward_holds_for_one_message() {
+    let mut session = peer();
+    play(&mut session, GREETED);
+    play(&mut session, "C: XFORWARD ADDR=192.0.2.7 IDENT=4XyZ\nS: 250 2.0.0 Ok");
+    play(&mut session, "C: XFORWARD HELO=client.example\nS: 250 2.0.0 Ok");
+    assert!(session.sender().1);
+    play(&mut session, MAIL);
+    let transaction = transaction_of(&mut session);
+    let client = Client {
+        address: Some([192, 0, 2, 7].into()),
+        helo: Some("client.example".into()),
+        ident: Some("4XyZ".into()),
+        ..Client::default()
+    };
+    assert_eq!((transaction.client, transaction.is_forwarded), (client, true));
+    play(&mut session, MAIL);
+    assert!(!transaction_of(&mut session).is_forwarded);
+}
+
+#[test]
+fn rset_ends_xforward() {
+    let mut session = peer();
+    play(&mut session, GREETED);
+    play(&mut session, "C: XFORWARD ADDR=192.0.2.7\nS: 250 2.0.0 Ok\nC: RSET ->\nU: 250 2.0.0 Ok");
+    assert_eq!(session.sender(), (session.client(), false));
+}
+
+#[test]
+fn what_peers_tell_has_its_place_and_syntax() {
+    let mut session = peer();
+    play(
+        &mut session,
+        "C: XCLIENT\nS: 501 5.5.4 XCLIENT: needs attribute=value\n\
+         C: XFORWARD ADDR\nS: 501 5.5.4 XFORWARD: attribute=value expected",
+    );
+    let mut session = peer();
+    play(&mut session, GREETED);
+    play(
+        &mut session,
+        "C: MAIL FROM:<a@a.example> ->\nU: 250 2.1.0 Ok\n\
+         C: XCLIENT ADDR=192.0.2.7\nS: 503 5.5.1 MAIL transaction in progress\n\
+         C: XFORWARD ADDR=192.0.2.7\nS: 503 5.5.1 MAIL transaction in progress",
+    );
+    check(
+        "C: XCLIENT ADDR=192.0.2.7\nS: 550 5.7.0 insufficient authorization\n\
+         C: XFORWARD ADDR=192.0.2.7\nS: 550 5.7.0 insufficient authorization",
+    );
 }

@@ -35,4 +35,6 @@ pub struct Transaction {
     pub login: Option<String>,
     /// Who sends it.
     pub client: Client,
+    /// A trusted peer has told of the client for this message, by XFORWARD.
+    pub is_forwarded: bool,
 }

@@ -12,6 +12,7 @@ fn transaction(recipients: &[&str]) -> Transaction {
         is_binary: false,
         login: None,
         client: Client::default(),
+        is_forwarded: false,
     }
 }
 

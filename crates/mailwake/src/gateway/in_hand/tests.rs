@@ -37,6 +37,7 @@ fn transaction() -> Transaction {
         is_binary: false,
         login: None,
         client: Client::default(),
+        is_forwarded: false,
     }
 }
 

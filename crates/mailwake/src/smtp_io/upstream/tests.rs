@@ -28,6 +28,7 @@ fn target(patience: Patience) -> Arc<Target> {
         tls: UpstreamTls::Off,
         tls_name: None,
         verification: Verification::System,
+        client_telling: ClientTelling::Nothing,
         patience,
     };
     Arc::new(Target::load(config, CircuitConfig::default()).expect("no authorities to read"))

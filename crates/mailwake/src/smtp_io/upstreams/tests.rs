@@ -1,5 +1,8 @@
 use super::*;
-use crate::{net::tls::client::Verification, smtp_io::upstream::Patience};
+use crate::{
+    net::tls::client::Verification,
+    smtp_io::upstream::{ClientTelling, Patience, UpstreamTls},
+};
 use std::io;
 
 fn config(addresses: &[&str], choice: Choice) -> UpstreamsConfig {
@@ -8,6 +11,7 @@ fn config(addresses: &[&str], choice: Choice) -> UpstreamsConfig {
         tls: UpstreamTls::Off,
         tls_name: None,
         verification: Verification::System,
+        client_telling: ClientTelling::Nothing,
         patience: Patience::default(),
     };
     let members = addresses.iter().map(member).collect();

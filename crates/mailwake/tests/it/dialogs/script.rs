@@ -1,6 +1,10 @@
 //! A dialog's text: lines in, actions out. The table of lines is in `dialogs`.
 
-use mailwake::{gateway::ListenerTls, net::network::Network, smtp_io::upstream::UpstreamTls};
+use mailwake::{
+    gateway::ListenerTls,
+    net::network::Network,
+    smtp_io::upstream::{ClientTelling, UpstreamTls},
+};
 use std::time::Duration;
 
 /// A dialog.
@@ -91,6 +95,12 @@ pub(super) struct Settings {
     pub(super) proxy_protocol_from: Vec<Network>,
     /// `proxy_protocol_timeout_ms=N`.
     pub(super) proxy_protocol_timeout: Duration,
+    /// `xclient_from=NETWORK`.
+    pub(super) xclient_from: Vec<Network>,
+    /// `xforward_from=NETWORK`.
+    pub(super) xforward_from: Vec<Network>,
+    /// `tell_upstream_client=xclient|xforward`.
+    pub(super) client_telling: ClientTelling,
     /// `upstream_tls=opportunistic|required|implicit`.
     pub(super) upstream_tls: UpstreamTls,
     /// `upstream_certificate=NAME`: one that the gateway does not trust.
@@ -125,6 +135,9 @@ impl Default for Settings {
             auth_requires_tls: false,
             proxy_protocol_from: Vec::new(),
             proxy_protocol_timeout: Duration::from_secs(60),
+            xclient_from: Vec::new(),
+            xforward_from: Vec::new(),
+            client_telling: ClientTelling::Nothing,
             upstream_tls: UpstreamTls::Off,
             upstream_certificate: None,
             message_octets_max: 4 << 20,
@@ -199,6 +212,10 @@ impl Settings {
             ("upstream_tls", "required") => self.upstream_tls = UpstreamTls::Required,
             ("upstream_tls", "implicit") => self.upstream_tls = UpstreamTls::Implicit,
             ("proxy_protocol_from", network) => self.proxy_protocol_from.push(parsed(network)?),
+            ("xclient_from", network) => self.xclient_from.push(parsed(network)?),
+            ("xforward_from", network) => self.xforward_from.push(parsed(network)?),
+            ("tell_upstream_client", "xclient") => self.client_telling = ClientTelling::Xclient,
+            ("tell_upstream_client", "xforward") => self.client_telling = ClientTelling::Xforward,
             ("upstream_certificate", name) => self.upstream_certificate = Some(name.into()),
             (_, value) => {
                 let number: u32 = value.parse().map_err(|_| "a number behind the =")?;

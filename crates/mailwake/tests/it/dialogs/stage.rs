@@ -201,13 +201,13 @@ fn event_line(event: &Event) -> String {
 
 /// A client that a trusted peer tells of.
 fn client(client: &Client) -> String {
-    let Client { client_address, client_port, client_helo, client_protocol } = client;
+    let Client { client_address, client_port, client_name, client_helo, client_protocol } = client;
     if client_address.is_some_and(|address| address.is_loopback()) {
         return String::new();
     }
     let address = client_address.map(|address| address.to_string()).unwrap_or_default();
     let port = client_port.map(|port| port.to_string()).unwrap_or_default();
-    let known = [&address, &port, client_helo, client_protocol];
+    let known = [&address, &port, client_name, client_helo, client_protocol];
     let known = known.into_iter().filter(|value| !value.is_empty());
     known.fold(" from".into(), |line, value| format!("{line} {value}"))
 }
@@ -228,6 +228,8 @@ fn gateway_config(
             }),
             auth_requires_tls: settings.auth_requires_tls,
             proxy_protocol_from: settings.proxy_protocol_from.clone(),
+            xclient_from: settings.xclient_from.clone(),
+            xforward_from: settings.xforward_from.clone(),
             proxy_protocol_timeout: settings.proxy_protocol_timeout,
             client_timeout: settings.client_timeout,
             message_timeout: settings.message_timeout,
@@ -260,6 +262,7 @@ fn upstreams_config(
         tls: settings.upstream_tls,
         tls_name: Some("mx.example".into()),
         verification: Verification::Authorities(certificate.file.clone()),
+        client_telling: settings.client_telling,
         patience: Patience { connect: limit, greeting: limit, reply: limit, final_reply: limit },
     };
     UpstreamsConfig {
