@@ -211,10 +211,11 @@ impl Session {
             }
             Some(Pending::Recipient(recipient)) if reply.is_positive() => {
                 // A recipient who is named twice gets one copy, as from any MTA.
-                if let Some(transaction) = &mut self.transaction
-                    && !transaction.recipients.contains(&recipient)
-                {
-                    transaction.recipients.push(recipient);
+                if let Some(transaction) = &mut self.transaction {
+                    match transaction.recipients.contains(&recipient) {
+                        true => transaction.has_repetition = true,
+                        false => transaction.recipients.push(recipient),
+                    }
                 }
             }
             Some(Pending::Auth(exchange)) if reply.is_intermediate() => {

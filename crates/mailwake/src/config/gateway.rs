@@ -16,7 +16,7 @@ use crate::{
     },
     smtp_io::{
         circuit::CircuitConfig,
-        upstream::{ClientTelling, Patience, UpstreamConfig, UpstreamTls},
+        upstream::{ClientTelling, Patience, UpstreamConfig, UpstreamProtocol, UpstreamTls},
         upstreams::{Choice, UpstreamsConfig},
     },
 };
@@ -224,6 +224,10 @@ fn read_upstreams(section: &Section<'_>, form: Form) -> UpstreamsConfig {
     }
     let choices = [("priority", Choice::Priority), ("round_robin", Choice::RoundRobin)];
     let choice = section.choice("upstream_choice", &choices);
+    let protocol = section.choice(
+        "upstream_protocol",
+        &[("smtp", UpstreamProtocol::Smtp), ("lmtp", UpstreamProtocol::Lmtp)],
+    );
     let tls = section.choice(
         "upstream_tls",
         &[
@@ -261,6 +265,7 @@ fn read_upstreams(section: &Section<'_>, form: Form) -> UpstreamsConfig {
         let patience = Patience::default();
         members.push(UpstreamConfig {
             address,
+            protocol,
             tls,
             tls_name,
             verification,

@@ -271,7 +271,8 @@ impl Transmission<'_, '_> {
         let began = Instant::now();
         let transaction = self.transaction;
         let sent = match &transaction.recipients[..] {
-            [_] => {
+            // LMTP would give a reply for each time that the recipient was named.
+            [_] if !(transaction.has_repetition && self.upstream.is_lmtp()) => {
                 self.is_open = false;
                 self.send_content(&copy.tracked.octets).await
             }

@@ -33,6 +33,8 @@ use tracing::warn;
 pub struct UpstreamConfig {
     /// Its host and port.
     pub address: String,
+    /// What it speaks.
+    pub protocol: UpstreamProtocol,
     /// Whether it is talked to in TLS.
     pub tls: UpstreamTls,
     /// The name that its certificate must have; `None` for the host of its address.
@@ -43,6 +45,17 @@ pub struct UpstreamConfig {
     pub client_telling: ClientTelling,
     /// How long it may take.
     pub patience: Patience,
+}
+
+/// What upstream speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// SMTP (RFC 5321).
+    Smtp,
+    /// LMTP (RFC 2033), as mail stores do: LHLO in the place of EHLO and HELO, and a reply
+    /// for each recipient behind a message. A message goes to one recipient at a time, so
+    /// that is one reply.
+    Lmtp,
 }
 
 /// How upstream is told of the client, who is hidden from it by the gateway.
@@ -274,29 +287,44 @@ impl Upstream {
             matches!(self.target.config.tls, UpstreamTls::Opportunistic | UpstreamTls::Required)
                 && !self.wire.is_encrypted()
                 && !self.is_without_tls;
-        // HELO gets no list of extensions, so a client that says it has EHLO said for it.
-        let extended = [b"EHLO", line.get(4..).unwrap_or_default()].concat();
-        let is_extended = line.eq_ignore_ascii_case(&extended);
-        if !is_extended && !is_tls_wanted && !self.is_client_told() {
+        let (verb, name) = line.split_at_checked(4).unwrap_or((line, b""));
+        let is_helo = verb.eq_ignore_ascii_case(b"HELO");
+        if is_helo && !self.is_lmtp() && !is_tls_wanted && !self.is_client_told() {
             return self.exchange(line).await;
         }
-        let extended = if is_extended { line } else { &*extended };
-        let mut reply = self.exchange(extended).await?;
-        if is_extended && !reply.is_positive() {
+        // HELO gets no list of extensions, so a client that says it has EHLO said for it, and
+        // LMTP knows neither.
+        let extended = match self.target.config.protocol {
+            UpstreamProtocol::Lmtp => [b"LHLO", name].concat(),
+            UpstreamProtocol::Smtp if is_helo => [b"EHLO", name].concat(),
+            UpstreamProtocol::Smtp => line.to_vec(),
+        };
+        let is_last = !is_helo || self.is_lmtp();
+        let mut reply = self.exchange(&extended).await?;
+        if is_last && !reply.is_positive() {
             return Ok(reply);
         }
         let is_in_tls = is_tls_wanted && self.start_wanted_tls(&reply).await?;
-        if is_in_tls && (is_extended || self.is_client_told()) {
-            reply = self.exchange(extended).await?;
+        if is_in_tls && (is_last || self.is_client_told()) {
+            reply = self.exchange(&extended).await?;
         }
         match self.introduce(&reply, client).await? {
             Introduction::None => {}
-            Introduction::Made if is_extended => reply = self.exchange(extended).await?,
+            Introduction::Made if is_last => reply = self.exchange(&extended).await?,
             Introduction::Made => {}
             Introduction::Refused(refusal) => return Ok(refusal),
         }
         self.hear_offer(&reply);
-        if is_extended { Ok(reply) } else { self.exchange(line).await }
+        match is_last {
+            true if is_helo => Ok(Reply::of_lines(reply.code(), reply.lines().next().as_deref())),
+            true => Ok(reply),
+            false => self.exchange(line).await,
+        }
+    }
+
+    /// Does it give a reply for each recipient behind a message?
+    pub fn is_lmtp(&self) -> bool {
+        self.target.config.protocol == UpstreamProtocol::Lmtp
     }
 
     /// Goes into TLS as it is configured. An upstream without the TLS that it must have is

@@ -47,6 +47,7 @@ impl Session {
         Transaction {
             reverse_path,
             recipients: Vec::new(),
+            has_repetition: false,
             is_binary,
             login: self.login.clone().or_else(|| self.client.login.clone()),
             is_forwarded: forwarded.is_some(),

@@ -29,6 +29,8 @@ pub struct Transaction {
     pub reverse_path: EnvelopeLine,
     /// Each RCPT that upstream accepted, in order, with upstream's reply code.
     pub recipients: Vec<EnvelopeLine>,
+    /// A recipient was named twice, so upstream knows of more than there are here.
+    pub has_repetition: bool,
     /// The content may have any octets, and goes upstream with BDAT (RFC 3030 §3).
     pub is_binary: bool,
     /// The name under which the client has authenticated itself, where it was shown.

@@ -9,6 +9,7 @@ fn transaction(recipients: &[&str]) -> Transaction {
     Transaction {
         reverse_path: line("ann@example.com"),
         recipients: recipients.iter().map(|recipient| line(recipient)).collect(),
+        has_repetition: false,
         is_binary: false,
         login: None,
         client: Client::default(),

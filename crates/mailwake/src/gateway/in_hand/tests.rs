@@ -38,6 +38,7 @@ fn transaction() -> Transaction {
         login: None,
         client: Client::default(),
         is_forwarded: false,
+        has_repetition: false,
     }
 }
 

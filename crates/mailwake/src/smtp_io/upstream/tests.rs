@@ -25,6 +25,7 @@ async fn nobody() -> SocketAddr {
 fn target(patience: Patience) -> Arc<Target> {
     let config = UpstreamConfig {
         address: "mx.example:25".into(),
+        protocol: UpstreamProtocol::Smtp,
         tls: UpstreamTls::Off,
         tls_name: None,
         verification: Verification::System,

@@ -1,13 +1,14 @@
 use super::*;
 use crate::{
     net::tls::client::Verification,
-    smtp_io::upstream::{ClientTelling, Patience, UpstreamTls},
+    smtp_io::upstream::{ClientTelling, Patience, UpstreamProtocol, UpstreamTls},
 };
 use std::io;
 
 fn config(addresses: &[&str], choice: Choice) -> UpstreamsConfig {
     let member = |address: &&str| UpstreamConfig {
         address: (*address).to_owned(),
+        protocol: UpstreamProtocol::Smtp,
         tls: UpstreamTls::Off,
         tls_name: None,
         verification: Verification::System,

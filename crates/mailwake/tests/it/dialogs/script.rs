@@ -3,7 +3,7 @@
 use mailwake::{
     gateway::ListenerTls,
     net::network::Network,
-    smtp_io::upstream::{ClientTelling, UpstreamTls},
+    smtp_io::upstream::{ClientTelling, UpstreamProtocol, UpstreamTls},
 };
 use std::time::Duration;
 
@@ -101,6 +101,8 @@ pub(super) struct Settings {
     pub(super) xforward_from: Vec<Network>,
     /// `tell_upstream_client=xclient|xforward`.
     pub(super) client_telling: ClientTelling,
+    /// `upstream_protocol=lmtp`.
+    pub(super) upstream_protocol: UpstreamProtocol,
     /// `upstream_tls=opportunistic|required|implicit`.
     pub(super) upstream_tls: UpstreamTls,
     /// `upstream_certificate=NAME`: one that the gateway does not trust.
@@ -138,6 +140,7 @@ impl Default for Settings {
             xclient_from: Vec::new(),
             xforward_from: Vec::new(),
             client_telling: ClientTelling::Nothing,
+            upstream_protocol: UpstreamProtocol::Smtp,
             upstream_tls: UpstreamTls::Off,
             upstream_certificate: None,
             message_octets_max: 4 << 20,
@@ -216,6 +219,7 @@ impl Settings {
             ("xforward_from", network) => self.xforward_from.push(parsed(network)?),
             ("tell_upstream_client", "xclient") => self.client_telling = ClientTelling::Xclient,
             ("tell_upstream_client", "xforward") => self.client_telling = ClientTelling::Xforward,
+            ("upstream_protocol", "lmtp") => self.upstream_protocol = UpstreamProtocol::Lmtp,
             ("upstream_certificate", name) => self.upstream_certificate = Some(name.into()),
             (_, value) => {
                 let number: u32 = value.parse().map_err(|_| "a number behind the =")?;

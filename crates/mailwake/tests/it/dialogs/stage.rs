@@ -259,6 +259,7 @@ fn upstreams_config(
     let limit = settings.reply_timeout;
     let member = UpstreamConfig {
         address,
+        protocol: settings.upstream_protocol,
         tls: settings.upstream_tls,
         tls_name: Some("mx.example".into()),
         verification: Verification::Authorities(certificate.file.clone()),
