@@ -173,7 +173,11 @@ impl Session {
 
     /// Is this line nobody's to see?
     pub fn is_secret(&self, line: &[u8]) -> bool {
-        let is_auth = line.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
+        // What ends the verb need be no space.
+        let is_auth = line.split_at_checked(4).is_some_and(|(verb, behind)| {
+            verb.eq_ignore_ascii_case(b"AUTH")
+                && !behind.first().is_some_and(u8::is_ascii_alphanumeric)
+        });
         is_auth || self.awaits_response()
     }
 

@@ -611,3 +611,14 @@ fn what_peers_tell_has_its_place_and_syntax() {
          C: XFORWARD ADDR=192.0.2.7\nS: 550 5.7.0 insufficient authorization",
     );
 }
+
+#[test]
+fn auth_is_secret_whatever_stands_behind_its_verb() {
+    let session = Session::new(LIMITS, Rules::default(), Client::default());
+    for line in ["AUTH PLAIN x", "auth\tPLAIN x", "AUTH\x1d P x", "AUTH"] {
+        assert!(session.is_secret(line.as_bytes()), "{line}");
+    }
+    for line in ["AUTHOR x", "AUT", "NOOP AUTH PLAIN x"] {
+        assert!(!session.is_secret(line.as_bytes()), "{line}");
+    }
+}
