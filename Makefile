@@ -29,7 +29,7 @@ layering:
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-# Every test, with a real Postfix. That one needs root and the packages below;
+# Every test, with real MTAs. Those need root, the packages below and ci/test-programs;
 # MAILWAKE_SKIP_E2E=1 leaves it out and says so.
 test: test-tools
 	$(CARGO) test --workspace --locked
@@ -74,6 +74,11 @@ test-tools:
 	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,postfix,postfix); }
 	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,smtp-sink,postfix); }
 	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,swaks,swaks); }
+	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,python3,python3); }
+	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,node,nodejs); }
+	@test -n "$$MAILWAKE_SKIP_E2E" || { $(call need,unshare,util-linux); }
+	@test -n "$$MAILWAKE_SKIP_E2E" || test -e target/test-programs/complete || { \
+	  echo "make: Exim, OpenSMTPD and nodemailer are missing: ci/test-programs" >&2; exit 1; }
 
 bench-tools:
 	@$(call need,smtp-source,postfix)

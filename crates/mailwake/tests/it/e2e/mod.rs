@@ -1,8 +1,9 @@
-//! The whole way, with programs that are none of ours: a Postfix of the test's own,
-//! smtp-sink and swaks. Those with a Postfix run as root; see CONTRIBUTING.md.
+//! The whole way, with programs that are none of ours: MTAs of the test's own, smtp-sink,
+//! and clients. Those with an MTA run as root; see CONTRIBUTING.md.
 
 mod auth;
 mod chunks;
+mod conformance;
 mod crash;
 mod delivery;
 mod failover;

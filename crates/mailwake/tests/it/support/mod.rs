@@ -6,11 +6,13 @@ pub(crate) mod certificate;
 pub(crate) mod http;
 pub(crate) mod mailwake;
 pub(crate) mod message;
+pub(crate) mod mta;
 pub(crate) mod postfix;
 pub(crate) mod process;
 pub(crate) mod sink;
 pub(crate) mod smtp;
 pub(crate) mod swaks;
+pub(crate) mod undone;
 pub(crate) mod upstream;
 
 use std::{

@@ -151,7 +151,8 @@ fn maildir(recipient: &str) -> String {
     format!("{domain}/{local_part}/").to_ascii_lowercase()
 }
 
-fn files_by_age(folder: &Path) -> Vec<PathBuf> {
+/// The files of a folder, oldest first; none where it is not there.
+pub(super) fn files_by_age(folder: &Path) -> Vec<PathBuf> {
     // Not there before the first message.
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<_> = entries
@@ -244,6 +245,7 @@ fn master_cf() -> String {
         ("proxymap", "unix", "-", "-", "proxymap"),
         ("error", "unix", "-", "-", "error"),
         ("retry", "unix", "-", "-", "error"),
+        ("smtp", "unix", "-", "-", "smtp"),
         ("virtual", "unix", "-", "-", "virtual"),
         ("tlsmgr", "unix", "-", "1", "tlsmgr"),
         ("anvil", "unix", "-", "1", "anvil"),

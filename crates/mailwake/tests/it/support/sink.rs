@@ -19,6 +19,15 @@ pub(crate) struct Sink {
 impl Sink {
     /// Starts it on a free port.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// As `start`, and it speaks LMTP.
+    pub(crate) fn start_lmtp() -> Self {
+        Self::start_with(&["-L"])
+    }
+
+    fn start_with(options: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("directory for messages");
         let messages = directory.path().join("messages");
         fs::create_dir(&messages).expect("directory for messages");
@@ -28,7 +37,7 @@ impl Sink {
             open_to(ACCOUNT, &directory);
             command.args(["-u", "nobody"]);
         }
-        command.arg("-d").arg(messages.join("m."));
+        command.args(options).arg("-d").arg(messages.join("m."));
         command.args([&format!("127.0.0.1:{port}"), "128"]);
         let log = directory.path().join("output");
         let mut server = Server::start("smtp-sink", "postfix", &mut command, log);
