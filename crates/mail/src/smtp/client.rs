@@ -6,6 +6,10 @@ pub mod attribute;
 use attribute::Fact;
 use std::net::{IpAddr, SocketAddr};
 
+/// Octets of what a client calls itself that are kept; a domain has no more (RFC 5321
+/// §4.5.3.1.2).
+const NAME_OCTETS_MAX: usize = 255;
+
 /// A client, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Client {
@@ -37,6 +41,7 @@ impl Client {
     /// Takes what its HELO or EHLO said, given the whole line.
     pub fn greeted(&mut self, line: &str, is_extended: bool) {
         let name = line.get(4..).unwrap_or_default().trim();
+        let name = &name[..name.floor_char_boundary(NAME_OCTETS_MAX)];
         self.helo = (!name.is_empty()).then(|| name.into());
         self.protocol = Some(if is_extended { "ESMTP" } else { "SMTP" }.into());
     }
@@ -55,3 +60,6 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
