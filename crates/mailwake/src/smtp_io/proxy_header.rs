@@ -44,3 +44,6 @@ async fn read_all(stream: &mut TcpStream) -> Result<ProxyHeader, ReadError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -206,6 +206,25 @@ fn mail_of_postfix_before_its_queue_arrives_as_it_is() {
     check_client(&way);
 }
 
+/// Exim sends in chunks (BDAT), and to several recipients at once.
+#[test]
+fn mail_of_exim_in_chunks_arrives_as_it_is() {
+    if is_left_out("e2e: Exim to Postfix") {
+        return;
+    }
+    let way = Way::new("", "");
+    way.check(&[ANN, BOB], |port| {
+        let front = Mta::exim_before(port);
+        swaks::send(front.port, REVERSE_PATH, &[ANN, BOB], MESSAGE.as_bytes());
+        let log = wait_for("the mail to leave Exim", PATIENCE, || {
+            let log = front.exim_log();
+            log.contains(" Completed").then_some(log)
+        });
+        // K stands for chunks.
+        assert_eq!(log.matches(" K C=\"250").count(), 2, "{log}");
+    });
+}
+
 /// Sends as if from another host, which Postfix takes from swaks.
 fn swaks_of_another(port: u16) {
     let client = "ADDR=192.0.2.7 NAME=host.example.com HELO=client.example.com";

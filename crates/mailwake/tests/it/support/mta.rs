@@ -32,6 +32,15 @@ struct Room<'d> {
 impl Mta {
     /// Starts Exim.
     pub(crate) fn exim() -> Self {
+        Self::exim_that(&maildirs)
+    }
+
+    /// Starts Exim, which sends all it takes on to this port.
+    pub(crate) fn exim_before(port: u16) -> Self {
+        Self::exim_that(&|_directory| smart_host(port))
+    }
+
+    fn exim_that(delivers: &dyn Fn(&Path) -> String) -> Self {
         Self::start("exim", |directory, port| {
             for folder in ["spool", "log"] {
                 owned_folder(&directory.join(folder));
@@ -45,7 +54,8 @@ impl Mta {
             let cache = directory.join("ld.so.cache");
             room.run(&format!("/sbin/ldconfig -X -C {} -f {}", cache.display(), list.display()));
             room.run(&format!("mount --bind {} /etc/ld.so.cache", cache.display()));
-            let configuration = room.write("exim.conf", &exim_conf(directory, port));
+            let configuration =
+                room.write("exim.conf", &(exim_conf(directory, port) + &delivers(directory)));
             room.exec(&format!("usr/sbin/exim4 -C {} -bdf", configuration.display()))
         })
     }
@@ -84,6 +94,12 @@ impl Mta {
         let mut server = Server::start(name, "util-linux", &mut command, log);
         server.wait_until_listening(&[port]);
         Self { _server: server, directory, port }
+    }
+
+    /// What Exim has logged so far.
+    pub(crate) fn exim_log(&self) -> String {
+        let file = self.directory.path().join("log/mainlog");
+        fs::read_to_string(file).unwrap_or_default()
     }
 
     /// As `Postfix::wait_for_mail`.
@@ -172,15 +188,33 @@ fn exim_conf(directory: &Path, port: u16) -> String {
          acl_smtp_data = data\n\
          begin acl\n\
          rcpt:\n  accept domains = example.com\n  deny message = no such domain here\n\
-         data:\n  accept\n\
-         begin routers\n\
+         data:\n  accept\n",
+        programs.display()
+    )
+}
+
+/// Exim delivers to maildirs.
+fn maildirs(directory: &Path) -> String {
+    format!(
+        "begin routers\n\
          mailbox:\n  driver = accept\n  domains = example.com\n  local_parts = ann : bob\n  \
          transport = maildir\n\
          begin transports\n\
-         maildir:\n  driver = appendfile\n  directory = {directory}/mail/$local_part_data\n  \
+         maildir:\n  driver = appendfile\n  directory = {}/mail/$local_part_data\n  \
          maildir_format\n  create_directory\n  user = nobody\n  group = {MAILBOX_OWNER}\n  \
          delivery_date_add\n  envelope_to_add\n  return_path_add\n",
-        programs.display()
+        directory.display()
+    )
+}
+
+/// Exim sends to a port, with BDAT where it may.
+fn smart_host(port: u16) -> String {
+    format!(
+        "begin routers\n\
+         all:\n  driver = accept\n  transport = next\n\
+         begin transports\n\
+         next:\n  driver = smtp\n  hosts = 127.0.0.1\n  port = {port}\n  allow_localhost\n  \
+         hosts_try_chunking = *\n  hosts_avoid_tls = *\n"
     )
 }
 
