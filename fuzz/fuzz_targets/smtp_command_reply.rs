@@ -58,6 +58,11 @@ fuzz_target!(|input: &[u8]| {
                 let told = session.upstream_replied(reply.clone());
                 assert_eq!(told.code(), reply.code());
             }
+            Step::PassInstead(line) => {
+                let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
+                model.passed(line.as_bytes(), &reply);
+                session.upstream_replied(reply);
+            }
             Step::Answer(reply) => check_reply(&reply),
             Step::BeginAnew => {
                 assert!(!model.has_mail && first & 16 != 0);

@@ -11,7 +11,7 @@ pub use reader::{Known, Mistake};
 use crate::{
     admin::AdminConfig,
     event_log::LogConfig,
-    gateway::GatewayConfig,
+    gateway::{GatewayConfig, safety::Memory},
     net::{
         network::Network,
         tls::{TlsError, server::ServerTls},
@@ -72,6 +72,8 @@ pub struct Gateway {
     pub accepted_file: PathBuf,
     /// Most sessions at a time, of all listeners together.
     pub sessions_max: usize,
+    /// The memory for the messages of all of them.
+    pub memory: Memory,
 }
 
 /// A listener of the gateway.

@@ -68,6 +68,11 @@ impl<'l> Envelope<'l> {
             name.eq_ignore_ascii_case(keyword).then_some(value)
         })
     }
+
+    /// Everything behind the path, to the end of the line.
+    pub(super) fn parameters(&self) -> &'l str {
+        self.parameters
+    }
 }
 
 impl<'l> Command<'l> {

@@ -1,7 +1,7 @@
 //! Message content as DATA carries it (RFC 5321 §4.5.2): the end is found, dots are
 //! undone, size and line ends are checked. Octets in, octets out; it owns no socket.
 
-use memchr::memchr2;
+use memchr::memchr3;
 
 /// Why message content was refused. Every variant has the reply its sender gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,9 +13,31 @@ pub enum DataError {
     /// A CR without a LF behind it.
     #[error("bare CR in message")]
     BareCarriageReturn,
+    /// A NUL, which only binary content may have (RFC 6152 §3, RFC 3030 §3). Some MTAs drop
+    /// them, and what stood around it becomes another line.
+    #[error("NUL in message")]
+    Nul,
     /// More octets than the limit.
     #[error("message too large")]
     TooLarge,
+    /// It has come by more hosts than there are on any way (RFC 5321 §6.3).
+    #[error("too many hops")]
+    TooManyHops,
+    /// There is no memory for it now.
+    #[error("no memory for message")]
+    NoMemory,
+}
+
+/// What becomes of a bare CR, a bare LF and NUL in content. None of them is ever part of
+/// the end of a message, and none is passed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BareNewlines {
+    /// The message is refused.
+    #[default]
+    Refuse,
+    /// A bare LF, and a CR or several without LF behind them, become CRLF, as do several CR
+    /// and a LF; NUL is taken out. What was no line start before is none for dots, either.
+    Repair,
 }
 
 /// Takes content in pieces, as they come, up to the final dot.
@@ -23,6 +45,7 @@ pub enum DataError {
 pub struct DataReader {
     octets: Vec<u8>,
     octets_max: usize,
+    newlines: BareNewlines,
     place: Place,
     error: Option<DataError>,
 }
@@ -43,8 +66,18 @@ enum Place {
 
 impl DataReader {
     /// A reader of content of at most `octets_max` octets, dots undone.
-    pub fn new(octets_max: usize) -> Self {
-        Self { octets: Vec::new(), octets_max, place: Place::LineStart, error: None }
+    pub fn new(octets_max: usize, newlines: BareNewlines) -> Self {
+        Self { octets: Vec::new(), octets_max, newlines, place: Place::LineStart, error: None }
+    }
+
+    /// How many octets of memory the content takes so far.
+    pub fn memory(&self) -> usize {
+        self.octets.capacity()
+    }
+
+    /// Refuses the content, and keeps no more of it. It is still read to its end.
+    pub fn give_up(&mut self, error: DataError) {
+        self.fail(error);
     }
 
     /// Takes octets of the client. Gives how many of them belong to the content, the
@@ -74,9 +107,9 @@ impl DataReader {
         }
     }
 
-    /// Takes everything up to the next CR or LF at once.
+    /// Takes everything up to the next CR, LF or NUL at once.
     fn take_line(&mut self, input: &[u8]) -> usize {
-        match memchr2(b'\r', b'\n', input) {
+        match memchr3(b'\r', b'\n', 0, input) {
             Some(0) => self.take_octet(input[0]),
             found => {
                 let end = found.unwrap_or(input.len());
@@ -107,20 +140,29 @@ impl DataReader {
             self.keep(b"\n");
             return Place::LineStart;
         }
-        self.fail(DataError::BareCarriageReturn);
+        match self.newlines {
+            BareNewlines::Refuse => self.fail(DataError::BareCarriageReturn),
+            // What stands behind it decides.
+            BareNewlines::Repair if octet == b'\r' => return Place::Cr,
+            BareNewlines::Repair => self.keep(b"\n"),
+        }
         self.in_line(octet)
     }
 
     fn in_line(&mut self, octet: u8) -> Place {
-        self.keep(&[octet]);
+        let is_repaired = self.newlines == BareNewlines::Repair;
         match octet {
-            b'\r' => Place::Cr,
-            b'\n' => {
-                self.fail(DataError::BareLineFeed);
-                Place::InLine
+            b'\r' => {
+                self.keep(b"\r");
+                return Place::Cr;
             }
-            _ => Place::InLine,
+            b'\n' if is_repaired => self.keep(b"\r\n"),
+            b'\n' => self.fail(DataError::BareLineFeed),
+            0 if is_repaired => {}
+            0 => self.fail(DataError::Nul),
+            octet => self.keep(&[octet]),
         }
+        Place::InLine
     }
 
     fn keep(&mut self, octets: &[u8]) {
@@ -136,6 +178,31 @@ impl DataReader {
         self.error.get_or_insert(error);
         self.octets = Vec::new();
     }
+}
+
+/// Content that came in chunks with what is bare repaired, as a reader does it.
+pub(super) fn repair(content: &[u8]) -> Vec<u8> {
+    let mut reader = DataReader::new(usize::MAX, BareNewlines::Repair);
+    reader.place = Place::InLine;
+    let mut at = 0;
+    while at < content.len() {
+        at += match reader.place {
+            Place::InLine => reader.take_line(&content[at..]),
+            Place::Cr => {
+                reader.place = reader.after_cr(content[at]);
+                1
+            }
+            // In chunks no dot has a meaning.
+            _ => {
+                reader.place = Place::InLine;
+                0
+            }
+        };
+    }
+    if reader.place == Place::Cr {
+        reader.keep(b"\n");
+    }
+    reader.octets
 }
 
 /// Adds octets of content, as long as they are within the limit.

@@ -37,8 +37,8 @@ pub fn offer(upstream: &Reply, own: Own) -> Reply {
     offered.extend(own.trust.xclient.then(|| Verb::Xclient.offer()));
     offered.extend(own.trust.xforward.then(|| Verb::Xforward.offer()));
     for line in lines {
-        let mut words = line.split_ascii_whitespace();
-        let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+        let keyword = line.split_ascii_whitespace().next().unwrap_or_default();
+        let keyword = keyword.to_ascii_uppercase();
         let is_carried = CARRIED.contains(&keyword.as_str());
         if is_carried || keyword == "BINARYMIME" && is_offered(upstream, "CHUNKING") {
             offered.push(line);
@@ -46,9 +46,8 @@ pub fn offer(upstream: &Reply, own: Own) -> Reply {
             // Some servers write it with an equals sign for clients of old.
             offered.extend(own.auth.then(|| mechanisms(&line)).flatten());
         } else if keyword == "SIZE" {
-            let theirs = words.next().and_then(|size| size.parse().ok()).filter(|size| *size > 0);
-            let size = theirs
-                .map_or(own.message_octets_max, |size: usize| size.min(own.message_octets_max));
+            let ours = own.message_octets_max as u64;
+            let size = size_max(upstream).map_or(ours, |theirs| theirs.min(ours));
             offered.push(format!("SIZE {size}"));
         }
     }
@@ -62,6 +61,16 @@ fn mechanisms(line: &str) -> Option<String> {
     let kept: Vec<_> = line.split_ascii_whitespace().filter(|word| !is_bound(word)).collect();
     let is_empty = kept.len() < 2 && !line.contains('=');
     (!is_empty).then(|| kept.join(" "))
+}
+
+/// The largest message that upstream takes, in octets, where it tells one.
+pub fn size_max(upstream: &Reply) -> Option<u64> {
+    let size = |line: String| {
+        let mut words = line.split_ascii_whitespace();
+        let is_size = words.next()?.eq_ignore_ascii_case("SIZE");
+        words.next().filter(|_| is_size)?.parse().ok()
+    };
+    upstream.lines().skip(1).find_map(size).filter(|size| *size > 0)
 }
 
 /// Does upstream offer this extension?

@@ -5,6 +5,7 @@
 
 mod peer;
 mod rules;
+mod size;
 mod transaction;
 
 pub use rules::{Limits, Rules, Starttls, Trust};
@@ -36,8 +37,8 @@ pub enum Step {
     /// there may be more to say to upstream.
     Greet,
     /// As for `Pass`. The line is MAIL, before which upstream may be told of the client that
-    /// `sender` gives.
-    Begin,
+    /// `sender` gives. Where there is another line, that goes upstream in its place.
+    Begin(Option<String>),
     /// As for `Pass`. The line is of an AUTH exchange and nobody's to see; upstream's reply
     /// may ask for more, and then the client's next line is a response, for `response`.
     PassSecret,
@@ -93,6 +94,8 @@ pub struct Session {
     login: Option<String>,
     /// Upstream and we take binary content.
     takes_binary: bool,
+    /// The largest message that upstream takes, in octets.
+    upstream_size_max: Option<u64>,
     transaction: Option<Transaction>,
     /// The content of the transaction has begun, in chunks.
     is_chunked: bool,
@@ -114,6 +117,7 @@ impl Session {
             is_authenticated: false,
             login: None,
             takes_binary: false,
+            upstream_size_max: None,
             transaction: None,
             is_chunked: false,
             pending: None,
@@ -171,7 +175,7 @@ impl Session {
         self.exchange.is_some()
     }
 
-    /// Is this line nobody's to see?
+    /// Is this line nobody's to see? `AUTH: PLAIN …` is AUTH as well, in wrong words.
     pub fn is_secret(&self, line: &[u8]) -> bool {
         // What ends the verb need be no space.
         let is_auth = line.split_at_checked(4).is_some_and(|(verb, behind)| {
@@ -206,6 +210,7 @@ impl Session {
                     && ["CHUNKING", "BINARYMIME"]
                         .iter()
                         .all(|keyword| extensions::is_offered(&reply, keyword));
+                self.upstream_size_max = extensions::size_max(&reply).filter(|_| is_extended);
                 if is_extended {
                     return extensions::offer(&reply, self.own_extensions());
                 }
@@ -233,6 +238,11 @@ impl Session {
             _ => {}
         }
         reply
+    }
+
+    /// How many commands in a row were refused.
+    pub fn errors(&self) -> usize {
+        self.errors
     }
 
     /// Is the client between MAIL and the end of its message?
@@ -315,9 +325,11 @@ impl Session {
                 answer(555, "5.5.4", "BODY=BINARYMIME is not offered")
             }
             _ => {
-                let reverse_path = envelope_line(line, envelope.path);
+                let enlarged = size::enlarge(line, &envelope, self.upstream_size_max);
+                let sent = enlarged.as_deref().unwrap_or(line);
+                let reverse_path = envelope_line(sent, envelope.path);
                 self.pending = Some(Pending::Mail { reverse_path, is_binary });
-                Step::Begin
+                Step::Begin(enlarged)
             }
         }
     }

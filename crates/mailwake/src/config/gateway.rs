@@ -6,7 +6,10 @@ use super::{
     reader::Section,
 };
 use crate::{
-    gateway::{GatewayConfig, ListenerConfig, ListenerTls, MultiRecipient},
+    gateway::{
+        GatewayConfig, ListenerConfig, ListenerTls, MultiRecipient,
+        safety::{Memory, Safety, Tarpit},
+    },
     net::{
         network::Network,
         tls::{
@@ -20,7 +23,7 @@ use crate::{
         upstreams::{Choice, UpstreamsConfig},
     },
 };
-use mail::smtp::session::Limits;
+use mail::smtp::{data::BareNewlines, session::Limits};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -32,7 +35,7 @@ use tracking::copy::Settings;
 pub(super) const DEFAULT_NAME: &str = "default";
 
 /// What a listener does not take over from `[gateway]`.
-const OWN_KEYS: &[&str] = &["listen", "listener"];
+const OWN_KEYS: &[&str] = &["listen", "listener", "memory_mib_max"];
 
 /// Whether a table is a listener, or holds what listeners have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +77,10 @@ pub(super) fn read(
         check_addresses(table, listener, &listeners[..index], &listeners);
     }
     share_tracking_urls(&mut listeners);
-    let listeners = listeners.into_iter().map(|(_, listener)| listener).collect();
-    Some(Gateway { listeners, accepted_file: data_directory.join("accepted"), sessions_max })
+    let listeners: Vec<_> = listeners.into_iter().map(|(_, listener)| listener).collect();
+    let memory = read_memory(section, &listeners);
+    let accepted_file = data_directory.join("accepted");
+    Some(Gateway { listeners, accepted_file, sessions_max, memory })
 }
 
 /// Reads `[gateway.listener.NAME]`.
@@ -154,6 +159,7 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
         errors_max: count("errors_max", 20, 10_000, "errors"),
     };
     let sessions_max = count("sessions_max", 2_000, 1_000_000, "sessions");
+    let safety = read_safety(section);
     let client_timeout = seconds(section, "client_timeout_seconds", 300);
     let message_timeout = seconds(section, "message_timeout_seconds", 3_600);
     let upstreams = read_patience(section, upstreams);
@@ -175,7 +181,45 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
         multi_recipient,
         limits,
         sessions_max,
+        safety,
         drain_timeout: seconds(section, "drain_timeout_seconds", 30),
+    }
+}
+
+/// How long a message waits for memory; its client can well be silent for so long.
+const MEMORY_WAIT: Duration = Duration::from_secs(5);
+
+/// The memory for the messages of all listeners.
+fn read_memory(section: &Section<'_>, listeners: &[Listener]) -> Memory {
+    let octets_max = mebibytes(section, "memory_mib_max", 512, 16..=1_048_576);
+    // The largest message, what is decoded of it, and its copy.
+    let largest = listeners.iter().map(|listener| listener.config.limits.message_octets_max).max();
+    let needed = largest.unwrap_or_default().saturating_mul(4);
+    if section.has("memory_mib_max") && octets_max < needed {
+        let right = format!("must be at least {}, four times message_mib_max", needed >> 20);
+        section.mistake("memory_mib_max", None, right);
+    }
+    Memory { octets_max: octets_max.max(needed), wait: MEMORY_WAIT }
+}
+
+/// What is done against clients that do harm.
+fn read_safety(section: &Section<'_>) -> Safety {
+    let count = |key, default, most, unit| {
+        usize::try_from(section.integer(key, default, 0..=most, unit)).unwrap_or(usize::MAX)
+    };
+    let of_address = count("sessions_per_address_max", 500, 1_000_000, "sessions");
+    let exempt = section.list("sessions_per_address_exempt", NETWORK);
+    let most = section.integer("tarpit_seconds_max", 5, 0..=60, "seconds");
+    let newlines = section.choice(
+        "bare_newlines",
+        &[("refuse", BareNewlines::Refuse), ("repair", BareNewlines::Repair)],
+    );
+    Safety {
+        sessions_per_address_max: if of_address == 0 { usize::MAX } else { of_address },
+        exempt,
+        tarpit: Tarpit { step: Duration::from_secs(1), most: Duration::from_secs(most) },
+        newlines,
+        received_max: count("received_max", 100, 10_000, "fields"),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use crate::smtp_io::wire::{Line, Wire, WireError};
 use anyhow::{Context, Result};
-use mail::smtp::{command::Command, data::DataReader, reply::Reply};
+use mail::smtp::{
+    command::Command,
+    data::{BareNewlines, DataReader},
+    reply::Reply,
+};
 use std::{
     net::SocketAddr,
     sync::mpsc::{self, Receiver, SyncSender},
@@ -82,8 +86,10 @@ async fn serve(stream: TcpStream, mails: &SyncSender<Arrived>) -> Result<(), Wir
             Command::Data => {
                 client.write(b"354 go ahead\r\n");
                 client.flush(LIMIT).await?;
-                let mut reader = DataReader::new(MESSAGE_OCTETS_MAX);
-                client.read_content(&mut reader, LIMIT).await?;
+                let mut reader = DataReader::new(MESSAGE_OCTETS_MAX, BareNewlines::Refuse);
+                while !reader.is_done() {
+                    client.read_content(&mut reader, LIMIT).await?;
+                }
                 let content = reader.finish().unwrap_or_default();
                 for recipient in recipients.drain(..) {
                     // Nobody waits for mail any more when the demo is over.

@@ -247,6 +247,8 @@ impl Label for Reason {
 pub enum RefusalReason {
     /// A session: there are as many as may be.
     TooManySessions,
+    /// A session: its address has as many as it may.
+    TooManySessionsOfAddress,
     /// A session: there is no upstream.
     UpstreamUnavailable,
     /// A session: no PROXY header came from a load balancer.
@@ -263,6 +265,12 @@ pub enum RefusalReason {
     BareLineFeed,
     /// A message with a bare CR.
     BareCarriageReturn,
+    /// A message with a NUL.
+    Nul,
+    /// A message with more Received fields than any way has.
+    Loop,
+    /// A message for which there is no memory.
+    Memory,
     /// A message with a wrong X-MSYS-API field.
     XMsysApi,
     /// A message of which the event log takes no events.
@@ -291,6 +299,9 @@ impl RefusalReason {
         match error {
             DataError::BareLineFeed => Self::BareLineFeed,
             DataError::BareCarriageReturn => Self::BareCarriageReturn,
+            DataError::Nul => Self::Nul,
+            DataError::TooManyHops => Self::Loop,
+            DataError::NoMemory => Self::Memory,
             DataError::TooLarge => Self::TooLarge,
         }
     }
@@ -301,6 +312,7 @@ impl Label for RefusalReason {
 
     const ALL: &'static [Self] = &[
         Self::TooManySessions,
+        Self::TooManySessionsOfAddress,
         Self::UpstreamUnavailable,
         Self::NoProxyHeader,
         Self::TooManyErrors,
@@ -309,6 +321,9 @@ impl Label for RefusalReason {
         Self::TooLarge,
         Self::BareLineFeed,
         Self::BareCarriageReturn,
+        Self::Nul,
+        Self::Loop,
+        Self::Memory,
         Self::XMsysApi,
         Self::EventLog,
         Self::UpstreamDeferred,
@@ -319,6 +334,7 @@ impl Label for RefusalReason {
     fn name(self) -> &'static str {
         match self {
             Self::TooManySessions => "too_many_sessions",
+            Self::TooManySessionsOfAddress => "too_many_sessions_of_address",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::NoProxyHeader => "no_proxy_header",
             Self::TooManyErrors => "too_many_errors",
@@ -327,6 +343,9 @@ impl Label for RefusalReason {
             Self::TooLarge => "too_large",
             Self::BareLineFeed => "bare_lf",
             Self::BareCarriageReturn => "bare_cr",
+            Self::Nul => "nul",
+            Self::Loop => "loop",
+            Self::Memory => "memory",
             Self::XMsysApi => "x_msys_api",
             Self::EventLog => "event_log",
             Self::UpstreamDeferred => "upstream_deferred",

@@ -4,11 +4,14 @@
 //! accepted when upstream has accepted it, and not before.
 
 pub mod accepted;
+mod budget;
 mod client;
 mod counters;
+mod gate;
 mod in_hand;
 mod notification;
 mod outcome;
+pub mod safety;
 mod sealers;
 mod session;
 mod stamp;
@@ -27,7 +30,10 @@ use crate::{
 };
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
+use budget::Budget;
+use gate::Gate;
 use mail::smtp::{reply::Reply, session::Limits};
+use safety::{Memory, Safety};
 use sealers::Sealers;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
@@ -59,6 +65,8 @@ pub struct GatewayConfig {
     pub limits: Limits,
     /// Most sessions of this listener at a time; more are told 421.
     pub sessions_max: usize,
+    /// What it does against clients that do harm.
+    pub safety: Safety,
     /// How long sessions in the middle of a message have when the gateway stops.
     pub drain_timeout: Duration,
 }
@@ -154,19 +162,22 @@ pub struct Shared {
     pub accepted: AcceptedMemory,
     /// A place for each session there may be, whatever its listener.
     pub places: Arc<Semaphore>,
+    /// The memory for messages in hand.
+    budget: Budget,
     /// Cancelled when sessions under way are to be cut off.
     pub halt: CancellationToken,
 }
 
 impl Shared {
-    /// With places for so many sessions.
+    /// With places for so many sessions, and so much memory for their messages.
     pub fn new(
         accepted: AcceptedMemory,
         sessions_max: usize,
+        memory: Memory,
         halt: CancellationToken,
     ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(sessions_max.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { accepted, places, halt })
+        Arc::new(Self { accepted, places, budget: Budget::new(memory), halt })
     }
 }
 
@@ -194,7 +205,7 @@ pub async fn run(
     let upstream = config.upstreams.addresses();
     info!(listener = name, listen = %address, upstream, "gateway is ready");
     let own = counters.listener(name);
-    let places = Arc::new(Semaphore::new(config.sessions_max.min(Semaphore::MAX_PERMITS)));
+    let gate = Gate::new(config.sessions_max, safety(&config));
     let drain_timeout = config.drain_timeout;
     let sealers = Sealers::default();
     let gateway = Gateway { config, ends, counters, own, sealers, shutdown: shutdown.clone() };
@@ -214,11 +225,12 @@ pub async fn run(
                 }
             },
         };
-        let place = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
-        let Some(place) = place(&places).zip(place(&gateway.ends.shared.places)) else {
-            gateway.counters.refusals.of(RefusalReason::TooManySessions).increment();
-            turn_away(&stream);
-            continue;
+        let mut place = match gate.enter(&gateway.ends.shared.places) {
+            Ok(place) => place,
+            Err(reason) => {
+                turn_away(&gateway, &stream, reason);
+                continue;
+            }
         };
         gateway.own.sessions.increment();
         let (gateway, halt) = (gateway.clone(), halt.clone());
@@ -226,7 +238,7 @@ pub async fn run(
             let _open = gateway.own.sessions_open.enter();
             tokio::select! {
                 () = halt.cancelled() => {}
-                ended = session::run(&gateway, stream) => {
+                ended = session::run(&gateway, stream, &mut place) => {
                     if let Err(error) = ended {
                         debug!(%error, "a session broke off");
                     }
@@ -247,8 +259,23 @@ pub async fn run(
     Ok(())
 }
 
+/// What is done against clients that do harm. Peers who speak for others are counted as
+/// these, or not at all.
+fn safety(config: &GatewayConfig) -> Safety {
+    let mut safety = config.safety.clone();
+    let listener = &config.listener;
+    safety.exempt.extend(listener.xclient_from.iter().chain(&listener.xforward_from).copied());
+    safety
+}
+
 /// Tells a client that there is no place, as far as its socket takes it at once.
-fn turn_away(stream: &TcpStream) {
-    let reply = Reply::new(421, "4.3.2", "too many sessions, come again later");
+fn turn_away(gateway: &Gateway, stream: &TcpStream, reason: RefusalReason) {
+    gateway.counters.refusals.of(reason).increment();
+    let reply = match reason {
+        RefusalReason::TooManySessionsOfAddress => {
+            Reply::new(421, "4.7.0", "too many sessions from your address, come again later")
+        }
+        _ => Reply::new(421, "4.3.2", "too many sessions, come again later"),
+    };
     drop(stream.try_write(reply.octets()));
 }

@@ -2,7 +2,8 @@
 //! two sockets, as the state machine in `mail::smtp::session` says.
 
 use super::{
-    Gateway, ListenerTls, MultiRecipient, RefusalReason, client, in_hand::InHand, transmission,
+    Gateway, ListenerTls, MultiRecipient, RefusalReason, client, gate::Place, in_hand::InHand,
+    turn_away,
 };
 use crate::smtp_io::{
     proxy_header::ReadError,
@@ -13,19 +14,18 @@ use crate::smtp_io::{
 };
 use mail::smtp::{
     auth::LINE_OCTETS_MAX,
-    chunking::Assembly,
     client::Client,
-    data::{DataError, DataReader},
     reply::Reply,
     secret::Secret,
-    session::{Chunk, Rules, Session, Starttls, Step, Transaction, Trust},
+    session::{Rules, Session, Starttls, Step, Trust},
 };
 use std::{io, sync::Arc};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::{net::TcpStream, time::timeout};
 use tracing::warn;
+
+mod content;
+
+use content::Begun;
 
 /// Why a session broke off.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +52,8 @@ struct Conversation<'g> {
     client: Wire,
     upstream: Upstream,
     session: Session,
-    /// The chunks of a message that has begun, and until when it has to be there.
-    assembly: Option<(Assembly, Instant)>,
+    /// The chunks of a message that has begun.
+    assembly: Option<Begun<'g>>,
     /// The message whose reply is to be sent.
     in_hand: Option<InHand<'g>>,
     /// The client's QUIT was passed upstream, which has taken its leave with it.
@@ -61,9 +61,17 @@ struct Conversation<'g> {
 }
 
 /// Serves one client to the end of its session.
-pub(super) async fn run(gateway: &Gateway, mut stream: TcpStream) -> Result<(), SessionError> {
+pub(super) async fn run(
+    gateway: &Gateway,
+    mut stream: TcpStream,
+    place: &mut Place,
+) -> Result<(), SessionError> {
     let config = &gateway.config;
     let address = client::address(gateway, &mut stream).await?;
+    if let Err(reason) = place.count(address.ip()) {
+        turn_away(gateway, &stream, reason);
+        return Ok(());
+    }
     let transcript = Transcript::of_client(gateway.ends.live.load().transcript_for, address);
     let limit = config.listener.client_timeout;
     let mut client = Wire::new(stream).map_err(WireError::Io)?;
@@ -173,6 +181,7 @@ impl Conversation<'_> {
     }
 
     async fn obey(&mut self, line: Line) -> Result<Next, SessionError> {
+        let errors = self.session.errors();
         let (step, line) = match line {
             Line::Whole(line) => self.decide(Secret::from(line)),
             Line::Malformed(wrong) => {
@@ -186,15 +195,19 @@ impl Conversation<'_> {
             let reason = RefusalReason::of_command(reply);
             self.gateway.counters.refusals.of(reason).increment();
         }
+        if self.session.errors() > errors {
+            self.hold_back().await?;
+        }
         let (reply, next) = match step {
             Step::Pass => self.pass(&line, Next::Command).await?,
             Step::Greet => {
                 let reply = self.upstream.hello(&line, self.session.client()).await?;
                 self.replied(reply, Next::Command)
             }
-            Step::Begin => {
+            Step::Begin(instead) => {
                 let (sender, is_forwarded) = self.session.sender();
-                let reply = self.upstream.begin(&line, sender, is_forwarded).await?;
+                let line = instead.as_ref().map_or(&*line, |instead| instead.as_bytes());
+                let reply = self.upstream.begin(line, sender, is_forwarded).await?;
                 self.replied(reply, Next::Command)
             }
             Step::BeginAnew => self.begin_anew().await?,
@@ -218,15 +231,11 @@ impl Conversation<'_> {
             Step::Answer(reply) => (reply, Next::Command),
             Step::End(reply) => (reply, Next::End),
             Step::TakeContent(reply, transaction) => {
-                self.client.write(reply.octets());
-                self.take_message(&transaction).await?
+                self.take_message(&reply, &transaction).await?
             }
             Step::TakeChunk(chunk) => self.take_chunk(chunk).await?,
             Step::Swallow(octets, reply) => {
-                let limit = self.gateway.config.listener.client_timeout;
-                let whole = self.gateway.config.listener.message_timeout;
-                let read = timeout(whole, self.client.read_octets(octets, limit, |_| {})).await;
-                read.map_err(|_elapsed| SessionError::SlowMessage)??;
+                self.swallow(octets).await?;
                 (reply, Next::Command)
             }
         };
@@ -238,6 +247,20 @@ impl Conversation<'_> {
             self.tell(in_hand).await?;
         }
         Ok(next)
+    }
+
+    /// Lets a client wait whose commands are refused again and again. What it is told
+    /// otherwise, it is told at once.
+    async fn hold_back(&mut self) -> Result<(), SessionError> {
+        let delay = self.gateway.config.safety.tarpit.delay(self.session.errors());
+        if !delay.is_zero() {
+            self.client.flush(self.gateway.config.listener.client_timeout).await?;
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = self.gateway.shutdown.cancelled() => {}
+            }
+        }
+        Ok(())
     }
 
     /// Sends the reply to a message. A client that has left already will not see it, and
@@ -310,86 +333,6 @@ impl Conversation<'_> {
         self.client.accept_tls(certificate(self.gateway)?, limit).await?;
         self.session.encrypted();
         Ok(())
-    }
-
-    /// Takes the content of a message and brings it upstream.
-    async fn take_message(
-        &mut self,
-        transaction: &Transaction,
-    ) -> Result<(Reply, Next), SessionError> {
-        let limit = self.gateway.config.listener.client_timeout;
-        self.client.flush(limit).await?;
-        let mut reader = DataReader::new(self.gateway.config.limits.message_octets_max);
-        let whole = self.gateway.config.listener.message_timeout;
-        let read = timeout(whole, self.client.read_content(&mut reader, limit)).await;
-        read.map_err(|_elapsed| SessionError::SlowMessage)??;
-        self.bring(transaction, reader.finish()).await
-    }
-
-    /// Takes a chunk (RFC 3030 §2), and brings the message upstream with the last one.
-    async fn take_chunk(&mut self, chunk: Chunk) -> Result<(Reply, Next), SessionError> {
-        let config = &self.gateway.config;
-        let octets_max = config.limits.message_octets_max;
-        let (mut assembly, deadline) = match self.assembly.take() {
-            Some(begun) if !chunk.is_first => begun,
-            _ => (Assembly::new(octets_max), Instant::now() + config.listener.message_timeout),
-        };
-        let limit = config.listener.client_timeout;
-        let read = self.client.read_octets(chunk.octets, limit, |octets| assembly.take(octets));
-        let read = timeout_at(deadline, read).await;
-        read.map_err(|_elapsed| SessionError::SlowMessage)??;
-        match (chunk.last, assembly.error()) {
-            (Some(transaction), _) => {
-                let content = assembly.finish(transaction.is_binary);
-                self.bring(&transaction, content).await
-            }
-            (None, Some(error)) => {
-                self.gateway.own.messages.increment();
-                self.session.chunk_refused();
-                Ok(self.refuse(error).await)
-            }
-            (None, None) => {
-                self.assembly = Some((assembly, deadline));
-                let text = format!("{} octets received", chunk.octets);
-                Ok((Reply::new(250, "2.0.0", &text), Next::Command))
-            }
-        }
-    }
-
-    /// Brings a message upstream.
-    async fn bring(
-        &mut self,
-        transaction: &Transaction,
-        content: Result<Vec<u8>, DataError>,
-    ) -> Result<(Reply, Next), SessionError> {
-        self.gateway.own.messages.increment();
-        let content = match content {
-            Ok(content) => content,
-            Err(error) => return Ok(self.refuse(error).await),
-        };
-        let verdict =
-            transmission::transmit(self.gateway, &mut self.upstream, transaction, &content).await;
-        self.in_hand = Some(verdict.in_hand);
-        Ok((verdict.reply, if verdict.is_upstream_lost { Next::End } else { Next::Command }))
-    }
-
-    /// Upstream still waits for the content of a message that is refused here. If it is gone,
-    /// the sender is to know all the same that the message will never be taken.
-    async fn refuse(&mut self, error: DataError) -> (Reply, Next) {
-        self.gateway.refused_message(RefusalReason::of_content(&error), None);
-        let is_reset = self.upstream.exchange(b"RSET").await.is_ok();
-        (refusal(error), if is_reset { Next::Command } else { Next::End })
-    }
-}
-
-/// What a sender is told about content that was refused.
-fn refusal(error: DataError) -> Reply {
-    match error {
-        DataError::BareLineFeed => Reply::new(554, "5.6.0", "bare LF in message"),
-        DataError::BareCarriageReturn => Reply::new(554, "5.6.0", "bare CR in message"),
-        DataError::TooLarge => {
-            Reply::new(552, "5.3.4", "message size exceeds the limit of this gateway")
-        }
     }
 }
 

@@ -82,6 +82,15 @@ struct Transmission<'g, 'a> {
     is_upstream_lost: bool,
 }
 
+/// Octets of memory that a message of so many octets takes on its way to so many
+/// recipients: itself, what is decoded of it, and the copies that are made ahead, which are
+/// larger than it by their links.
+pub(super) fn memory(octets: usize, recipients: usize) -> usize {
+    let copy = octets + octets / 4;
+    let copies = copy.saturating_mul(recipients).min(AHEAD_OCTETS + copy);
+    2 * octets + copies
+}
+
 /// Brings a message to all recipients of its transaction.
 pub(super) async fn transmit<'g>(
     gateway: &'g Gateway,

@@ -58,7 +58,8 @@ impl Listeners {
         }
         let accepted = AcceptedMemory::open(&config.accepted_file, SystemTime::now().into())
             .with_context(|| format!("open {}", config.accepted_file.display()))?;
-        let shared = Shared::new(accepted, config.sessions_max, supplies.halt.clone());
+        let shared =
+            Shared::new(accepted, config.sessions_max, config.memory, supplies.halt.clone());
         let (mut listeners, mut reloads) = (Vec::new(), Reloads::default());
         let mut targets = Vec::new();
         for (listener, socket) in config.listeners.iter().zip(sockets) {

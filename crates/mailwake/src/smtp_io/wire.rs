@@ -154,26 +154,26 @@ impl Wire {
         self.taken == self.input.len() && self.stream.has_ended(&mut self.input)
     }
 
-    /// Gives message content to `reader` until its end was seen. `limit` is the
-    /// longest pause.
+    /// Gives message content to `reader`: what is here already, or else what comes next. How
+    /// many octets it took; it tells whether its end was seen. `limit` is the longest pause.
     pub async fn read_content(
         &mut self,
         reader: &mut DataReader,
         limit: Duration,
-    ) -> Result<(), WireError> {
-        let mut octets = 0;
-        loop {
-            let taken = reader.take(&self.input[self.taken..]);
-            self.taken += taken;
-            octets += taken;
-            if reader.is_done() {
-                if let Some(transcript) = &mut self.transcript {
-                    transcript.content(octets);
-                }
-                return Ok(());
-            }
+    ) -> Result<usize, WireError> {
+        if self.taken == self.input.len() {
             self.drop_taken();
             self.fill(limit).await?;
+        }
+        let taken = reader.take(&self.input[self.taken..]);
+        self.taken += taken;
+        Ok(taken)
+    }
+
+    /// Has the transcript tell that message content came, so many octets.
+    pub fn content_came(&mut self, octets: usize) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.content(octets);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What mailwake takes of the machine's memory: a thousand sessions that wait, and one
-//! large message that goes through while they do.
+//! large message that goes through while they do; and many large ones at once, which keep
+//! within their budget.
 
 use crate::support::{
     PATIENCE, http, mailwake::Installation, message, say, smtp::Session, upstream::Upstream,
@@ -7,6 +8,7 @@ use crate::support::{
 use std::{
     io::{BufRead, BufReader},
     net::{Ipv4Addr, TcpStream},
+    thread,
 };
 
 const SESSIONS: usize = 1_000;
@@ -43,6 +45,51 @@ fn a_thousand_sessions_and_a_large_message_fit_in_200_megabytes() {
 
     check_copy(&upstream, &content);
     drop(idle);
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+}
+
+/// The budget of messages in hand, in MiB, and how many large ones come at once. There is
+/// room for one of them.
+const BUDGET_MIB: u64 = 100;
+const AT_ONCE: usize = 8;
+
+/// What else may come: the stacks of threads, and what the allocator has not given back.
+const BESIDES_KIB: u64 = 64 * 1_024;
+
+#[test]
+fn large_messages_at_once_keep_within_their_budget() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    installation.set_gateway(&format!("memory_mib_max = {BUDGET_MIB}"));
+    let serving = installation.serve();
+    let at_start = serving.memory_kib("VmRSS");
+    let content = large_message();
+    let codes: Vec<u16> = thread::scope(|scope| {
+        let send = || {
+            let mut session = Session::open(installation.gateway_port).expect("a session");
+            let reply = session.send("news@shop.example", "ann@example.com", content.as_bytes());
+            reply.expect("a reply").code
+        };
+        let senders: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(send)).collect();
+        senders.into_iter().map(|sender| sender.join().expect("a sender")).collect()
+    });
+    let most = serving.memory_kib("VmHWM");
+    say(&format!(
+        "memory: {at_start} KiB at the start, {most} KiB at most with {AT_ONCE} messages of {} \
+         octets at once and a budget of {BUDGET_MIB} MiB: {codes:?}",
+        content.len()
+    ));
+    assert!(codes.iter().all(|code| [250, 452].contains(code)), "{codes:?}");
+    let accepted = codes.iter().filter(|code| **code == 250).count();
+    assert_eq!(upstream.messages().len(), accepted, "messages that went upstream");
+    assert!(accepted > 0, "nothing got through");
+    let allowed = at_start + BUDGET_MIB * 1_024 + BESIDES_KIB;
+    assert!(most < allowed, "{most} KiB, and at most {allowed} were expected");
+
+    // Who is told 452 comes again.
+    let mut session = Session::open(installation.gateway_port).expect("a session");
+    let reply = session.send("news@shop.example", "ann@example.com", content.as_bytes());
+    assert_eq!(reply.expect("a reply").code, 250);
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
 }
 

@@ -21,7 +21,7 @@ fn size_that_is_none_is_told() {
 }
 
 fn check(chunks: &[&[u8]], is_binary: bool, wanted: Result<&[u8], DataError>) {
-    let mut assembly = Assembly::new(20);
+    let mut assembly = Assembly::new(20, BareNewlines::Refuse);
     chunks.iter().for_each(|chunk| assembly.take(chunk));
     assert_eq!(assembly.finish(is_binary), wanted.map(<[u8]>::to_vec), "{chunks:?}");
 }
@@ -54,4 +54,35 @@ fn binary_content_has_any_octets_behind_its_header() {
     check(&[b"a: b\r\n\r\n\n\r\0\n"], true, Ok(b"a: b\r\n\r\n\n\r\0\n"));
     check(&[b"a: b\n\r\n\r\n"], true, Err(DataError::BareLineFeed));
     check(&[b"no header\r"], true, Err(DataError::BareCarriageReturn));
+}
+
+#[test]
+fn nul_is_for_binary_content() {
+    check(&[b"a\0b"], false, Err(DataError::Nul));
+    check(&[b"a: \0\r\n\r\nb"], true, Err(DataError::Nul));
+}
+
+fn check_repaired(chunks: &[&[u8]], is_binary: bool, wanted: Result<&[u8], DataError>) {
+    let mut assembly = Assembly::new(20, BareNewlines::Repair);
+    chunks.iter().for_each(|chunk| assembly.take(chunk));
+    assert_eq!(assembly.finish(is_binary), wanted.map(<[u8]>::to_vec), "{chunks:?}");
+}
+
+#[test]
+fn what_is_bare_is_repaired_wherever_chunks_end() {
+    check_repaired(&[b"a\r", b"\nb\r", b"c\n", b"d\r"], false, Ok(b"a\r\nb\r\nc\r\nd\r\n"));
+    check_repaired(&[b"\n.", b"\r\n", b"\0."], false, Ok(b"\r\n.\r\n."));
+    check_repaired(&[b"a\r\r", b"\nb"], false, Ok(b"a\r\nb"));
+}
+
+#[test]
+fn repaired_content_keeps_to_the_limit() {
+    check_repaired(&[&[b'\n'; 10]], false, Ok(&b"\r\n".repeat(10)));
+    check_repaired(&[&[b'\n'; 11]], false, Err(DataError::TooLarge));
+}
+
+#[test]
+fn binary_content_is_not_repaired() {
+    check_repaired(&[b"a: b\r\n\r\n\n\0"], true, Ok(b"a: b\r\n\r\n\n\0"));
+    check_repaired(&[b"a: b\n\n\0"], true, Err(DataError::BareLineFeed));
 }

@@ -22,7 +22,7 @@ fn play(session: &mut Session, dialog: &str) {
                     Step::Pass
                     | Step::PassSecret
                     | Step::Greet
-                    | Step::Begin
+                    | Step::Begin(_)
                     | Step::PassAndEnd => {
                         assert!(is_passed, "{line} went upstream");
                         None
@@ -113,7 +113,7 @@ fn recipients_that_upstream_accepted_are_kept() {
          U: 250 ok",
     );
     let transaction = transaction_of(&mut session);
-    assert_eq!(transaction.reverse_path.line, "MAIL FROM:<a@a.example> SIZE=10");
+    assert_eq!(transaction.reverse_path.line, "MAIL FROM:<a@a.example> SIZE=16399");
     let recipients: Vec<_> = transaction.recipients.iter().map(|r| r.mailbox.as_str()).collect();
     assert_eq!(recipients, ["b@b.example", "d@b.example"]);
     assert_eq!(transaction.recipients[1].line, "RCPT TO:<d@b.example> NOTIFY=NEVER");

@@ -1,5 +1,6 @@
 //! A dialog's text: lines in, actions out. The table of lines is in `dialogs`.
 
+use mail::smtp::data::BareNewlines;
 use mailwake::{
     gateway::ListenerTls,
     net::network::Network,
@@ -115,6 +116,14 @@ pub(super) struct Settings {
     pub(super) errors_max: usize,
     /// `sessions_max=N`.
     pub(super) sessions_max: usize,
+    /// `bare_newlines=repair`.
+    pub(super) newlines: BareNewlines,
+    /// `tarpit_ms=N`: how much longer each refused command waits.
+    pub(super) tarpit: Duration,
+    /// `memory_octets_max=N`, for which a message waits at once and no longer.
+    pub(super) memory_octets_max: usize,
+    /// `received_max=N`.
+    pub(super) received_max: usize,
     /// `client_timeout_ms=N`.
     pub(super) client_timeout: Duration,
     /// `message_timeout_ms=N`: how long a whole message may take.
@@ -147,6 +156,10 @@ impl Default for Settings {
             recipients_max: 100,
             errors_max: 20,
             sessions_max: 10,
+            newlines: BareNewlines::Refuse,
+            tarpit: Duration::ZERO,
+            memory_octets_max: 64 << 20,
+            received_max: 100,
             client_timeout: Duration::from_secs(60),
             message_timeout: Duration::from_secs(60),
             reply_timeout: Duration::from_secs(60),
@@ -210,6 +223,7 @@ impl Settings {
             ("tls", "starttls") => self.tls = ListenerTls::Starttls,
             ("tls", "required") => self.tls = ListenerTls::Required,
             ("tls", "implicit") => self.tls = ListenerTls::Implicit,
+            ("bare_newlines", "repair") => self.newlines = BareNewlines::Repair,
             ("auth_requires_tls", "true") => self.auth_requires_tls = true,
             ("upstream_tls", "opportunistic") => self.upstream_tls = UpstreamTls::Opportunistic,
             ("upstream_tls", "required") => self.upstream_tls = UpstreamTls::Required,
@@ -240,6 +254,9 @@ impl Settings {
             "errors_max" => self.errors_max = count,
             "sessions_max" => self.sessions_max = count,
             "proxy_protocol_timeout_ms" => self.proxy_protocol_timeout = time,
+            "tarpit_ms" => self.tarpit = time,
+            "memory_octets_max" => self.memory_octets_max = count,
+            "received_max" => self.received_max = count,
             "client_timeout_ms" => self.client_timeout = time,
             "message_timeout_ms" => self.message_timeout = time,
             "reply_timeout_ms" => self.reply_timeout = time,

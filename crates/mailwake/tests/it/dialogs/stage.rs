@@ -14,6 +14,7 @@ use mailwake::{
     gateway::{
         self, Ends, GatewayConfig, ListenerConfig, Live, MultiRecipient, Shared,
         accepted::AcceptedMemory,
+        safety::{Memory, Safety, Tarpit},
     },
     net::tls::{
         client::Verification,
@@ -91,6 +92,7 @@ impl<'r> Stage<'r> {
             shared: Shared::new(
                 AcceptedMemory::open(&accepted, now()).expect("a file"),
                 settings.sessions_max,
+                Memory { octets_max: settings.memory_octets_max, wait: Duration::ZERO },
                 CancellationToken::new(),
             ),
             certificate: files.map(|files| Arc::new(ServerTls::load(files).expect("certificate"))),
@@ -246,6 +248,13 @@ fn gateway_config(
             errors_max: settings.errors_max,
         },
         sessions_max: settings.sessions_max,
+        safety: Safety {
+            sessions_per_address_max: settings.sessions_max,
+            exempt: Vec::new(),
+            tarpit: Tarpit { step: settings.tarpit, most: settings.tarpit },
+            newlines: settings.newlines,
+            received_max: settings.received_max,
+        },
         drain_timeout: settings.drain_timeout,
     }
 }
