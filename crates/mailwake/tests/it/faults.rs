@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod keys;
 mod shutdown;
+mod stages;
 mod twice;
 mod upstreams;
 
