@@ -8,4 +8,5 @@ mod faults;
 mod layering;
 mod listeners;
 mod memory;
+mod protocol;
 mod support;
