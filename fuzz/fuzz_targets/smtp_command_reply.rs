@@ -52,16 +52,15 @@ fuzz_target!(|input: &[u8]| {
                 session.upstream_replied(reply);
                 assert!(!session.awaits_response());
             }
-            Step::Pass | Step::Greet | Step::Begin => {
+            Step::Pass | Step::Greet | Step::Begin(_) => {
+                let instead = match &step {
+                    Step::Begin(Some(instead)) => instead.as_bytes(),
+                    _ => line,
+                };
                 let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
-                model.passed(line, &reply);
+                model.passed(instead, &reply);
                 let told = session.upstream_replied(reply.clone());
                 assert_eq!(told.code(), reply.code());
-            }
-            Step::PassInstead(line) => {
-                let Some(reply) = next_reply(&mut parser, &mut lines) else { return };
-                model.passed(line.as_bytes(), &reply);
-                session.upstream_replied(reply);
             }
             Step::Answer(reply) => check_reply(&reply),
             Step::BeginAnew => {

@@ -6,10 +6,13 @@
 
 use mail::smtp::{
     chunking::Assembly,
+    client::Client,
     command::Command,
     data::{BareNewlines, DataReader, DotStuffer},
     reply::{Reply, ReplyParser},
-    session::{COMMAND_OCTETS_MAX, Chunk, Limits, Rules, Session, Starttls, Step, Transaction},
+    session::{
+        COMMAND_OCTETS_MAX, Chunk, Limits, Rules, Session, Starttls, Step, Transaction, Trust,
+    },
 };
 use std::io::Write;
 
@@ -31,8 +34,8 @@ fn no_session_falls_out_of_step() {
         Play::new(seed).run(&mut seen);
     }
     // Nothing was shown if the interesting things did not happen.
-    let Seen { accepted, refused, chunks, exchanges, ended, encrypted } = seen;
-    let each = [accepted, refused, chunks, exchanges, ended, encrypted];
+    let Seen { accepted, refused, chunks, exchanges, ended, encrypted, begun_anew } = seen;
+    let each = [accepted, refused, chunks, exchanges, ended, encrypted, begun_anew];
     assert!(each.iter().all(|count| *count > sequences / 1_000), "{each:?}");
 }
 
@@ -45,6 +48,7 @@ struct Seen {
     exchanges: u64,
     ended: u64,
     encrypted: u64,
+    begun_anew: u64,
 }
 
 /// Numbers that a seed gives (xorshift64*).
@@ -104,12 +108,13 @@ impl Play {
             starttls: dice.one_of(&starttls),
             is_encrypted: false,
             auth_requires_tls: dice.roll(4) == 0,
+            trust: Trust { xclient: dice.roll(2) == 0, xforward: dice.roll(2) == 0 },
         };
         let newlines = dice.one_of(&[BareNewlines::Refuse, BareNewlines::Repair]);
         Self {
             seed,
             dice,
-            session: Session::new(LIMITS, rules),
+            session: Session::new(LIMITS, rules, Client::default()),
             upstream: Upstream::default(),
             newlines,
             is_encrypted: false,
@@ -147,7 +152,15 @@ impl Play {
     fn obey(&mut self, line: &[u8], step: Step, is_response: bool, seen: &mut Seen) -> bool {
         match step {
             Step::Pass | Step::Greet => return self.pass(line),
-            Step::PassInstead(line) => return self.pass(line.as_bytes()),
+            Step::Begin(None) => return self.pass(line),
+            Step::Begin(Some(line)) => return self.pass(line.as_bytes()),
+            Step::BeginAnew => {
+                assert!(!self.upstream.has_mail, "XCLIENT in a transaction");
+                seen.begun_anew += 1;
+                self.session.trust(Trust { xclient: self.dice.roll(2) == 0, xforward: true });
+                self.upstream = Upstream::default();
+                self.assembly = None;
+            }
             Step::PassAndEnd => return false,
             Step::PassSecret => {
                 assert!(is_response || line[..4].eq_ignore_ascii_case(b"AUTH"));
@@ -162,6 +175,13 @@ impl Play {
                 check_reply(&reply);
                 self.upstream.is_in_auth = false;
                 self.session.upstream_replied(Reply::new(501, "5.7.0", "cancelled"));
+            }
+            Step::Answer(reply) if reply.is_positive() => {
+                let is_xforward =
+                    line.get(..8).is_some_and(|it| it.eq_ignore_ascii_case(b"XFORWARD"));
+                assert!(is_xforward, "nobody but upstream says yes");
+                check_reply(&reply);
+                self.errors = 0;
             }
             Step::Answer(reply) => return self.answered(&reply, seen),
             Step::StartTls(reply) => {
