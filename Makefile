@@ -80,5 +80,6 @@ test-tools:
 
 bench-tools:
 	@$(call need,smtp-source,postfix)
+	@$(call need,haproxy,haproxy)
 	@$(call need,nginx,nginx-light)
 	@$(call need,wrk,wrk)

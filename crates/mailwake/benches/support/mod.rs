@@ -48,6 +48,15 @@ pub(crate) fn cpu_microseconds(process: &Child) -> Result<f64> {
     Ok(ticks.sum::<Result<f64, _>>()? * MICROSECONDS_PER_TICK)
 }
 
+/// Memory that a process has in MiB (proc_pid_status(5), `VmRSS`).
+#[allow(dead_code, reason = "not every bench measures it")]
+pub(crate) fn resident_mib(process: &Child) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().split(' ').next()).context("VmRSS of a process")?;
+    Ok(kib.parse::<f64>()? / 1_024.0)
+}
+
 pub(crate) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut numbers: Vec<_> = numbers.into_iter().collect();
     numbers.sort_by(f64::total_cmp);
