@@ -2,7 +2,7 @@
 //! with 30 links to smtp-sink, straight, through HAProxy, which passes octets on, and
 //! through `mailwake serve` with everything it has: rewriting, the event log on disk, the
 //! store. The three take turns in one run, so that ratios hold where absolute numbers do
-//! not. Then sessions are opened that only wait, to see what memory they take.
+//! not. Before that, sessions are opened that only wait, to see what memory they take.
 //!
 //! `cargo bench -p mailwake --bench gateway` needs smtp-source, smtp-sink and haproxy.
 
@@ -54,6 +54,7 @@ fn main() -> Result<()> {
     let gateway_address = free_address()?;
     let gateway = Running(serve(directory.path(), gateway_address, sink_address)?);
     wait_for(gateway_address)?;
+    idle(gateway_address, &gateway)?;
     print("20 KB HTML, 30 links         direct      HAProxy      gateway  to direct  to HAProxy")?;
     print("  CPU us/message  mean ms\n")?;
     for (sessions, messages) in LOADS {
@@ -82,7 +83,7 @@ fn main() -> Result<()> {
             f64::from(sessions) * 1_000.0 / through,
         ))?;
     }
-    idle(gateway_address, &gateway)
+    Ok(())
 }
 
 /// Opens sessions that only wait, and tells what memory they take.

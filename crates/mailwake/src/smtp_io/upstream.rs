@@ -444,6 +444,8 @@ impl Upstream {
                 Line::Malformed(_) => return Err(ReplyError::NoCode.into()),
             };
             if let Some(reply) = parser.line(&line)? {
+                // Nothing more comes before there is another command, and that may be long.
+                self.wire.forget_taken();
                 return Ok(reply);
             }
         }

@@ -136,7 +136,7 @@ impl Wire {
                 is_too_long = true;
                 self.taken = self.input.len();
             }
-            self.drop_taken();
+            self.forget_taken();
             searched = self.input.len();
             self.fill(limit).await?;
         }
@@ -162,7 +162,7 @@ impl Wire {
         limit: Duration,
     ) -> Result<usize, WireError> {
         if self.taken == self.input.len() {
-            self.drop_taken();
+            self.forget_taken();
             self.fill(limit).await?;
         }
         let taken = reader.take(&self.input[self.taken..]);
@@ -195,7 +195,7 @@ impl Wire {
             if octets == 0 {
                 return Ok(());
             }
-            self.drop_taken();
+            self.forget_taken();
             self.flush(limit).await?;
             self.fill(limit).await?;
         }
@@ -277,7 +277,8 @@ impl Wire {
         self.taken = 0;
     }
 
-    fn drop_taken(&mut self) {
+    /// Holds no buffer for what was read, unless there is more to read.
+    pub fn forget_taken(&mut self) {
         self.input.drain(..self.taken);
         self.taken = 0;
         if self.input.is_empty() {
