@@ -82,14 +82,6 @@ impl<D: Disk> Committer<D> {
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(COMMANDS_MAX);
         while commands.blocking_recv_many(&mut taken, COMMANDS_MAX) > 0 {
-            // Who waits for the processor may be about to append: where there is nobody, this
-            // takes no time, and where there are many, one sync serves more of them.
-            std::thread::yield_now();
-            while taken.len() < COMMANDS_MAX
-                && let Ok(command) = commands.try_recv()
-            {
-                taken.push(command);
-            }
             for command in taken.drain(..) {
                 match command {
                     Command::Append(request) => self.take(request),
