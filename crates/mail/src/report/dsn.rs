@@ -1,9 +1,7 @@
 //! Delivery status notifications (RFC 3464, and RFC 6533 for addresses in UTF-8). What
 //! became of recipients comes in, the message that tells the sender goes out.
 
-mod xtext;
-
-use crate::message::header;
+use crate::{message::header, smtp::xtext};
 
 /// Longest text of a server that a notification repeats, in characters: with it, a line
 /// stays below the 998 octets of RFC 5322 §2.1.1.

@@ -12,3 +12,4 @@ pub mod proxy_header;
 pub mod reply;
 pub mod secret;
 pub mod session;
+pub(crate) mod xtext;

@@ -3,7 +3,8 @@
 //! commands that tell of it.
 
 use super::Client;
-use std::{fmt::Write as _, net::IpAddr};
+use crate::smtp::xtext;
+use std::net::IpAddr;
 
 /// Longest value, in characters as they stand in a command.
 const VALUE_OCTETS_MAX: usize = 255;
@@ -155,7 +156,7 @@ impl Verb {
         if is_unknown {
             return Ok(self.fact(attribute, None).expect("what is not known has no syntax"));
         }
-        let value = decode(value).filter(|value| is_printable(value, attribute));
+        let value = xtext::decode(value).filter(|value| is_printable(value, attribute));
         let fact = value.and_then(|value| self.fact(attribute, Some(value)));
         fact.ok_or(AttributeError::Syntax(attribute))
     }
@@ -219,7 +220,7 @@ impl Verb {
             _ => true,
         };
         for attribute in offered.iter().filter(is_told) {
-            let value = client.value(*attribute).map(|value| encode(&value));
+            let value = client.value(*attribute).map(|value| xtext::encode(&value));
             let value = value.filter(|value| value.len() <= VALUE_OCTETS_MAX);
             let word = |value: &str| format!(" {}={value}", attribute.keyword());
             let full = word(value.as_deref().unwrap_or(UNAVAILABLE));
@@ -265,41 +266,6 @@ impl Client {
 fn is_printable(value: &str, attribute: Attribute) -> bool {
     let is_space = |c: char| c.is_whitespace() && attribute != Attribute::Login;
     !value.is_empty() && !value.chars().any(|c| c.is_control() || is_space(c))
-}
-
-/// Undoes xtext (RFC 3461 §4); none where it is none.
-fn decode(text: &str) -> Option<String> {
-    let mut octets = Vec::new();
-    let mut rest = text.as_bytes();
-    loop {
-        rest = match rest {
-            [] => return String::from_utf8(octets).ok(),
-            [b'+', high, low, behind @ ..] => {
-                octets.push(hexadecimal(*high)? << 4 | hexadecimal(*low)?);
-                behind
-            }
-            [b'+', ..] => return None,
-            [octet, behind @ ..] => {
-                octets.push(*octet);
-                behind
-            }
-        };
-    }
-}
-
-fn hexadecimal(octet: u8) -> Option<u8> {
-    char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
-/// Makes xtext (RFC 3461 §4).
-fn encode(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, octet| {
-        match octet {
-            b'!'..=b'~' if octet != b'+' && octet != b'=' => encoded.push(char::from(octet)),
-            _ => write!(encoded, "+{octet:02X}").expect("a String takes every write"),
-        }
-        encoded
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! xtext (RFC 3461 §4) and its kin for addresses in UTF-8 (RFC 6533 §3): how the
 //! parameters of the envelope write characters that have no place in them.
 
-/// What xtext stands for; none where it is none.
-pub(super) fn decode(xtext: &str) -> Option<String> {
+use std::fmt::Write;
+
+/// What xtext stands for; none where it is none. Digits in lower case are taken, too.
+pub(crate) fn decode(xtext: &str) -> Option<String> {
     let mut octets = Vec::with_capacity(xtext.len());
     let mut rest = xtext.as_bytes();
     loop {
@@ -21,18 +23,24 @@ pub(super) fn decode(xtext: &str) -> Option<String> {
     }
 }
 
-/// Only upper case: `+4a` is no xtext.
 fn hexadecimal(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// Text as xtext.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, octet| {
+        match octet {
+            b'!'..=b'~' if octet != b'+' && octet != b'=' => encoded.push(char::from(octet)),
+            _ => write!(encoded, "+{octet:02X}").expect("a String takes every write"),
+        }
+        encoded
+    })
 }
 
 /// What an address of the type utf-8 stands for: characters as they are, or as `\x{HEX}`.
 /// Some clients write it in xtext as well.
-pub(super) fn decode_utf8(text: &str) -> Option<String> {
+pub(crate) fn decode_utf8(text: &str) -> Option<String> {
     let text = decode(text)?;
     let mut decoded = String::new();
     let mut rest = text.as_str();
@@ -47,7 +55,7 @@ pub(super) fn decode_utf8(text: &str) -> Option<String> {
 }
 
 /// An address in ASCII, each other character as `\x{HEX}`.
-pub(super) fn encode_utf8(address: &str) -> String {
+pub(crate) fn encode_utf8(address: &str) -> String {
     let encoded = |c: char| match c {
         '\\' | '+' | '=' => format!("\\x{{{:02X}}}", u32::from(c)),
         c if c.is_ascii() => c.to_string(),
@@ -60,7 +68,8 @@ pub(super) fn encode_utf8(address: &str) -> String {
 fn xtext_is_decoded() {
     assert_eq!(decode("bob+2Bshop@a.example").as_deref(), Some("bob+shop@a.example"));
     assert_eq!(decode("a+3D+C3+B6").as_deref(), Some("a=ö"));
-    for wrong in ["+", "+4", "+4a", "+G0", "+FF"] {
+    assert_eq!(decode("+4a").as_deref(), Some("J"));
+    for wrong in ["+", "+4", "+G0", "+FF"] {
         assert_eq!(decode(wrong), None, "{wrong}");
     }
 }
