@@ -298,9 +298,6 @@ fn read_keys(section: &Section<'_>) -> KeySource {
 fn read_tracker(section: &Section<'_>) -> Option<Tracker> {
     let seconds =
         |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
-    let count = |key, default, range, unit| {
-        usize::try_from(section.integer(key, default, range, unit)).unwrap_or(usize::MAX)
-    };
     let listen = section.required("listen", LISTEN);
     let threads = section.integer("threads", 0, 0..=1_024, "threads (0: one a core)");
     let config = TrackerConfig {
@@ -309,7 +306,7 @@ fn read_tracker(section: &Section<'_>) -> Option<Tracker> {
             &[("302", RedirectStatus::Found), ("307", RedirectStatus::TemporaryRedirect)],
         ),
         server_header: section.parsed("server_header", "mailwake", "must be a text"),
-        connections_max: count("connections_max", 10_000, 1..=1_000_000, "connections"),
+        connections_max: section.count("connections_max", 10_000, 1..=1_000_000, "connections"),
         requests_per_connection_max: u32::try_from(section.integer(
             "requests_per_connection_max",
             1_000,
@@ -317,7 +314,7 @@ fn read_tracker(section: &Section<'_>) -> Option<Tracker> {
             "requests",
         ))
         .unwrap_or(1_000),
-        header_octets_max: 1024 * count("header_kib_max", 16, 8..=1_024, "KiB"),
+        header_octets_max: 1024 * section.count("header_kib_max", 16, 8..=1_024, "KiB"),
         header_timeout: seconds("header_timeout_seconds", 10),
         idle_timeout: seconds("idle_timeout_seconds", 60),
         durable_deadline: Duration::from_millis(section.integer(
@@ -377,12 +374,9 @@ fn read_store(section: &Section<'_>, data_directory: &Path) -> (PathBuf, StoreCo
 
 fn read_admin(section: &Section<'_>) -> Option<Admin> {
     let listen = section.required("listen", LISTEN);
-    let connections = section.integer("connections_max", 64, 1..=10_000, "connections");
+    let connections_max = section.count("connections_max", 64, 1..=10_000, "connections");
     let seconds = section.integer("timeout_seconds", 10, 1..=3_600, "seconds");
-    let config = AdminConfig {
-        connections_max: usize::try_from(connections).unwrap_or(usize::MAX),
-        timeout: Duration::from_secs(seconds),
-    };
+    let config = AdminConfig { connections_max, timeout: Duration::from_secs(seconds) };
     Some(Admin { listen: listen?, config })
 }
 

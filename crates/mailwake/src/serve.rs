@@ -213,11 +213,6 @@ impl Server {
         self.tracker.as_ref().map(|(address, _)| *address)
     }
 
-    /// Where the operators' view listens.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|(address, ..)| *address)
-    }
-
     /// The runtime of the gateway, for whoever has to wait for something.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime

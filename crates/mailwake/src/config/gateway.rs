@@ -146,19 +146,16 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
     let upstreams = read_upstreams(section, form);
     let host_name: Option<DomainName> =
         section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
-    let count = |key, default, most, unit| {
-        usize::try_from(section.integer(key, default, 1..=most, unit)).unwrap_or(usize::MAX)
-    };
     let multi_recipient = section.choice(
         "multi_recipient",
         &[("split", MultiRecipient::Split), ("one_at_a_time", MultiRecipient::OneAtATime)],
     );
     let limits = Limits {
         message_octets_max: mebibytes(section, "message_mib_max", 25, 1..=1_024),
-        recipients_max: count("recipients_max", 1_000, 100_000, "recipients"),
-        errors_max: count("errors_max", 20, 10_000, "errors"),
+        recipients_max: section.count("recipients_max", 1_000, 1..=100_000, "recipients"),
+        errors_max: section.count("errors_max", 20, 1..=10_000, "errors"),
     };
-    let sessions_max = count("sessions_max", 2_000, 1_000_000, "sessions");
+    let sessions_max = section.count("sessions_max", 2_000, 1..=1_000_000, "sessions");
     let safety = read_safety(section);
     let client_timeout = seconds(section, "client_timeout_seconds", 300);
     let message_timeout = seconds(section, "message_timeout_seconds", 3_600);
@@ -204,10 +201,7 @@ fn read_memory(section: &Section<'_>, listeners: &[Listener]) -> Memory {
 
 /// What is done against clients that do harm.
 fn read_safety(section: &Section<'_>) -> Safety {
-    let count = |key, default, most, unit| {
-        usize::try_from(section.integer(key, default, 0..=most, unit)).unwrap_or(usize::MAX)
-    };
-    let of_address = count("sessions_per_address_max", 500, 1_000_000, "sessions");
+    let of_address = section.count("sessions_per_address_max", 500, 0..=1_000_000, "sessions");
     let exempt = section.list("sessions_per_address_exempt", NETWORK);
     let most = section.integer("tarpit_seconds_max", 5, 0..=60, "seconds");
     let newlines = section.choice(
@@ -219,7 +213,7 @@ fn read_safety(section: &Section<'_>) -> Safety {
         exempt,
         tarpit: Tarpit { step: Duration::from_secs(1), most: Duration::from_secs(most) },
         newlines,
-        received_max: count("received_max", 100, 10_000, "fields"),
+        received_max: section.count("received_max", 100, 0..=10_000, "fields"),
     }
 }
 

@@ -271,6 +271,17 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// The same, where it counts what is in memory.
+    pub(super) fn count(
+        &self,
+        name: &'static str,
+        default: u64,
+        range: RangeInclusive<u64>,
+        unit: &str,
+    ) -> usize {
+        usize::try_from(self.integer(name, default, range, unit)).unwrap_or(usize::MAX)
+    }
+
     /// `true` or `false`.
     pub(super) fn boolean(&self, name: &'static str, default: bool) -> bool {
         self.know(name, default.to_string());

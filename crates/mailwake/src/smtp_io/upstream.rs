@@ -401,21 +401,20 @@ impl Upstream {
         if !reply.is_intermediate() {
             return Ok(reply);
         }
-        let patience = self.target.config.patience;
-        self.wire.send_content(content, patience.reply).await?;
-        let reply = self.read_reply(patience.final_reply).await?;
-        if reply.is_intermediate() {
-            return Err(UpstreamError::OutOfStep(reply.code(), "a message"));
-        }
-        Ok(reply)
+        self.wire.send_content(content, self.target.config.patience.reply).await?;
+        self.read_final_reply().await
     }
 
     /// Sends a message with BDAT, in one chunk (RFC 3030 §2): its octets go as they are.
     pub async fn send_chunk(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
-        let patience = self.target.config.patience;
         self.wire.write(format!("BDAT {} LAST\r\n", content.len()).as_bytes());
-        self.wire.send_octets(content, patience.reply).await?;
-        let reply = self.read_reply(patience.final_reply).await?;
+        self.wire.send_octets(content, self.target.config.patience.reply).await?;
+        self.read_final_reply().await
+    }
+
+    /// The reply to a whole message.
+    async fn read_final_reply(&mut self) -> Result<Reply, UpstreamError> {
+        let reply = self.read_reply(self.target.config.patience.final_reply).await?;
         if reply.is_intermediate() {
             return Err(UpstreamError::OutOfStep(reply.code(), "a message"));
         }

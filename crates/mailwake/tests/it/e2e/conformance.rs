@@ -59,6 +59,14 @@ impl Way {
         Self { postfix, installation, _serving: serving }
     }
 
+    /// As a filter of a Postfix, which tells both by XFORWARD from whom a message came.
+    fn of_a_filter() -> Self {
+        Self::new(
+            "smtpd_authorized_xforward_hosts = 127.0.0.1\n",
+            "xforward_from = [\"127.0.0.1\"]",
+        )
+    }
+
     /// Sends directly and through mailwake, and holds what arrives for each against each
     /// other. Gives the mails that came through mailwake.
     fn check(&self, recipients: &[&str], send: impl Fn(u16)) -> Vec<Vec<u8>> {
@@ -164,10 +172,7 @@ fn mail_of_postfix_behind_its_queue_arrives_as_it_is() {
     if is_left_out("e2e: Postfix to Postfix, after its queue") {
         return;
     }
-    let way = Way::new(
-        "smtpd_authorized_xforward_hosts = 127.0.0.1\n",
-        "xforward_from = [\"127.0.0.1\"]",
-    );
+    let way = Way::of_a_filter();
     way.check(&[ANN, BOB], |port| {
         let front = Postfix::start_with(&[ANN, BOB], |_folder| {
             format!(
@@ -190,10 +195,7 @@ fn mail_of_postfix_before_its_queue_arrives_as_it_is() {
     if is_left_out("e2e: Postfix to Postfix, before its queue") {
         return;
     }
-    let way = Way::new(
-        "smtpd_authorized_xforward_hosts = 127.0.0.1\n",
-        "xforward_from = [\"127.0.0.1\"]",
-    );
+    let way = Way::of_a_filter();
     way.check(&[ANN, BOB], |port| {
         let front = Postfix::start_with(&[ANN, BOB], |_folder| {
             format!(

@@ -2,7 +2,8 @@
 //! once. A click is acknowledged by a whole 302, a message by 250.
 
 use crate::support::{
-    http, is_left_out, mailwake::Installation, message, sink::Sink, smtp::Session, wait_for,
+    EndOfLoad, http, is_left_out, mailwake::Installation, message, sink::Sink, smtp::Session,
+    wait_for,
 };
 use serde_json::Value;
 use std::{
@@ -28,15 +29,6 @@ struct Acknowledged {
     user_agents: Mutex<Vec<String>>,
     recipients: Mutex<Vec<String>>,
     is_over: AtomicBool,
-}
-
-/// Ends the clients, also when the test fails.
-struct EndOfLoad<'a>(&'a AtomicBool);
-
-impl Drop for EndOfLoad<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]

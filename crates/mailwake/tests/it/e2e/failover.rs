@@ -2,8 +2,8 @@
 //! was accepted is delivered, by one or by the other, and came there once.
 
 use crate::support::{
-    PATIENCE, is_left_out, mailwake::Installation, message, postfix::Postfix, smtp::Session,
-    wait_for,
+    EndOfLoad, PATIENCE, is_left_out, mailwake::Installation, message, postfix::Postfix,
+    smtp::Session, wait_for,
 };
 use std::{
     collections::BTreeSet,
@@ -23,15 +23,6 @@ const SENDING: usize = 6;
 struct Accepted {
     subjects: Mutex<Vec<String>>,
     is_over: AtomicBool,
-}
-
-/// Ends the clients, also when the test fails.
-struct EndOfLoad<'a>(&'a AtomicBool);
-
-impl Drop for EndOfLoad<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]

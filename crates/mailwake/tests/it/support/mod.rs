@@ -19,13 +19,22 @@ use std::{
     fs,
     io::Write,
     net::{Ipv4Addr, TcpListener},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicBool, AtomicU16, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 /// The time that anything may take which usually takes less than a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Tells clients that load mailwake to end, also when the test fails.
+pub(crate) struct EndOfLoad<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for EndOfLoad<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Asks again and again until there is an answer. Panics with `what` after `patience`.
 /// For what happens in another process, which cannot wake a thread of ours.
