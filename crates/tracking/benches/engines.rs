@@ -13,9 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tracking::{
-    copy::{self, Settings},
+    copy::{self, Settings, Terms},
     ids::{MessageId, Timestamp},
     rewrite::Plan,
+    smtpapi::Request,
     token::{Sealer, key::KeyRing},
 };
 
@@ -34,32 +35,33 @@ fn main() -> io::Result<()> {
 fn compare(out: &mut impl Write, name: &str, html: &str) -> io::Result<()> {
     let encoded = newsletter::quoted_printable(html);
     let message = newsletter::message("text/html", "quoted-printable", &encoded);
-    let settings = settings();
+    let terms = terms();
     let keys = Arc::new(KeyRing::generate([7; 32], "2026-11-21"));
     let mut sealer = Sealer::new(keys);
-    let links = rewritten(&message, &settings, &mut sealer);
+    let links = rewritten(&message, &terms, &mut sealer);
     assert_eq!(links, LINKS, "each link is sealed");
     let url = format!("https://t.example/{}", "x".repeat(110));
     let mut rounds = [const { Vec::new() }; 4];
     for _ in 0..ROUNDS {
-        rounds[0].push(timed(|| rewritten(black_box(&message), &settings, &mut sealer)));
+        rounds[0].push(timed(|| rewritten(black_box(&message), &terms, &mut sealer)));
         rounds[1].push(timed(|| rewritten_by_lol_html(black_box(html), &url)));
         rounds[2].push(timed(|| rewritten_by_lol_html(black_box(""), &url)));
-        rounds[3].push(timed(|| Plan::new(black_box(&message), &settings.decision)));
+        rounds[3].push(timed(|| Plan::new(black_box(&message), &terms.settings.decision)));
     }
     writeln!(out, "{name}")?;
     report(out, &message, html, rounds)
 }
 
-fn settings() -> Settings {
-    Settings::new("https://t.example/".parse().expect("it is a tracking URL"))
+fn terms() -> Terms {
+    let settings = Settings::new("https://t.example/".parse().expect("it is a tracking URL"));
+    Terms { settings: Arc::new(settings), request: Request::default() }
 }
 
 /// Makes one copy, and tells how many of its links are tracked.
-fn rewritten(message: &[u8], settings: &Settings, sealer: &mut Sealer) -> usize {
-    let plan = Plan::new(message, &settings.decision);
+fn rewritten(message: &[u8], terms: &Terms, sealer: &mut Sealer) -> usize {
+    let plan = Plan::new(message, &terms.settings.decision);
     let id = MessageId::new(NOW, [1, 2, 3, 4, 5]);
-    let copy = copy::make(&plan, settings, id, NOW, sealer);
+    let copy = copy::make(&plan, terms, id, NOW, sealer);
     assert!(!black_box(&copy).report.safety_net, "the copy is faithful");
     copy.report.links_tracked()
 }

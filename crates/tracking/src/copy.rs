@@ -3,6 +3,7 @@
 //! `mailwake rewrite` both make their copies here, so they give the same octets.
 
 use crate::{
+    context::Context,
     decision::Decision,
     ids::{MessageId, Timestamp},
     link::{CopyFacts, SealedLinks, TrackingUrl},
@@ -11,7 +12,7 @@ use crate::{
     token::{Day, Sealer},
 };
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The name of the field that carries the message id, unless it is configured.
 pub const MESSAGE_ID_FIELD: &str = "X-Sp-Message-Id";
@@ -52,15 +53,37 @@ impl Settings {
         settings
     }
 
-    /// What is tracked in this message, and what its sender asks for, if anything. An
-    /// error is a reason to refuse the message.
-    pub fn decide(&self, message: &[u8]) -> Result<(Cow<'_, Decision>, Option<Request>), Refusal> {
-        let request = if self.reads_smtpapi { smtpapi::read(message)? } else { None };
-        let decision = match &request {
-            Some(request) => Cow::Owned(request.apply(&self.decision)),
-            None => Cow::Borrowed(&self.decision),
-        };
-        Ok((decision, request))
+    /// What the sender asks for in the header of a message, where that is read. An error is
+    /// a reason to refuse the message.
+    pub fn request(&self, message: &[u8]) -> Result<Option<Request>, Refusal> {
+        if self.reads_smtpapi { smtpapi::read(message) } else { Ok(None) }
+    }
+}
+
+/// The terms of one copy: how it is tracked, and what its sender wants known of it.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// How it is tracked.
+    pub settings: Arc<Settings>,
+    /// What its sender asks for; empty where that is nothing.
+    pub request: Request,
+}
+
+impl Terms {
+    /// The terms in a scope with these settings. What a context variable says goes before
+    /// what the sender says in the header, which goes before the settings, each by itself.
+    /// An error is a reason to refuse the message.
+    pub fn new(
+        settings: &Arc<Settings>,
+        request: Option<&Request>,
+        _context: &Context,
+    ) -> Result<Self, Refusal> {
+        let mut settings = settings.clone();
+        if let Some(request) = request {
+            let decision = request.apply(&settings.decision);
+            Arc::make_mut(&mut settings).decision = decision;
+        }
+        Ok(Self { settings, request: request.cloned().unwrap_or_default() })
     }
 }
 
@@ -68,11 +91,12 @@ impl Settings {
 /// gets its id all the same: it is counted, and bounces find it.
 pub fn make<'m>(
     plan: &Plan<'m>,
-    settings: &Settings,
+    terms: &Terms,
     message_id: MessageId,
     now: Timestamp,
     sealer: &mut Sealer,
 ) -> TrackedCopy<'m> {
+    let settings = &terms.settings;
     let facts = CopyFacts {
         tracking_url: &settings.tracking_url,
         is_host_bound: settings.bind_links_to_host,

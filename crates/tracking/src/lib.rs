@@ -3,6 +3,7 @@
 //! nothing here does IO, reads a clock or draws random numbers.
 
 pub mod account;
+pub mod context;
 pub mod copy;
 pub mod decision;
 pub mod delivery;

@@ -11,7 +11,8 @@ use std::{
     time::SystemTime,
 };
 use tracking::{
-    copy::{self, Settings},
+    context,
+    copy::{self, Settings, Terms},
     decision::{
         Decision, Domain, Exclusions, LinkPattern, MESSAGE_MIB_REWRITTEN_MAX, Parts, SignedMail,
     },
@@ -123,11 +124,14 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
         Some(id) => id,
         None => MessageId::new(now, random()?),
     };
-    let (decision, _) = settings
-        .decide(&message)
+    let terms = settings
+        .request(&message)
+        .and_then(|request| {
+            Terms::new(&Arc::new(settings), request.as_ref(), &context::Context::default())
+        })
         .map_err(|refusal| anyhow!("{} {} {refusal}", Refusal::CODE, Refusal::ENHANCED))?;
-    let plan = Plan::new(&message, &decision);
-    let tracked = copy::make(&plan, &settings, message_id, now, &mut sealer);
+    let plan = Plan::new(&message, &terms.settings.decision);
+    let tracked = copy::make(&plan, &terms, message_id, now, &mut sealer);
     let mut out = io::stdout().lock();
     out.write_all(&tracked.octets)?;
     out.flush()?;

@@ -134,7 +134,7 @@ pub enum MultiRecipient {
 #[derive(Debug)]
 pub struct Live {
     /// How messages are tracked.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// The keys that seal links.
     pub keys: Arc<KeyRing>,
     /// Whose sessions are written to the log, line by line.

@@ -22,6 +22,7 @@ use mail::smtp::{
 use std::{io, sync::Arc};
 use tokio::{net::TcpStream, time::timeout};
 use tracing::warn;
+use tracking::context::Context;
 
 mod content;
 
@@ -52,6 +53,8 @@ struct Conversation<'g> {
     client: Wire,
     upstream: Upstream,
     session: Session,
+    /// The variables of the connection and of the message.
+    context: Context,
     /// The chunks of a message that has begun.
     assembly: Option<Begun<'g>>,
     /// The message whose reply is to be sent.
@@ -98,6 +101,7 @@ pub(super) async fn run(
         client,
         upstream,
         session,
+        context: Context::default(),
         assembly: None,
         in_hand: None,
         has_quit: false,
@@ -241,6 +245,9 @@ impl Conversation<'_> {
         };
         if !self.session.is_chunked() {
             self.assembly = None;
+        }
+        if !self.session.is_in_transaction() {
+            self.context.forget_message();
         }
         self.client.write(reply.octets());
         if let Some(in_hand) = self.in_hand.take() {

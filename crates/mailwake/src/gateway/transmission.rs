@@ -6,6 +6,8 @@
 //! dot goes upstream; upstream's DATA is opened only when the copy is complete; what
 //! came of it is on disk before the sender is told.
 
+mod copies;
+
 use super::{
     Gateway, Live, client,
     counters::RefusalReason,
@@ -16,20 +18,16 @@ use super::{
     tally::Tally,
 };
 use crate::smtp_io::upstream::{Upstream, UpstreamError};
-use mail::{
-    encoded_word,
-    message::header,
-    smtp::{reply::Reply, session::Transaction},
-};
+use copies::{Copy, Plans, text_of};
+use mail::smtp::{reply::Reply, session::Transaction};
 use std::{sync::Arc, time::Instant};
 use tracing::{error, warn};
 use tracking::{
     account::Account,
-    copy,
-    decision::Decision,
-    event::{Client, Event, Occurrence, Reception},
-    ids::{MessageId, TransmissionId},
-    rewrite::{Plan, TrackedCopy},
+    context::Context,
+    copy::Terms,
+    event::{Client, Event},
+    ids::TransmissionId,
     smtpapi::Refusal,
 };
 
@@ -43,9 +41,6 @@ const EVENTS_AT_ONCE: usize = 500;
 /// A message above this is rewritten where it holds up no other session.
 const INLINE_OCTETS_MAX: usize = 256 * 1024;
 
-/// Octets of a header field that an event carries.
-const FIELD_OCTETS_MAX: usize = 2_000;
-
 /// What the sender is told, and whether there is an upstream left to talk to.
 pub(super) struct Verdict<'g> {
     pub(super) reply: Reply,
@@ -54,24 +49,17 @@ pub(super) struct Verdict<'g> {
     pub(super) in_hand: InHand<'g>,
 }
 
-/// One recipient's copy.
-struct Copy<'m> {
-    recipient: usize,
-    message_id: MessageId,
-    tracked: TrackedCopy<'m>,
-}
-
 struct Transmission<'g, 'a> {
     gateway: &'g Gateway,
     upstream: &'a mut Upstream,
     transaction: &'a Transaction,
     content: &'a [u8],
     live: Arc<Live>,
-    /// What is tracked, by configuration and by the sender's X-MSYS-API.
-    decision: Decision,
+    /// How the copies are tracked, by configuration, by the sender's X-MSYS-API and by the
+    /// context.
+    terms: Terms,
     account: Account,
     client: Client,
-    campaign_id: String,
     transmission_id: TransmissionId,
     subject: String,
     friendly_from: String,
@@ -97,12 +85,15 @@ pub(super) async fn transmit<'g>(
     upstream: &mut Upstream,
     transaction: &Transaction,
     content: &[u8],
+    context: &Context,
 ) -> Verdict<'g> {
     gateway.counters.message_sizes.observe(content.len());
     let in_hand = InHand::take(&gateway.ends.shared.accepted, transaction, content);
     let live = gateway.ends.live.load_full();
-    let (decision, request) = match live.settings.decide(content) {
-        Ok((decision, request)) => (decision.into_owned(), request.unwrap_or_default()),
+    let request = live.settings.request(content);
+    let terms = request.and_then(|asked| Terms::new(&live.settings, asked.as_ref(), context));
+    let terms = match terms {
+        Ok(terms) => terms,
         Err(refusal) => {
             gateway.refused_message(RefusalReason::XMsysApi, Some(content.len()));
             let reply = Reply::new(Refusal::CODE, Refusal::ENHANCED, &refusal.to_string());
@@ -115,10 +106,9 @@ pub(super) async fn transmit<'g>(
         upstream,
         transaction,
         content,
-        decision,
+        terms,
         account: transaction.login.as_deref().map(Account::of_login).unwrap_or_default(),
         client: client::of_event(&transaction.client),
-        campaign_id: request.campaign_id.unwrap_or_default(),
         live,
         transmission_id: stamp::transmission_id(stamp::now()),
         subject: text_of(content, "Subject"),
@@ -163,13 +153,11 @@ impl Transmission<'_, '_> {
     /// Makes and sends a copy for each recipient who has no attempt yet. The error is
     /// the reply to a message that the event log does not take.
     async fn attempt_all(&mut self, attempts: &mut [Option<Attempt>]) -> Result<(), Reply> {
-        let began = Instant::now();
-        let plan = on_this_thread(self.content, || Plan::new(self.content, &self.decision));
-        self.tally.took(began.elapsed());
+        let mut plans = Plans::new(self.content);
         let mut recipients: Vec<usize> =
             (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
         while !recipients.is_empty() {
-            let copies = self.copies_ahead(&plan, &mut recipients);
+            let copies = self.copies_ahead(&mut plans, &mut recipients);
             if let Err(refusal) = self.receive(&copies).await {
                 if attempts.iter().any(Option::is_some) {
                     // Some were sent already: the rest is deferred, with the counts.
@@ -201,38 +189,6 @@ impl Transmission<'_, '_> {
         Ok(())
     }
 
-    /// Copies for the next recipients, taken from the end of `recipients`.
-    fn copies_ahead<'m>(&mut self, plan: &Plan<'m>, recipients: &mut Vec<usize>) -> Vec<Copy<'m>> {
-        let mut copies = Vec::new();
-        let mut octets = 0;
-        while octets < AHEAD_OCTETS
-            && copies.len() < EVENTS_AT_ONCE
-            && let Some(recipient) = recipients.pop()
-        {
-            let copy = self.copy(plan, recipient);
-            octets += copy.tracked.octets.len();
-            copies.push(copy);
-        }
-        copies
-    }
-
-    fn copy<'m>(&mut self, plan: &Plan<'m>, recipient: usize) -> Copy<'m> {
-        let now = stamp::now();
-        let message_id = stamp::message_id(now);
-        let began = Instant::now();
-        let tracked = on_this_thread(self.content, || {
-            self.gateway.sealers.with(&self.live.keys, |sealer| {
-                copy::make(plan, &self.live.settings, message_id, now, sealer)
-            })
-        });
-        self.tally.took(began.elapsed());
-        self.tally.made(self.gateway, &tracked);
-        if tracked.report.safety_net {
-            error!(%message_id, "a rewrite could not be undone; the original goes out");
-        }
-        Copy { recipient, message_id, tracked }
-    }
-
     /// Has the event log take the receptions of copies. When it returns, they are on
     /// disk. A log that takes no events is a reason to take no mail.
     async fn receive(&self, copies: &[Copy<'_>]) -> Result<(), Reply> {
@@ -242,34 +198,6 @@ impl Transmission<'_, '_> {
             error!(%error, "a message was refused because its events cannot be kept");
             Reply::new(452, "4.3.1", "no room to record this message, try again later")
         })
-    }
-
-    fn reception(&self, copy: &Copy<'_>) -> Event {
-        let decision = &self.decision;
-        let report = &copy.tracked.report;
-        let mut untouched: Vec<String> =
-            report.reasons().map(|reason| reason.name().to_owned()).collect();
-        untouched.sort_unstable();
-        untouched.dedup();
-        let has_pixels = report.pixels() > 0;
-        let links = u32::try_from(report.links_tracked()).unwrap_or(u32::MAX);
-        let reception = Reception {
-            transmission_id: self.transmission_id,
-            rcpt_to: self.transaction.recipients[copy.recipient].mailbox.clone(),
-            msg_from: self.transaction.reverse_path.mailbox.clone(),
-            subject: self.subject.clone(),
-            friendly_from: self.friendly_from.clone(),
-            account: self.account.clone(),
-            client: self.client.clone(),
-            campaign_id: self.campaign_id.clone(),
-            msg_size: copy.tracked.octets.len() as u64,
-            open_tracking: decision.open && has_pixels,
-            initial_pixel: decision.initial_open && has_pixels,
-            click_tracking: links > 0,
-            links,
-            untouched,
-        };
-        stamp::event(copy.message_id, Occurrence::Reception(Box::new(reception)))
     }
 
     /// Sends a copy upstream.
@@ -427,17 +355,6 @@ impl Transmission<'_, '_> {
         let (id, octets) = (self.transmission_id, self.content.len());
         self.tally.tell(self.gateway, id, octets, attempts, told);
     }
-}
-
-/// The text of the first field of that name, as a reader sees it; cut where it would
-/// only fill the log.
-fn text_of(content: &[u8], name: &str) -> String {
-    let field = header::fields(content).find(|field| field.is(name));
-    let value = field.map(|field| field.value()).unwrap_or_default();
-    // Not in the middle of a character, which would no longer be UTF-8.
-    let is_inside = |at: &usize| value.get(*at).is_some_and(|octet| octet & 0xc0 == 0x80);
-    let end = (0..=value.len().min(FIELD_OCTETS_MAX)).rev().find(|at| !is_inside(at));
-    encoded_word::decode(&value[..end.unwrap_or_default()])
 }
 
 /// Runs work whose time grows with the message where it holds up nobody.

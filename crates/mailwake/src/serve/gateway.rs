@@ -100,7 +100,7 @@ fn ends(
     targets: &mut Vec<Arc<Target>>,
 ) -> Result<Ends> {
     let name = &listener.config.name;
-    let settings = listener.settings.clone().context("a gateway needs [engagement]")?;
+    let settings = listener.settings.clone().context("a gateway needs [engagement]")?.into();
     let certificate = listener.load_certificate().with_context(|| format!("listener {name:?}"))?;
     let config = &listener.config.upstreams;
     let upstreams =
@@ -129,7 +129,7 @@ impl Reloads {
                 warn!(listener = name, "a listener that is to go needs a restart");
             }
             let settings = named.and_then(|listener| listener.settings.clone());
-            let settings = settings.unwrap_or_else(|| live.load().settings.clone());
+            let settings = settings.map_or_else(|| live.load().settings.clone(), Arc::new);
             let (keys, transcript_for) = (keys.clone(), config.transcript_for);
             live.store(Arc::new(Live { settings, keys, transcript_for }));
         }

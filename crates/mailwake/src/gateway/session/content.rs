@@ -121,8 +121,9 @@ impl Conversation<'_> {
         if let Err(error) = covered.and_then(|()| safety::check_hops(&content, received_max)) {
             return Ok(self.refuse(error).await);
         }
+        let Self { gateway, upstream, context, .. } = self;
         let verdict =
-            transmission::transmit(self.gateway, &mut self.upstream, transaction, &content).await;
+            transmission::transmit(gateway, upstream, transaction, &content, context).await;
         self.in_hand = Some(verdict.in_hand);
         Ok((verdict.reply, if verdict.is_upstream_lost { Next::End } else { Next::Command }))
     }

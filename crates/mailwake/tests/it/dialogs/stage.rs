@@ -288,7 +288,11 @@ fn upstreams_config(
 fn live() -> Live {
     let tracking_url: TrackingUrl = TRACKING_URL.parse().expect("a tracking URL");
     let keys = KeyRing::generate([7; 32], "2026-11-21");
-    Live { settings: copy::Settings::new(tracking_url), keys: Arc::new(keys), transcript_for: None }
+    Live {
+        settings: copy::Settings::new(tracking_url).into(),
+        keys: Arc::new(keys),
+        transcript_for: None,
+    }
 }
 
 fn now() -> Timestamp {
