@@ -243,17 +243,22 @@ impl Conversation<'_> {
                 (reply, Next::Command)
             }
         };
+        self.forget_what_is_over();
+        self.client.write(reply.octets());
+        if let Some(in_hand) = self.in_hand.take() {
+            self.tell(in_hand).await?;
+        }
+        Ok(next)
+    }
+
+    /// What belongs to a message does not outlive it.
+    fn forget_what_is_over(&mut self) {
         if !self.session.is_chunked() {
             self.assembly = None;
         }
         if !self.session.is_in_transaction() {
             self.context.forget_message();
         }
-        self.client.write(reply.octets());
-        if let Some(in_hand) = self.in_hand.take() {
-            self.tell(in_hand).await?;
-        }
-        Ok(next)
     }
 
     /// Lets a client wait whose commands are refused again and again. What it is told
