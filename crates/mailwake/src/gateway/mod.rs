@@ -35,7 +35,11 @@ use gate::Gate;
 use mail::smtp::{reply::Reply, session::Limits};
 use safety::{Memory, Safety};
 use sealers::Sealers;
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -189,6 +193,8 @@ struct Gateway {
     /// Those of this listener alone.
     own: Arc<ListenerCounters>,
     sealers: Sealers,
+    /// The event log did not take the last message.
+    is_log_refusing: AtomicBool,
     shutdown: CancellationToken,
 }
 
@@ -208,8 +214,15 @@ pub async fn run(
     let gate = Gate::new(config.sessions_max, safety(&config));
     let drain_timeout = config.drain_timeout;
     let sealers = Sealers::default();
-    let gateway = Gateway { config, ends, counters, own, sealers, shutdown: shutdown.clone() };
-    let gateway = Arc::new(gateway);
+    let gateway = Arc::new(Gateway {
+        config,
+        ends,
+        counters,
+        own,
+        sealers,
+        is_log_refusing: AtomicBool::new(false),
+        shutdown: shutdown.clone(),
+    });
     let sessions = TaskTracker::new();
     let halt = gateway.ends.shared.halt.child_token();
     loop {

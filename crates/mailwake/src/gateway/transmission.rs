@@ -17,10 +17,13 @@ use super::{
     stamp,
     tally::Tally,
 };
-use crate::smtp_io::upstream::{Upstream, UpstreamError};
+use crate::smtp_io::upstream::{DataAnswer, Upstream, UpstreamError};
 use copies::{Copy, Plans, text_of};
 use mail::smtp::{reply::Reply, session::Transaction};
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 use tracing::{error, warn};
 use tracking::{
     account::Account,
@@ -67,6 +70,8 @@ struct Transmission<'g, 'a> {
     in_hand: InHand<'g>,
     /// Upstream's transaction is the one that the client has opened.
     is_open: bool,
+    /// What upstream answered to DATA, where it was asked ahead.
+    data_answer: Option<Result<DataAnswer, UpstreamError>>,
     is_upstream_lost: bool,
 }
 
@@ -116,6 +121,7 @@ pub(super) async fn transmit<'g>(
         tally: Tally::default(),
         in_hand,
         is_open: true,
+        data_answer: None,
         is_upstream_lost: false,
     };
     let reply = transmission.run().await;
@@ -191,13 +197,46 @@ impl Transmission<'_, '_> {
 
     /// Has the event log take the receptions of copies. When it returns, they are on
     /// disk. A log that takes no events is a reason to take no mail.
-    async fn receive(&self, copies: &[Copy<'_>]) -> Result<(), Reply> {
+    ///
+    /// Upstream is asked for the message meanwhile, which saves waiting for one after the
+    /// other. It does not get an octet of it before the disk has the reception.
+    async fn receive(&mut self, copies: &[Copy<'_>]) -> Result<(), Reply> {
         let receptions: Vec<Event> = copies.iter().map(|copy| self.reception(copy)).collect();
-        self.gateway.ends.writer.append(&receptions).await.map(drop).map_err(|error| {
-            self.gateway.counters.log_refusals.increment();
+        let writer = &self.gateway.ends.writer;
+        let appended = match self.is_asked_ahead() {
+            true => {
+                let asked = self.upstream.open_data();
+                let (appended, answer) = tokio::join!(writer.append(&receptions), asked);
+                self.data_answer = Some(answer);
+                appended
+            }
+            false => writer.append(&receptions).await,
+        };
+        let gateway = self.gateway;
+        gateway.is_log_refusing.store(appended.is_err(), Ordering::Relaxed);
+        appended.map(drop).map_err(|error| {
+            gateway.counters.log_refusals.increment();
             error!(%error, "a message was refused because its events cannot be kept");
+            // Only the end of the connection tells an upstream that waits for a message that
+            // there will be none.
+            self.is_upstream_lost |= self.data_answer.take().is_some();
             Reply::new(452, "4.3.1", "no room to record this message, try again later")
         })
+    }
+
+    /// May DATA be said while the disk takes the reception? Not where the log has refused
+    /// the message before, which would cost an upstream each time.
+    fn is_asked_ahead(&self) -> bool {
+        self.transaction.recipients.len() == 1
+            && self.goes_in_open_transaction()
+            && !self.transaction.is_binary
+            && !self.gateway.is_log_refusing.load(Ordering::Relaxed)
+    }
+
+    /// Does the one recipient's copy go in the transaction that the client has opened? LMTP
+    /// would give a reply for each time that the recipient was named.
+    fn goes_in_open_transaction(&self) -> bool {
+        !(self.transaction.has_repetition && self.upstream.is_lmtp())
     }
 
     /// Sends a copy upstream.
@@ -208,8 +247,7 @@ impl Transmission<'_, '_> {
         let began = Instant::now();
         let transaction = self.transaction;
         let sent = match &transaction.recipients[..] {
-            // LMTP would give a reply for each time that the recipient was named.
-            [_] if !(transaction.has_repetition && self.upstream.is_lmtp()) => {
+            [_] if self.goes_in_open_transaction() => {
                 self.is_open = false;
                 self.send_content(&copy.tracked.octets).await
             }
@@ -264,13 +302,25 @@ impl Transmission<'_, '_> {
     async fn send_content(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
         let reply = match self.transaction.is_binary {
             true => self.upstream.send_chunk(content).await?,
-            false => self.upstream.send_message(content).await?,
+            false => self.send_data(content).await?,
         };
         if !reply.is_positive() {
             // DATA itself may have been refused, and then the transaction is still open.
             self.reset().await;
         }
         Ok(reply)
+    }
+
+    /// Sends the content with DATA. Where upstream refuses DATA, that is the reply.
+    async fn send_data(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
+        let answer = match self.data_answer.take() {
+            Some(answer) => answer,
+            None => self.upstream.open_data().await,
+        };
+        match answer? {
+            DataAnswer::GoAhead => self.upstream.send_message(content).await,
+            DataAnswer::Refused(reply) => Ok(reply),
+        }
     }
 
     /// Takes upstream's transaction back. Upstream may be gone behind its last reply,

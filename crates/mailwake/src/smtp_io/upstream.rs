@@ -192,6 +192,15 @@ pub enum UpstreamError {
     NoTls,
 }
 
+/// What upstream answers to DATA.
+#[derive(Debug)]
+pub enum DataAnswer {
+    /// It waits for the message.
+    GoAhead,
+    /// It wants none.
+    Refused(Reply),
+}
+
 /// An open connection to upstream.
 #[derive(Debug)]
 pub struct Upstream {
@@ -390,17 +399,19 @@ impl Upstream {
         Ok(reply)
     }
 
-    /// Sends a message with DATA. Where upstream refuses DATA, that is the reply. A
-    /// positive one to DATA itself is an error: it would be taken for acceptance of
+    /// Says DATA. A positive reply to it is an error: it would be taken for acceptance of
     /// content that upstream never saw.
-    pub async fn send_message(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
+    pub async fn open_data(&mut self) -> Result<DataAnswer, UpstreamError> {
         let reply = self.ask(b"DATA").await?;
-        if reply.is_positive() {
-            return Err(UpstreamError::OutOfStep(reply.code(), "DATA"));
+        match reply {
+            reply if reply.is_positive() => Err(UpstreamError::OutOfStep(reply.code(), "DATA")),
+            reply if reply.is_intermediate() => Ok(DataAnswer::GoAhead),
+            reply => Ok(DataAnswer::Refused(reply)),
         }
-        if !reply.is_intermediate() {
-            return Ok(reply);
-        }
+    }
+
+    /// Sends the message that upstream waits for, and reads the reply to it.
+    pub async fn send_message(&mut self, content: &[u8]) -> Result<Reply, UpstreamError> {
         self.wire.send_content(content, self.target.config.patience.reply).await?;
         self.read_final_reply().await
     }
