@@ -107,16 +107,28 @@ impl DataReader {
         }
     }
 
-    /// Takes everything up to the next CR, LF or NUL at once.
+    /// Takes lines as they stand, at once: up to the first octet that wants to be looked at.
     fn take_line(&mut self, input: &[u8]) -> usize {
-        match memchr3(b'\r', b'\n', 0, input) {
-            Some(0) => self.take_octet(input[0]),
-            found => {
-                let end = found.unwrap_or(input.len());
-                self.keep(&input[..end]);
-                end
+        let mut end = 0;
+        while let Some(found) = memchr3(b'\r', b'\n', 0, &input[end..]) {
+            end += found;
+            match &input[end..] {
+                // RFC 5321 §4.5.2: a dot is only something else at the start of a line.
+                [b'\r', b'\n', next, ..] if *next != b'.' => end += 2,
+                [b'\r', b'\n', ..] => {
+                    self.keep(&input[..end + 2]);
+                    self.place = Place::LineStart;
+                    return end + 2;
+                }
+                _ if end == 0 => return self.take_octet(input[0]),
+                _ => break,
             }
         }
+        if memchr3(b'\r', b'\n', 0, &input[end..]).is_none() {
+            end = input.len();
+        }
+        self.keep(&input[..end]);
+        end
     }
 
     fn take_octet(&mut self, octet: u8) -> usize {

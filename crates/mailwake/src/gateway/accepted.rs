@@ -2,9 +2,9 @@
 //! took it over for some recipients and deferred it for others, or the sender went away
 //! before its reply. When the message comes again, the first ones must not get it twice.
 //!
-//! It is a file of slots, and a slot holds a recipient of a message: 16 octets of key, 8
-//! of the time, 4 of nothing, 4 of crc32c. There are two kinds, which only their keys tell
-//! apart:
+//! It is a file of slots behind a header ([`fingerprint`]). A slot holds a recipient of a
+//! message: 16 octets of key, 8 of the time, 4 of nothing, 4 of crc32c. There are two kinds,
+//! which only their keys tell apart:
 //!
 //! - What is *remembered* is on disk before the sender is told. It is forgotten when the
 //!   message has come to its end, so that the same one, sent anew, is delivered anew; else
@@ -15,7 +15,10 @@
 //!   system itself, because their wiping may be lost with it: a key of theirs is made of
 //!   the boot id, and none of another boot is ever found.
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+mod fingerprint;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use fingerprint::{Fingerprints, HEADER_OCTETS};
 use mail::smtp::session::Transaction;
 use std::{
     collections::HashMap,
@@ -67,6 +70,7 @@ pub struct Slot(u32);
 #[derive(Debug)]
 pub struct AcceptedMemory {
     file: File,
+    fingerprints: Fingerprints,
     /// What makes the keys of notes those of this boot.
     boot: Vec<u8>,
     state: Mutex<State>,
@@ -101,16 +105,24 @@ impl AcceptedMemory {
         let mut octets = Vec::new();
         match File::open(path) {
             Ok(file) => {
-                file.take(u64::from(SLOTS_MAX) * SLOT_OCTETS as u64).read_to_end(&mut octets)?;
+                file.take(offset(SLOTS_MAX)).read_to_end(&mut octets)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let slots = octets.as_chunks::<SLOT_OCTETS>().0;
+        // Slots without a good header have keys that nothing is found by.
+        let (fingerprints, slots) = match octets.split_first_chunk() {
+            Some((header, slots)) => (Fingerprints::read(header), slots),
+            None => (None, &[][..]),
+        };
+        let slots = if fingerprints.is_some() { slots } else { &[] };
+        let fingerprints = fingerprints.unwrap_or_else(Fingerprints::fresh);
+        let slots = slots.as_chunks::<SLOT_OCTETS>().0;
         let fresh: HashMap<Key, Timestamp> =
             slots.iter().filter_map(read_slot).filter(|(_, at)| is_fresh(*at, now)).collect();
         let mut state = State { accepted: HashMap::new(), slots: 0, free: Vec::new() };
-        let mut octets = Vec::with_capacity(fresh.len() * SLOT_OCTETS);
+        let mut octets = Vec::with_capacity(HEADER_OCTETS + fresh.len() * SLOT_OCTETS);
+        octets.extend_from_slice(&fingerprints.header());
         for (key, at) in fresh {
             octets.extend_from_slice(&write_slot(key, at));
             state.accepted.insert(key, Entry { at, slot: state.slots });
@@ -118,15 +130,15 @@ impl AcceptedMemory {
         }
         let file = replace(path, &octets)?;
         let (written, synced) = (AtomicU64::new(0), Mutex::new(0));
-        Ok(Self { file, boot, state: Mutex::new(state), written, synced })
+        Ok(Self { file, fingerprints, boot, state: Mutex::new(state), written, synced })
     }
 
     /// The keys of all recipients of a transaction, in their order.
     pub fn keys(&self, transaction: &Transaction, content: &[u8]) -> Vec<AcceptedKey> {
-        let content = digest(&SHA256, content);
+        let content = self.fingerprints.of(content);
         let reverse_path = transaction.reverse_path.mailbox.as_bytes();
         let key = |recipient: &[u8]| {
-            let remembered = hash(&[reverse_path, recipient, content.as_ref()]);
+            let remembered = hash(&[reverse_path, recipient, &content]);
             AcceptedKey { remembered, noted: hash(&[&remembered, &self.boot]) }
         };
         let recipients = transaction.recipients.iter();
@@ -267,7 +279,7 @@ fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
 }
 
 fn offset(slot: u32) -> u64 {
-    u64::from(slot) * SLOT_OCTETS as u64
+    HEADER_OCTETS as u64 + u64::from(slot) * SLOT_OCTETS as u64
 }
 
 fn write_slot(key: Key, at: Timestamp) -> [u8; SLOT_OCTETS] {

@@ -5,12 +5,12 @@ use std::{
     future::poll_fn,
     io,
     mem::{self, MaybeUninit},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -35,9 +35,12 @@ impl Stream {
             Self::Plain(stream) => loop {
                 stream.readable().await?;
                 input.reserve(READ_OCTETS);
-                match stream.try_read_buf(input) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    read => return read,
+                // Behind a short read, this one knows that there is no more, while `try_read`
+                // would ask the system once again.
+                let mut read = pin!(stream.read_buf(input));
+                let now = poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await;
+                if let Poll::Ready(read) = now {
+                    return read;
                 }
             },
             Self::Tls(stream) => poll_fn(|context| read_now(stream, context, input)).await,

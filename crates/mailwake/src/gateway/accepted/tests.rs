@@ -61,7 +61,7 @@ fn senders_are_awaited_for_five_days() {
     assert!(memory.holds(&keys[0], later(4)) && !memory.holds(&keys[0], later(5)));
     drop(memory);
     assert!(open(&folder, later(5)).is_empty());
-    assert_eq!(octets_of_file(&folder), 0);
+    assert_eq!(octets_of_file(&folder), offset(0));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn slot_that_was_cut_off_is_dropped() {
     memory.remember(&keys, NOW).expect("remember");
     let path = folder.path().join("accepted");
     let whole = fs::read(&path).expect("read");
-    fs::write(&path, &whole[..2 * SLOT_OCTETS - 1]).expect("write");
+    fs::write(&path, &whole[..HEADER_OCTETS + 2 * SLOT_OCTETS - 1]).expect("write");
     let memory = open(&folder, NOW);
     assert!(memory.holds(&keys[0], NOW) && !memory.holds(&keys[1], NOW));
 }
@@ -126,10 +126,37 @@ fn damaged_slot_is_passed_over() {
     memory.remember(&keys, NOW).expect("remember");
     let path = folder.path().join("accepted");
     let mut damaged = fs::read(&path).expect("read");
-    damaged[3] ^= 1;
+    damaged[HEADER_OCTETS + 3] ^= 1;
     fs::write(&path, damaged).expect("write");
     let memory = open(&folder, NOW);
     assert!(!memory.holds(&keys[0], NOW) && memory.holds(&keys[1], NOW));
+}
+
+#[test]
+fn memory_with_a_damaged_header_begins_anew() {
+    let folder = folder();
+    let memory = open(&folder, NOW);
+    memory.remember(&two_keys(&memory), NOW).expect("remember");
+    let path = folder.path().join("accepted");
+    let mut damaged = fs::read(&path).expect("read");
+    damaged[20] ^= 1;
+    fs::write(&path, damaged).expect("write");
+    let memory = open(&folder, NOW);
+    assert!(memory.is_empty());
+    memory.remember(&two_keys(&memory), NOW).expect("remember");
+    assert!(open(&folder, NOW).holds(&two_keys(&memory)[0], NOW));
+}
+
+#[test]
+fn contents_that_differ_in_one_octet_have_other_keys() {
+    let memory = open(&folder(), NOW);
+    let key = |content: &[u8]| memory.keys(&transaction(&["a@example.com"]), content)[0];
+    let content = vec![b'x'; 10_000];
+    let mut other = content.clone();
+    other[9_999] = b'y';
+    assert_eq!(key(&content), key(&content));
+    assert_ne!(key(&content), key(&other));
+    assert_ne!(key(&content), key(&content[1..]));
 }
 
 #[test]
@@ -168,10 +195,10 @@ fn file_stays_small_however_much_comes_and_goes() {
         memory.forget(&keys).expect("forget");
         notes.into_iter().for_each(|note| memory.wipe(note).expect("wipe"));
     }
-    assert_eq!(octets_of_file(&folder), u64::from(GROWTH_SLOTS) * SLOT_OCTETS as u64);
+    assert_eq!(octets_of_file(&folder), offset(GROWTH_SLOTS));
     drop(memory);
     drop(open(&folder, NOW));
-    assert_eq!(octets_of_file(&folder), 0);
+    assert_eq!(octets_of_file(&folder), offset(0));
 }
 
 fn octets_of_file(folder: &TempDir) -> u64 {
