@@ -59,7 +59,7 @@ struct Conversation<'g> {
     assembly: Option<Begun<'g>>,
     /// The message whose reply is to be sent.
     in_hand: Option<InHand<'g>>,
-    /// The client's QUIT was passed upstream, which has taken its leave with it.
+    /// Upstream gets no QUIT any more: the client's was passed on, or it would not hear it.
     has_quit: bool,
 }
 

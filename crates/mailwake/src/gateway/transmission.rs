@@ -219,7 +219,8 @@ impl Transmission<'_, '_> {
             error!(%error, "a message was refused because its events cannot be kept");
             // Only the end of the connection tells an upstream that waits for a message that
             // there will be none.
-            self.is_upstream_lost |= self.data_answer.take().is_some();
+            let answer = self.data_answer.take();
+            self.is_upstream_lost |= !matches!(answer, None | Some(Ok(DataAnswer::Refused(_))));
             Reply::new(452, "4.3.1", "no room to record this message, try again later")
         })
     }

@@ -125,6 +125,8 @@ impl Conversation<'_> {
         let verdict =
             transmission::transmit(gateway, upstream, transaction, &content, context).await;
         self.in_hand = Some(verdict.in_hand);
+        // An upstream that waits for a message would take QUIT for its first line.
+        self.has_quit |= verdict.is_upstream_lost;
         Ok((verdict.reply, if verdict.is_upstream_lost { Next::End } else { Next::Command }))
     }
 
