@@ -213,5 +213,5 @@ fn tell_listener(out: &mut impl Write, listener: &Listener) -> Result<()> {
     let tracked: Vec<_> =
         tracked.iter().filter(|(is_on, _)| *is_on).map(|(_, what)| *what).collect();
     let tracked = if tracked.is_empty() { "nothing".into() } else { tracked.join(", ") };
-    Ok(writeln!(out, "    tracks {tracked}; links at {}", settings.tracking_url)?)
+    Ok(writeln!(out, "    tracks {tracked}; links at {}", settings.tracking_urls.click)?)
 }

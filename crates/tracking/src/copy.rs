@@ -6,8 +6,9 @@ use crate::{
     context::Context,
     decision::Decision,
     ids::{MessageId, Timestamp},
-    link::{CopyFacts, SealedLinks, TrackingUrl},
+    link::{CopyFacts, SealedLinks, TrackingUrl, TrackingUrls},
     rewrite::{IdField, Plan, TrackedCopy},
+    scope::{Layer, TrackingDomains},
     smtpapi::{self, Refusal, Request},
     token::{Day, Sealer},
 };
@@ -26,9 +27,11 @@ pub const LINK_EXPIRY_DAYS: u32 = 365;
 pub struct Settings {
     /// What is tracked.
     pub decision: Decision,
-    /// Where tracked links lead.
-    pub tracking_url: TrackingUrl,
-    /// Whether a link works on the host of the tracking URL alone.
+    /// Where tracked links and pixels lead.
+    pub tracking_urls: TrackingUrls,
+    /// Below which hosts they lead instead, for some mail.
+    pub tracking_domains: TrackingDomains,
+    /// Whether a link works on its host alone.
     pub bind_links_to_host: bool,
     /// For how many days after the copy was made an engagement is reported.
     pub link_expiry_days: u32,
@@ -38,19 +41,60 @@ pub struct Settings {
     pub reads_smtpapi: bool,
 }
 
-impl Settings {
-    /// Pixel and links tracked, everything else as by default.
-    pub fn new(tracking_url: TrackingUrl) -> Self {
-        let mut settings = Self {
+impl Default for Settings {
+    /// Pixel and links tracked, below Momentum's default, which is for a trial alone.
+    fn default() -> Self {
+        let tracking_url = "http://localhost:8080/".parse().expect("it is a tracking URL");
+        Self {
             decision: Decision::default(),
-            tracking_url,
+            tracking_urls: TrackingUrls::both(tracking_url),
+            tracking_domains: TrackingDomains::default(),
             bind_links_to_host: false,
             link_expiry_days: LINK_EXPIRY_DAYS,
             message_id_field: MESSAGE_ID_FIELD.into(),
             reads_smtpapi: true,
-        };
-        settings.decision.tracking_urls = vec![settings.tracking_url.as_str().into()];
+        }
+    }
+}
+
+impl Settings {
+    /// Pixel and links tracked, everything else as by default.
+    pub fn new(tracking_url: TrackingUrl) -> Self {
+        let tracking_urls = TrackingUrls::both(tracking_url);
+        let mut settings = Self { tracking_urls, ..Self::default() };
+        settings.leave_own_links_alone();
         settings
+    }
+
+    /// The settings for mail of this customer whose sender has this domain, either of which
+    /// may be empty: links lead below the host that is theirs.
+    pub fn for_sender(self: &Arc<Self>, sender_domain: &str, customer_id: &str) -> Arc<Self> {
+        let mut settings = self.clone();
+        if let Some(domain) = self.tracking_domains.of(sender_domain, customer_id) {
+            let settings = Arc::make_mut(&mut settings);
+            settings.tracking_urls.set_domain(domain);
+            settings.leave_own_links_alone();
+        }
+        settings
+    }
+
+    /// The settings of a message of which a more specific layer says something.
+    pub fn under(self: &Arc<Self>, layer: &Layer) -> Arc<Self> {
+        let mut settings = self.clone();
+        if *layer != Layer::default() {
+            layer.apply(Arc::make_mut(&mut settings));
+        }
+        settings
+    }
+
+    /// Links below the tracking URLs are not tracked again.
+    pub(crate) fn leave_own_links_alone(&mut self) {
+        let own = &mut self.decision.tracking_urls;
+        for url in [&self.tracking_urls.click, &self.tracking_urls.open] {
+            if !own.iter().any(|known| known == url.as_str()) {
+                own.push(url.as_str().into());
+            }
+        }
     }
 
     /// What the sender asks for in the header of a message, where that is read. An error is
@@ -76,13 +120,15 @@ impl Terms {
     pub fn new(
         settings: &Arc<Settings>,
         request: Option<&Request>,
-        _context: &Context,
+        context: &Context,
     ) -> Result<Self, Refusal> {
         let mut settings = settings.clone();
         if let Some(request) = request {
             let decision = request.apply(&settings.decision);
             Arc::make_mut(&mut settings).decision = decision;
         }
+        let (variables, _wrong) = Layer::of_context(context);
+        let settings = settings.under(&variables);
         Ok(Self { settings, request: request.cloned().unwrap_or_default() })
     }
 }
@@ -98,7 +144,7 @@ pub fn make<'m>(
 ) -> TrackedCopy<'m> {
     let settings = &terms.settings;
     let facts = CopyFacts {
-        tracking_url: &settings.tracking_url,
+        tracking_urls: &settings.tracking_urls,
         is_host_bound: settings.bind_links_to_host,
         tenant: 0,
         message_id,

@@ -103,6 +103,16 @@ pub enum Parts {
     Top,
 }
 
+impl Parts {
+    /// As the configuration names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Top => "top",
+        }
+    }
+}
+
 /// What becomes of a message whose DKIM signature (RFC 6376) the rewrite would break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SignedMail {
@@ -113,4 +123,15 @@ pub enum SignedMail {
     Strip,
     /// Leave the message untouched.
     Bypass,
+}
+
+impl SignedMail {
+    /// As the configuration names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rewrite => "rewrite",
+            Self::Strip => "strip",
+            Self::Bypass => "bypass",
+        }
+    }
 }

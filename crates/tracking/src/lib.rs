@@ -11,5 +11,6 @@ pub mod event;
 pub mod ids;
 pub mod link;
 pub mod rewrite;
+pub mod scope;
 pub mod smtpapi;
 pub mod token;

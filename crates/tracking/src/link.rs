@@ -38,6 +38,51 @@ impl TrackingUrl {
         &self.base
     }
 
+    /// The scheme, the host and port, and the path with its slashes.
+    fn split_base(&self) -> (&str, &str, &str) {
+        let (scheme, rest) = self.base.split_at(self.host_at);
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        (scheme, authority, path)
+    }
+
+    /// The host, and the port if there is one.
+    pub fn domain(&self) -> &str {
+        self.split_base().1
+    }
+
+    /// The path, from its first slash to its last.
+    pub fn path(&self) -> &str {
+        self.split_base().2
+    }
+
+    /// How it is asked for.
+    pub fn scheme(&self) -> Scheme {
+        let is_https = self.base.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("https"));
+        if is_https { Scheme::Https } else { Scheme::Http }
+    }
+
+    /// The same host and path, asked for otherwise.
+    pub fn with_scheme(&self, scheme: Scheme) -> Self {
+        if self.scheme() == scheme {
+            return self.clone();
+        }
+        let mut base = format!("{scheme}://");
+        let host_at = base.len();
+        base.push_str(&self.base[self.host_at..]);
+        Self { base, host_at, host_end: host_at + self.host().len() }
+    }
+
+    /// The same scheme and path below another host.
+    pub fn with_domain(&self, domain: &TrackingDomain) -> Self {
+        let (scheme, _, path) = self.split_base();
+        let base = [scheme, domain.as_str(), path].concat();
+        let host_octets = match domain.0.rfind(']') {
+            Some(bracket) => bracket + 1,
+            None => domain.0.find(':').unwrap_or(domain.0.len()),
+        };
+        Self { base, host_at: self.host_at, host_end: self.host_at + host_octets }
+    }
+
     /// A link in two: its base URL and its token. `None` where it is no such URL.
     pub fn split(link: &str) -> Option<(Self, &str)> {
         let link = link.trim();
@@ -85,12 +130,134 @@ impl fmt::Display for TrackingUrl {
     }
 }
 
+/// Where the links and the pixels of one message lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackingUrls {
+    /// The base URL of pixels.
+    pub open: TrackingUrl,
+    /// The base URL of links.
+    pub click: TrackingUrl,
+}
+
+impl TrackingUrls {
+    /// Links and pixels below the same URL.
+    pub fn both(url: TrackingUrl) -> Self {
+        Self { open: url.clone(), click: url }
+    }
+
+    /// Both below another host; scheme and path stay.
+    pub fn set_domain(&mut self, domain: &TrackingDomain) {
+        self.open = self.open.with_domain(domain);
+        self.click = self.click.with_domain(domain);
+    }
+}
+
+/// The scheme of tracked links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// In TLS.
+    Https,
+}
+
+/// Why a text is no scheme of tracked links.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be \"http\" or \"https\"")]
+pub struct SchemeError;
+
+impl Scheme {
+    /// As URLs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Scheme {
+    type Err = SchemeError;
+
+    /// Takes it in any case, as URLs do (RFC 3986 §3.1).
+    fn from_str(text: &str) -> Result<Self, SchemeError> {
+        let both = [Self::Http, Self::Https];
+        let named = both.into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(text));
+        named.ok_or(SchemeError)
+    }
+}
+
+/// The host of tracked links, with a port where that is not the scheme's own:
+/// Momentum's `tracking_domain`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackingDomain(String);
+
+/// Why a text is no tracking domain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be a host, or a host and port, like \"track.example.com\"")]
+pub struct TrackingDomainError;
+
+impl TrackingDomain {
+    /// Longest one, in octets: a name of 253 and a port.
+    pub const OCTETS_MAX: usize = 259;
+
+    /// As it stands in links.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TrackingDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for TrackingDomain {
+    type Err = TrackingDomainError;
+
+    /// Takes a name, an address of IPv4, or one of IPv6 in brackets.
+    fn from_str(text: &str) -> Result<Self, TrackingDomainError> {
+        let (host, port) = match text.rfind(']') {
+            Some(bracket) => text.split_at(bracket + 1),
+            None => text.split_at(text.find(':').unwrap_or(text.len())),
+        };
+        let is_address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_host = match is_address {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => is_name(host),
+        };
+        let is_port = |port: &str| {
+            let is_number = port.bytes().all(|octet| octet.is_ascii_digit());
+            is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
+        };
+        let has_right_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        match is_host && has_right_port && text.len() <= Self::OCTETS_MAX {
+            true => Ok(Self(text.into())),
+            false => Err(TrackingDomainError),
+        }
+    }
+}
+
+/// Is it a domain name of letters, digits, `-` and `_`? No label of it is empty.
+pub(crate) fn is_name(text: &str) -> bool {
+    let is_right = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(is_right);
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
 /// What all links of one copy share.
 #[derive(Debug, Clone)]
 pub struct CopyFacts<'a> {
-    /// Where links lead.
-    pub tracking_url: &'a TrackingUrl,
-    /// Whether they work on that host alone.
+    /// Where links and pixels lead.
+    pub tracking_urls: &'a TrackingUrls,
+    /// Whether they work on their host alone.
     pub is_host_bound: bool,
     /// Whose message it is.
     pub tenant: u64,
@@ -116,7 +283,11 @@ impl<'a> SealedLinks<'a> {
 
     /// Appends the token of a link; false if it cannot be sealed.
     fn token(&mut self, engagement: Engagement, link_index: u32, url: &mut String) -> bool {
-        let host = self.facts.is_host_bound.then(|| self.facts.tracking_url.host());
+        let base = match engagement {
+            Engagement::Open | Engagement::InitialOpen => &self.facts.tracking_urls.open,
+            _ => &self.facts.tracking_urls.click,
+        };
+        let host = self.facts.is_host_bound.then(|| base.host());
         let link = Link {
             tenant: self.facts.tenant,
             message_id: self.facts.message_id,
@@ -129,7 +300,7 @@ impl<'a> SealedLinks<'a> {
     }
 
     fn pixel(&mut self, engagement: Engagement, url: &mut String) -> bool {
-        url.push_str(self.facts.tracking_url.as_str());
+        url.push_str(self.facts.tracking_urls.open.as_str());
         self.token(engagement, 0, url)
     }
 }
@@ -141,7 +312,7 @@ impl Links for SealedLinks<'_> {
             true => Engagement::Unsubscribe { target_url },
             false => Engagement::Click { target_url },
         };
-        url.push_str(self.facts.tracking_url.as_str());
+        url.push_str(self.facts.tracking_urls.click.as_str());
         if let Some(path) = link.sublink {
             url.extend(["f/", path, "/"]);
         }

@@ -7,7 +7,8 @@ use tracking::{
         Decision, DomainError, Exclusions, LinkPatternError, MESSAGE_MIB_REWRITTEN_MAX, Parts,
         SignedMail,
     },
-    link::TrackingUrl,
+    link::{TrackingUrl, TrackingUrls},
+    scope::TrackingDomains,
 };
 
 /// Reads the table; `None` where something without a default is missing.
@@ -29,7 +30,8 @@ pub(super) fn read(section: &Section<'_>, is_required: bool) -> Option<Settings>
     );
     Some(Settings {
         decision,
-        tracking_url: tracking_url?,
+        tracking_urls: TrackingUrls::both(tracking_url?),
+        tracking_domains: TrackingDomains::default(),
         bind_links_to_host,
         link_expiry_days: u32::try_from(link_expiry_days).unwrap_or(LINK_EXPIRY_DAYS),
         message_id_field: message_id_field?.0,

@@ -2,7 +2,7 @@
 //! are compared without regard to the case of ASCII letters.
 
 use memchr::memmem;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 #[cfg(test)]
 mod tests;
@@ -61,6 +61,12 @@ impl FromStr for Domain {
     }
 }
 
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A whole URL with `*` for any characters, also none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkPattern {
@@ -86,6 +92,12 @@ impl LinkPattern {
             rest = found.map_or("", |at| &rest[at + piece.len()..]);
             found.is_some()
         })
+    }
+}
+
+impl fmt::Display for LinkPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.pieces.join("*"))
     }
 }
 

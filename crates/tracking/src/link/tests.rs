@@ -37,3 +37,34 @@ fn link_is_split_at_its_last_slash() {
     assert_eq!((base.as_str(), token), ("https://t.example/mail/", "abc-_"));
     assert_eq!(TrackingUrl::split("abc"), None);
 }
+
+#[test]
+fn scheme_and_host_are_replaced_each_by_itself() {
+    let check = |url: &str, scheme: &str, domain: &str, wanted: (&str, &str)| {
+        let url: TrackingUrl = url.parse().expect("a tracking URL");
+        let url = url.with_scheme(scheme.parse().expect("a scheme"));
+        let seen = url.with_domain(&domain.parse().expect("a tracking domain"));
+        assert_eq!((seen.as_str(), seen.host()), wanted);
+        assert_eq!(seen.to_string().parse(), Ok(seen));
+    };
+    check("https://t.example/", "http", "c.example", ("http://c.example/", "c.example"));
+    check("HTTP://t.example", "https", "c.example:8", ("https://c.example:8/", "c.example"));
+    check("http://[::1]:80/mail/x/", "HTTPS", "[::2]:1", ("https://[::2]:1/mail/x/", "[::2]"));
+    check("https://t.example:1/m/", "https", "c", ("https://c/m/", "c"));
+}
+
+#[test]
+fn tracking_domain_is_a_host_and_perhaps_a_port() {
+    let is_right = |text: &str| text.parse::<TrackingDomain>().is_ok();
+    for right in ["localhost:8080", "track.example.com", "a_b.example:1", "[::1]", "192.0.2.7:443"]
+    {
+        assert!(is_right(right), "{right}");
+    }
+    let long = [&"a".repeat(62), ".", &"b".repeat(200)].concat();
+    for wrong in [
+        "", ":80", "a.", ".a", "a..b", "a:", "a:0", "a:65536", "a:+1", "a/b", "http://a", "[a]",
+        "[::1", "::1", "a b", "ä", "a@b", &long,
+    ] {
+        assert!(!is_right(wrong), "{wrong}");
+    }
+}

@@ -37,7 +37,7 @@ fn listener_has_engagement_options_of_its_own() {
         listener.settings.clone().expect("settings")
     };
     assert!(settings(0).decision.click && !settings(1).decision.click);
-    assert_eq!(settings(1).tracking_url.as_str(), "https://q.example/");
+    assert_eq!(settings(1).tracking_urls.click.as_str(), "https://q.example/");
     assert!(settings(1).decision.open, "taken over");
     assert_eq!(settings(0), settings(2));
     // What one has tracked, the others leave alone.
