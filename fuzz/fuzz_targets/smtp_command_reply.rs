@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use mail::smtp::{
     client::{Client, attribute::Verb},
     command::Command,
+    context,
     extensions::{self, Own},
     reply::{LINES_MAX, Reply, ReplyParser},
     session::{Limits, Rules, Session, Starttls, Step, Transaction, Trust},
@@ -66,8 +67,13 @@ fuzz_target!(|input: &[u8]| {
             Step::BeginAnew => {
                 assert!(!model.has_mail && first & 16 != 0);
                 check_told(&session);
-                session.trust(Trust { xclient: first & 32 != 0, xforward: false });
+                session.trust(Trust { xclient: first & 32 != 0, ..Trust::default() });
             }
+            Step::SetContext(variables) => {
+                assert!(first & 32 != 0 && !variables.is_empty());
+                check_reply(&context::dump(pairs(&variables), pairs(&variables)));
+            }
+            Step::DumpContext => assert!(first & 64 != 0),
             Step::StartTls(reply) => {
                 check_reply(&reply);
                 assert!(!is_encrypted);
@@ -116,8 +122,19 @@ fn rules(choice: u8) -> Rules {
         },
         is_encrypted: false,
         auth_requires_tls: choice & 8 != 0,
-        trust: Trust { xclient: choice & 16 != 0, xforward: choice & 64 != 0 },
+        is_client_told: choice & 128 != 0,
+        trust: Trust {
+            xclient: choice & 16 != 0,
+            xforward: choice & 64 != 0,
+            xsetcontext: choice & 32 != 0,
+            xdumpcontext: choice & 64 != 0,
+            xremoteip: choice & 32 != 0,
+        },
     }
+}
+
+fn pairs(variables: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 impl Model {

@@ -8,6 +8,7 @@ use mail::smtp::{
     chunking::Assembly,
     client::Client,
     command::Command,
+    context,
     data::{BareNewlines, DataReader, DotStuffer},
     reply::{Reply, ReplyParser},
     session::{
@@ -108,7 +109,14 @@ impl Play {
             starttls: dice.one_of(&starttls),
             is_encrypted: false,
             auth_requires_tls: dice.roll(4) == 0,
-            trust: Trust { xclient: dice.roll(2) == 0, xforward: dice.roll(2) == 0 },
+            is_client_told: dice.roll(4) == 0,
+            trust: Trust {
+                xclient: dice.roll(2) == 0,
+                xforward: dice.roll(2) == 0,
+                xsetcontext: dice.roll(2) == 0,
+                xdumpcontext: dice.roll(2) == 0,
+                xremoteip: dice.roll(2) == 0,
+            },
         };
         let newlines = dice.one_of(&[BareNewlines::Refuse, BareNewlines::Repair]);
         Self {
@@ -157,7 +165,8 @@ impl Play {
             Step::BeginAnew => {
                 assert!(!self.upstream.has_mail, "XCLIENT in a transaction");
                 seen.begun_anew += 1;
-                self.session.trust(Trust { xclient: self.dice.roll(2) == 0, xforward: true });
+                let xclient = self.dice.roll(2) == 0;
+                self.session.trust(Trust { xclient, xforward: true, ..Trust::default() });
                 self.upstream = Upstream::default();
                 self.assembly = None;
             }
@@ -177,12 +186,12 @@ impl Play {
                 self.session.upstream_replied(Reply::new(501, "5.7.0", "cancelled"));
             }
             Step::Answer(reply) if reply.is_positive() => {
-                let is_xforward =
-                    line.get(..8).is_some_and(|it| it.eq_ignore_ascii_case(b"XFORWARD"));
-                assert!(is_xforward, "nobody but upstream says yes");
+                assert!(is_of_a_peer(line), "nobody but upstream says yes");
                 check_reply(&reply);
                 self.errors = 0;
             }
+            Step::SetContext(variables) => self.dump_context(&variables),
+            Step::DumpContext => self.dump_context(&[]),
             Step::Answer(reply) => return self.answered(&reply, seen),
             Step::StartTls(reply) => {
                 check_reply(&reply);
@@ -213,6 +222,12 @@ impl Play {
             }
         }
         true
+    }
+
+    fn dump_context(&mut self, variables: &[(String, String)]) {
+        let pairs = || variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        check_reply(&context::dump(pairs(), pairs()));
+        self.errors = 0;
     }
 
     fn pass(&mut self, line: &[u8]) -> bool {
@@ -386,6 +401,10 @@ impl Play {
             "AUTH XOAUTH2 =",
             "XCLIENT ADDR=192.0.2.1",
             "XFORWARD NAME=x",
+            "XSETCONTEXT a=+20 b=",
+            "XDUMPCONTEXT",
+            "XREMOTEIP 192.0.2.1",
+            "XREMOTEIP x",
             "TURN",
             "",
             " ",
@@ -437,6 +456,13 @@ impl Upstream {
             _ => {}
         }
     }
+}
+
+/// Does a peer tell of a client, which the gateway takes itself?
+fn is_of_a_peer(line: &[u8]) -> bool {
+    let is_verb =
+        |verb: &[u8]| line.get(..verb.len()).is_some_and(|it| it.eq_ignore_ascii_case(verb));
+    is_verb(b"XFORWARD") || is_verb(b"XREMOTEIP")
 }
 
 /// What the client is told is one reply, whole.

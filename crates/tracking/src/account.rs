@@ -1,6 +1,14 @@
 //! Whose mail it is, as the name tells under which a client has authenticated itself.
 
+use crate::context::Context;
 use serde::{Deserialize, Serialize};
+
+/// The context variable that names the customer (Momentum, "Using Policy for Engagement
+/// Tracking"): AUTH sets it for the connection, and policy or a trusted peer may set another.
+pub const CUSTOMER_VARIABLE: &str = "mo_customer_id";
+
+/// Octets of a customer's name; a variable with more names nobody.
+pub const CUSTOMER_OCTETS_MAX: usize = 255;
 
 /// What stands between a customer's name and the number of a subaccount, as senders of
 /// SparkPost write it: `SMTP_Injection:X-MSYS-SUBACCOUNT=123`.
@@ -22,6 +30,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// The account that a message's context names, written as a name of AUTH is; nobody's
+    /// where it names none.
+    pub fn of_context(context: &Context) -> Self {
+        let name = context.variable(CUSTOMER_VARIABLE);
+        let name = name.filter(|name| name.len() <= CUSTOMER_OCTETS_MAX);
+        name.map(Self::of_login).unwrap_or_default()
+    }
+
     /// The account of an authenticated name.
     pub fn of_login(name: &str) -> Self {
         let is_number = |text: &str| {

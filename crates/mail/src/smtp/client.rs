@@ -46,6 +46,11 @@ impl Client {
         self.protocol = Some(if is_extended { "ESMTP" } else { "SMTP" }.into());
     }
 
+    /// Forgets its address, and what belongs to that.
+    pub(super) fn forget_address(&mut self) {
+        (self.address, self.name, self.port) = (None, None, None);
+    }
+
     /// Takes what a peer tells of it.
     pub fn learn(&mut self, fact: Fact) {
         match fact {

@@ -38,6 +38,12 @@ pub enum Command<'l> {
     Xclient(&'l str),
     /// XFORWARD (Postfix XFORWARD_README), and what stands behind it.
     Xforward(&'l str),
+    /// XSETCONTEXT (Momentum), and what stands behind it.
+    Xsetcontext(&'l str),
+    /// XDUMPCONTEXT (Momentum), and what stands behind it, which is nothing.
+    Xdumpcontext(&'l str),
+    /// XREMOTEIP (Momentum), and what stands behind it: an address.
+    Xremoteip(&'l str),
     /// Any other verb, in upper case.
     Other(String),
 }
@@ -92,6 +98,9 @@ impl<'l> Command<'l> {
             "STARTTLS" => Self::StartTls { has_argument: !argument(line).is_empty() },
             "XCLIENT" => Self::Xclient(argument(line)),
             "XFORWARD" => Self::Xforward(argument(line)),
+            "XSETCONTEXT" => Self::Xsetcontext(argument(line)),
+            "XDUMPCONTEXT" => Self::Xdumpcontext(argument(line)),
+            "XREMOTEIP" => Self::Xremoteip(argument(line)),
             other => Self::Other(other.into()),
         }
     }

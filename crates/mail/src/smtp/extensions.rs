@@ -36,6 +36,13 @@ pub fn offer(upstream: &Reply, own: Own) -> Reply {
     }
     offered.extend(own.trust.xclient.then(|| Verb::Xclient.offer()));
     offered.extend(own.trust.xforward.then(|| Verb::Xforward.offer()));
+    let of_context = [
+        ("XSETCONTEXT", own.trust.xsetcontext),
+        ("XDUMPCONTEXT", own.trust.xdumpcontext),
+        ("XREMOTEIP", own.trust.xremoteip),
+    ];
+    let trusted = of_context.iter().filter(|(_, is_trusted)| *is_trusted);
+    offered.extend(trusted.map(|(keyword, _)| (*keyword).to_owned()));
     for line in lines {
         let keyword = line.split_ascii_whitespace().next().unwrap_or_default();
         let keyword = keyword.to_ascii_uppercase();

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod chunking;
 pub mod client;
 pub mod command;
+pub mod context;
 pub mod data;
 pub mod extensions;
 pub mod proxy_header;

@@ -52,6 +52,10 @@ pub enum Step {
     /// The session is that of another client, whom `client` gives now, and begins anew: with
     /// an upstream that knows nothing of the one before, its greeting, and `trust`.
     BeginAnew,
+    /// The variables of the connection get these values, by name.
+    SetContext(Vec<(String, String)>),
+    /// The client is told the variables of the connection and of the message.
+    DumpContext,
     /// The client gets this reply and sends the content of a message, whose
     /// transaction ends with it.
     TakeContent(Reply, Transaction),
@@ -304,6 +308,9 @@ impl Session {
             Command::Rset => self.pass(Pending::Reset),
             Command::Xclient(argument) => self.xclient(argument),
             Command::Xforward(argument) => self.xforward(argument),
+            Command::Xsetcontext(argument) => self.xsetcontext(argument),
+            Command::Xdumpcontext(argument) => self.xdumpcontext(argument),
+            Command::Xremoteip(argument) => self.xremoteip(argument),
             Command::Other(verb) if REFUSED.contains(&verb.as_str()) => {
                 answer(502, "5.5.1", "command not implemented")
             }

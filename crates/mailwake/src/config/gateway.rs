@@ -143,6 +143,9 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
     let (proxy_protocol_from, proxy_protocol_timeout) = read_proxy_protocol(section);
     let xclient_from = section.list("xclient_from", NETWORK);
     let xforward_from = section.list("xforward_from", NETWORK);
+    let xsetcontext_from = section.list("xsetcontext_from", NETWORK);
+    let xdumpcontext_from = section.list("xdumpcontext_from", NETWORK);
+    let xremoteip_from = section.list("xremoteip_from", NETWORK);
     let upstreams = read_upstreams(section, form);
     let host_name: Option<DomainName> =
         section.parsed("host_name", "localhost", "must be a domain name, like \"mx.example.com\"");
@@ -170,6 +173,9 @@ fn read_config(section: &Section<'_>, name: &str, form: Form) -> GatewayConfig {
             proxy_protocol_timeout,
             xclient_from,
             xforward_from,
+            xsetcontext_from,
+            xdumpcontext_from,
+            xremoteip_from,
             client_timeout,
             message_timeout,
         },

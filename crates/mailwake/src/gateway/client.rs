@@ -50,6 +50,9 @@ pub(super) fn trust(gateway: &Gateway, client: &Client) -> Trust {
     Trust {
         xclient: is_trusted(&listener.xclient_from),
         xforward: is_trusted(&listener.xforward_from),
+        xsetcontext: is_trusted(&listener.xsetcontext_from),
+        xdumpcontext: is_trusted(&listener.xdumpcontext_from),
+        xremoteip: is_trusted(&listener.xremoteip_from),
     }
 }
 

@@ -92,6 +92,12 @@ pub struct ListenerConfig {
     pub xclient_from: Vec<Network>,
     /// Peers that may tell from whom a message came, by XFORWARD.
     pub xforward_from: Vec<Network>,
+    /// Peers that may set the variables of a connection, by XSETCONTEXT.
+    pub xsetcontext_from: Vec<Network>,
+    /// Peers that may read the variables, by XDUMPCONTEXT.
+    pub xdumpcontext_from: Vec<Network>,
+    /// Peers that may tell the client's address, by XREMOTEIP.
+    pub xremoteip_from: Vec<Network>,
     /// How long a client may be silent, for a command and within a message
     /// (RFC 5321 §4.5.3.2 wants five minutes and three).
     pub client_timeout: Duration,
@@ -277,7 +283,8 @@ pub async fn run(
 fn safety(config: &GatewayConfig) -> Safety {
     let mut safety = config.safety.clone();
     let listener = &config.listener;
-    safety.exempt.extend(listener.xclient_from.iter().chain(&listener.xforward_from).copied());
+    let peers = [&listener.xclient_from, &listener.xforward_from, &listener.xremoteip_from];
+    safety.exempt.extend(peers.into_iter().flatten().copied());
     safety
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::smtp_io::{
     proxy_header::ReadError,
     transcript::Transcript,
-    upstream::{Upstream, UpstreamError},
+    upstream::{ClientTelling, Upstream, UpstreamError},
     upstreams::Unavailable,
     wire::{Line, Wire, WireError},
 };
@@ -25,6 +25,7 @@ use tracing::warn;
 use tracking::context::Context;
 
 mod content;
+mod variables;
 
 use content::Begun;
 
@@ -142,6 +143,11 @@ fn rules(gateway: &Gateway) -> Rules {
         },
         is_encrypted: config.listener.tls == ListenerTls::Implicit,
         auth_requires_tls: config.listener.auth_requires_tls,
+        is_client_told: config
+            .upstreams
+            .members
+            .iter()
+            .any(|upstream| upstream.client_telling == ClientTelling::Xclient),
         trust: Trust::default(),
     }
 }
@@ -193,11 +199,8 @@ impl Conversation<'_> {
                 (self.session.malformed(wrong), Secret::from(Vec::new()))
             }
         };
-        if let Step::Answer(reply) | Step::End(reply) = &step
-            && !reply.is_positive()
-        {
-            let reason = RefusalReason::of_command(reply);
-            self.gateway.counters.refusals.of(reason).increment();
+        if let Step::Answer(reply) | Step::End(reply) = &step {
+            self.count_refusal(reply);
         }
         if self.session.errors() > errors {
             self.hold_back().await?;
@@ -215,10 +218,7 @@ impl Conversation<'_> {
                 self.replied(reply, Next::Command)
             }
             Step::BeginAnew => self.begin_anew().await?,
-            Step::PassSecret => {
-                let reply = self.upstream.exchange_secret(&line).await?;
-                self.replied(reply, Next::Command)
-            }
+            Step::PassSecret => self.pass_secret(&line).await?,
             Step::Cancel(reply) => {
                 let (_, next) = self.pass(b"*", Next::Command).await?;
                 (reply, next)
@@ -234,6 +234,8 @@ impl Conversation<'_> {
             }
             Step::Answer(reply) => (reply, Next::Command),
             Step::End(reply) => (reply, Next::End),
+            Step::SetContext(variables) => (self.set_context(&variables), Next::Command),
+            Step::DumpContext => (self.dump_context(), Next::Command),
             Step::TakeContent(reply, transaction) => {
                 self.take_message(&reply, &transaction).await?
             }
@@ -306,6 +308,25 @@ impl Conversation<'_> {
         Ok(self.replied(reply, next))
     }
 
+    /// Passes a line of AUTH, whose end may name the customer.
+    async fn pass_secret(&mut self, line: &Secret) -> Result<(Reply, Next), SessionError> {
+        let reply = self.upstream.exchange_secret(line).await?;
+        let is_accepted = reply.is_positive();
+        let told = self.replied(reply, Next::Command);
+        if is_accepted {
+            self.name_customer();
+        }
+        Ok(told)
+    }
+
+    /// Counts a reply of our own that refuses a command.
+    fn count_refusal(&self, reply: &Reply) {
+        if !reply.is_positive() {
+            let reason = RefusalReason::of_command(reply);
+            self.gateway.counters.refusals.of(reason).increment();
+        }
+    }
+
     /// What the client is told of upstream's reply. Upstream that answers 421 closes the
     /// connection.
     fn replied(&mut self, reply: Reply, next: Next) -> (Reply, Next) {
@@ -318,6 +339,7 @@ impl Conversation<'_> {
     async fn begin_anew(&mut self) -> Result<(Reply, Next), SessionError> {
         let trust = client::trust(self.gateway, self.session.client());
         self.session.trust(trust);
+        self.begin_context();
         self.count_unknown_client();
         self.has_quit = true;
         let transcript = self.upstream.take_leave().await;
@@ -344,6 +366,7 @@ impl Conversation<'_> {
         self.client.flush(limit).await?;
         self.client.accept_tls(certificate(self.gateway)?, limit).await?;
         self.session.encrypted();
+        self.begin_context();
         Ok(())
     }
 }

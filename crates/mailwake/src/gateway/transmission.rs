@@ -112,7 +112,7 @@ pub(super) async fn transmit<'g>(
         transaction,
         content,
         terms,
-        account: transaction.login.as_deref().map(Account::of_login).unwrap_or_default(),
+        account: Account::of_context(context),
         client: client::of_event(&transaction.client),
         live,
         transmission_id: stamp::transmission_id(stamp::now()),

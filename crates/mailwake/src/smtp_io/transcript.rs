@@ -13,8 +13,22 @@ const TOLD: &[&str] = &["EHLO", "HELO", "LHLO", "MAIL", "RCPT"];
 
 /// Commands whose arguments are not told.
 const KNOWN: &[&str] = &[
-    "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN", "HELP", "ETRN", "STARTTLS", "AUTH",
-    "XCLIENT", "XFORWARD",
+    "DATA",
+    "BDAT",
+    "RSET",
+    "NOOP",
+    "QUIT",
+    "VRFY",
+    "EXPN",
+    "HELP",
+    "ETRN",
+    "STARTTLS",
+    "AUTH",
+    "XCLIENT",
+    "XFORWARD",
+    "XSETCONTEXT",
+    "XDUMPCONTEXT",
+    "XREMOTEIP",
 ];
 
 /// Mechanisms of AUTH (RFC 4954 §4) that are told by name.

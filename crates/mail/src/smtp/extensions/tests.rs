@@ -98,11 +98,11 @@ fn what_a_peer_may_tell_is_offered_to_it_alone() {
     };
     assert_eq!(offered(Trust::default()), Vec::<String>::new());
     assert_eq!(
-        offered(Trust { xclient: true, xforward: false }),
+        offered(Trust { xclient: true, ..Trust::default() }),
         ["XCLIENT NAME ADDR PORT PROTO HELO LOGIN"]
     );
     assert_eq!(
-        offered(Trust { xclient: false, xforward: true }),
+        offered(Trust { xforward: true, ..Trust::default() }),
         ["XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"]
     );
 }

@@ -1,5 +1,6 @@
 //! What a peer tells of the client in its place, by XCLIENT and XFORWARD (Postfix
-//! XCLIENT_README, XFORWARD_README), if it is trusted.
+//! XCLIENT_README, XFORWARD_README) and XREMOTEIP (Momentum), and of the variables of the
+//! session (Momentum), if it is trusted.
 
 use super::{EnvelopeLine, Session, Step, Transaction, Trust, answer};
 use crate::smtp::{
@@ -7,8 +8,10 @@ use crate::smtp::{
         Client,
         attribute::{AttributeError, Fact, Verb},
     },
+    context,
     reply::Reply,
 };
+use std::net::IpAddr;
 
 impl Session {
     /// Whose session it is.
@@ -19,6 +22,12 @@ impl Session {
     /// Who sends the next message, and whether a peer has told so for this message.
     pub fn sender(&self) -> (&Client, bool) {
         (self.forwarded.as_ref().unwrap_or(&self.client), self.forwarded.is_some())
+    }
+
+    /// The name under which the client is authenticated: by AUTH, or to the peer that tells
+    /// of it.
+    pub fn login(&self) -> Option<&str> {
+        self.login.as_deref().or(self.client.login.as_deref())
     }
 
     /// What the client may tell of others, from now on.
@@ -49,7 +58,6 @@ impl Session {
             recipients: Vec::new(),
             has_repetition: false,
             is_binary,
-            login: self.login.clone().or_else(|| self.client.login.clone()),
             is_forwarded: forwarded.is_some(),
             client: forwarded.unwrap_or_else(|| self.client.clone()),
         }
@@ -62,9 +70,8 @@ impl Session {
         };
         let mut introduced = self.introduced.take().unwrap_or_default();
         if facts.iter().any(|fact| matches!(fact, Fact::Address(_))) {
-            // They belong to the address.
-            (introduced.name, introduced.port) = (None, None);
-            (self.client.name, self.client.port) = (None, None);
+            introduced.forget_address();
+            self.client.forget_address();
         }
         for fact in facts {
             introduced.learn(fact.clone());
@@ -93,6 +100,50 @@ impl Session {
         }
     }
 
+    /// Momentum takes it at any time, and the session goes on.
+    pub(super) fn xremoteip(&mut self, argument: &str) -> Step {
+        if !self.rules.trust.xremoteip {
+            return untrusted();
+        }
+        let Some(address) = remote_address(argument) else {
+            return answer(501, "5.5.4", "XREMOTEIP: needs an IP address");
+        };
+        if self.rules.is_client_told && self.is_greeted {
+            return answer(
+                503,
+                "5.5.1",
+                "upstream was told of the client, XREMOTEIP goes before EHLO",
+            );
+        }
+        // A message that a peer has told of by XFORWARD stays who it is from.
+        let open = self.transaction.as_mut().filter(|open| !open.is_forwarded);
+        let told =
+            [Some(&mut self.client), self.introduced.as_mut(), open.map(|open| &mut open.client)];
+        for client in told.into_iter().flatten() {
+            client.forget_address();
+            client.learn(Fact::Address(Some(address)));
+        }
+        answer(250, "2.0.0", "Ok")
+    }
+
+    pub(super) fn xsetcontext(&self, argument: &str) -> Step {
+        if !self.rules.trust.xsetcontext {
+            return untrusted();
+        }
+        match context::variables(argument) {
+            Ok(variables) => Step::SetContext(variables),
+            Err(error) => answer(501, "5.5.4", &format!("XSETCONTEXT: {error}")),
+        }
+    }
+
+    pub(super) fn xdumpcontext(&self, argument: &str) -> Step {
+        match argument {
+            _ if !self.rules.trust.xdumpcontext => untrusted(),
+            "" => Step::DumpContext,
+            _ => answer(501, "5.5.4", "XDUMPCONTEXT takes no argument"),
+        }
+    }
+
     /// What the peer tells, if it may. The replies are those of Postfix.
     fn hear(&self, verb: Verb, argument: &str) -> Result<Vec<Fact>, Reply> {
         let is_trusted = match verb {
@@ -100,7 +151,7 @@ impl Session {
             Verb::Xforward => self.rules.trust.xforward,
         };
         if !is_trusted {
-            return Err(Reply::new(550, "5.7.0", "insufficient authorization"));
+            return Err(insufficient_authorization());
         }
         if self.is_in_transaction() {
             return Err(Reply::new(503, "5.5.1", "MAIL transaction in progress"));
@@ -110,4 +161,23 @@ impl Session {
         };
         verb.parse(argument).map_err(wrong)
     }
+}
+
+fn insufficient_authorization() -> Reply {
+    Reply::new(550, "5.7.0", "insufficient authorization")
+}
+
+fn untrusted() -> Step {
+    Step::Answer(insufficient_authorization())
+}
+
+/// An address as a peer writes it, with the prefix of XCLIENT or without.
+fn remote_address(argument: &str) -> Option<IpAddr> {
+    let address = match argument.get(..5) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("IPV6:") => {
+            argument[5..].parse().ok().map(IpAddr::V6)
+        }
+        _ => argument.parse().ok(),
+    };
+    address.map(|address| address.to_canonical())
 }

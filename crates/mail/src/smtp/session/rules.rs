@@ -22,17 +22,26 @@ pub struct Rules {
     pub is_encrypted: bool,
     /// The client may authenticate itself in TLS alone.
     pub auth_requires_tls: bool,
+    /// Upstream is told of the client behind EHLO, and then takes no other.
+    pub is_client_told: bool,
     /// What the client may tell of others.
     pub trust: Trust,
 }
 
-/// What a client may tell of others (Postfix XCLIENT_README, XFORWARD_README).
+/// What a client may tell of others (Postfix XCLIENT_README, XFORWARD_README), and of the
+/// variables of its session (Momentum, "SMTP extensions" of ESMTP_Listener).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Trust {
     /// Whose session this is.
     pub xclient: bool,
     /// From whom a message came.
     pub xforward: bool,
+    /// What the variables of the connection are.
+    pub xsetcontext: bool,
+    /// It may read the variables.
+    pub xdumpcontext: bool,
+    /// The client's address.
+    pub xremoteip: bool,
 }
 
 /// What a listener does of STARTTLS (RFC 3207).

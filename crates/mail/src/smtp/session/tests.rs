@@ -41,6 +41,11 @@ fn play(session: &mut Session, dialog: &str) {
                         assert!(!is_passed, "{line} did not go upstream");
                         Some(Reply::of_lines(220, ["anew"]))
                     }
+                    // These are the gateway's to give, too.
+                    Step::SetContext(_) | Step::DumpContext => {
+                        assert!(!is_passed, "{line} did not go upstream");
+                        Some(Reply::of_lines(250, ["context"]))
+                    }
                     Step::TakeChunk(chunk) => panic!("{line} begins a {chunk:?}"),
                 };
             }
@@ -331,7 +336,7 @@ fn nothing_goes_on_without_tls_that_is_required() {
 
 #[test]
 fn login_is_known_when_upstream_accepts_it() {
-    let mut session = check_greeted(
+    let session = check_greeted(
         "C: AUTH PLAIN AGFubgBub3BlAA== ->
          U: 535 no
          S: 535 no
@@ -350,12 +355,12 @@ fn login_is_known_when_upstream_accepts_it() {
          C: RCPT TO:<b@b.example> ->
          U: 250 ok",
     );
-    assert_eq!(transaction_of(&mut session).login.as_deref(), Some("ann"));
+    assert_eq!(session.login(), Some("ann"));
 }
 
 #[test]
 fn login_that_upstream_refused_is_none() {
-    let mut session = check_greeted(
+    let session = check_greeted(
         "C: AUTH LOGIN YW5u ->
          U: 334 UGFzc3dvcmQ6
          C: * ->
@@ -365,7 +370,7 @@ fn login_that_upstream_refused_is_none() {
          C: RCPT TO:<b@b.example> ->
          U: 250 ok",
     );
-    assert_eq!(transaction_of(&mut session).login, None);
+    assert_eq!(session.login(), None);
 }
 
 #[test]
@@ -494,7 +499,13 @@ fn binary_content_goes_with_chunks() {
 }
 
 fn peer() -> Session {
-    let trust = Trust { xclient: true, xforward: true };
+    let trust = Trust {
+        xclient: true,
+        xforward: true,
+        xsetcontext: true,
+        xdumpcontext: true,
+        xremoteip: true,
+    };
     let client = Client::at(([192, 0, 2, 1], 4_000).into());
     Session::new(LIMITS, Rules { trust, ..Rules::default() }, client)
 }
@@ -527,7 +538,7 @@ fn xclient_puts_another_in_the_place_of_the_peer() {
     session.trust(Trust::default());
     play(&mut session, &[GREETED, MAIL].concat());
     let transaction = transaction_of(&mut session);
-    assert_eq!(transaction.login.as_deref(), Some("ann"));
+    assert_eq!(session.login(), Some("ann"));
     let client = transaction.client;
     // Its port is not that of the peer, and its name not that which the peer calls itself.
     assert_eq!((client.address, client.port), (Some([192, 0, 2, 7].into()), None));
@@ -559,7 +570,7 @@ fn xclient_takes_the_name_of_auth_away() {
     play(&mut session, "C: AUTH PLAIN AGFubgBzZWNyZXQ= ->\nU: 235 2.7.0 welcome");
     play(&mut session, "C: XCLIENT ADDR=192.0.2.7\nS: 220 anew");
     play(&mut session, &[GREETED, MAIL].concat());
-    assert_eq!(transaction_of(&mut session).login, None);
+    assert_eq!(session.login(), None);
 }
 
 #[test]
@@ -610,6 +621,60 @@ fn what_peers_tell_has_its_place_and_syntax() {
         "C: XCLIENT ADDR=192.0.2.7\nS: 550 5.7.0 insufficient authorization\n\
          C: XFORWARD ADDR=192.0.2.7\nS: 550 5.7.0 insufficient authorization",
     );
+}
+
+#[test]
+fn xremoteip_changes_the_address_at_any_time() {
+    let mut session = peer();
+    play(&mut session, "C: XREMOTEIP 192.0.2.7\nS: 250 2.0.0 Ok");
+    play(&mut session, &[GREETED, MAIL].concat());
+    let client = session.client();
+    assert_eq!((client.address, client.port), (Some([192, 0, 2, 7].into()), None));
+    assert_eq!(client.helo.as_deref(), Some("a.example"));
+    play(&mut session, "C: XREMOTEIP IPv6:2001:db8::7\nS: 250 2.0.0 Ok");
+    let wanted = "2001:db8::7".parse().ok();
+    assert_eq!(transaction_of(&mut session).client.address, wanted);
+}
+
+#[test]
+fn xremoteip_leaves_a_forwarded_message_alone() {
+    let mut session = peer();
+    play(&mut session, GREETED);
+    play(&mut session, "C: XFORWARD ADDR=192.0.2.9\nS: 250 2.0.0 Ok");
+    play(&mut session, MAIL);
+    play(&mut session, "C: XREMOTEIP 192.0.2.7\nS: 250 2.0.0 Ok");
+    assert_eq!(transaction_of(&mut session).client.address, Some([192, 0, 2, 9].into()));
+    assert_eq!(session.client().address, Some([192, 0, 2, 7].into()));
+}
+
+#[test]
+fn xremoteip_goes_before_ehlo_where_that_tells_upstream() {
+    let trust = Trust { xremoteip: true, ..Trust::default() };
+    let rules = Rules { trust, is_client_told: true, ..Rules::default() };
+    let mut session = Session::new(LIMITS, rules, Client::default());
+    play(&mut session, "C: XREMOTEIP 192.0.2.7\nS: 250 2.0.0 Ok");
+    play(&mut session, GREETED);
+    play(
+        &mut session,
+        "C: XREMOTEIP 192.0.2.8\nS: 503 5.5.1 upstream was told of the client, XREMOTEIP goes \
+         before EHLO",
+    );
+}
+
+#[test]
+fn context_is_trusted_peers_alone() {
+    let wanted = vec![("a".to_owned(), "b c".to_owned())];
+    assert_eq!(peer().command(b"XSETCONTEXT a=b+20c"), Step::SetContext(wanted));
+    assert_eq!(peer().command(b"xdumpcontext"), Step::DumpContext);
+    play(
+        &mut peer(),
+        "C: XSETCONTEXT\nS: 501 5.5.4 XSETCONTEXT: needs name=value\n\
+         C: XDUMPCONTEXT all\nS: 501 5.5.4 XDUMPCONTEXT takes no argument",
+    );
+    play(&mut peer(), "C: XREMOTEIP host.example\nS: 501 5.5.4 XREMOTEIP: needs an IP address");
+    for line in ["XSETCONTEXT a=b", "XSETCONTEXT", "XDUMPCONTEXT", "XREMOTEIP 192.0.2.7"] {
+        check(&format!("C: {line}\nS: 550 5.7.0 insufficient authorization"));
+    }
 }
 
 #[test]

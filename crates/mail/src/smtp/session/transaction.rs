@@ -33,8 +33,6 @@ pub struct Transaction {
     pub has_repetition: bool,
     /// The content may have any octets, and goes upstream with BDAT (RFC 3030 §3).
     pub is_binary: bool,
-    /// The name under which the client has authenticated itself, where it was shown.
-    pub login: Option<String>,
     /// Who sends it.
     pub client: Client,
     /// A trusted peer has told of the client for this message, by XFORWARD.

@@ -11,7 +11,6 @@ fn transaction(recipients: &[&str]) -> Transaction {
         recipients: recipients.iter().map(|recipient| line(recipient)).collect(),
         has_repetition: false,
         is_binary: false,
-        login: None,
         client: Client::default(),
         is_forwarded: false,
     }

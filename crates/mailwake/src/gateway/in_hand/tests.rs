@@ -35,7 +35,6 @@ fn transaction() -> Transaction {
         reverse_path: line("news@a.example"),
         recipients: vec![line("ann@b.example"), line("bob@b.example")],
         is_binary: false,
-        login: None,
         client: Client::default(),
         is_forwarded: false,
         has_repetition: false,

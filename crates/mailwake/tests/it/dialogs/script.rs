@@ -100,6 +100,12 @@ pub(super) struct Settings {
     pub(super) xclient_from: Vec<Network>,
     /// `xforward_from=NETWORK`.
     pub(super) xforward_from: Vec<Network>,
+    /// `xsetcontext_from=NETWORK`.
+    pub(super) xsetcontext_from: Vec<Network>,
+    /// `xdumpcontext_from=NETWORK`.
+    pub(super) xdumpcontext_from: Vec<Network>,
+    /// `xremoteip_from=NETWORK`.
+    pub(super) xremoteip_from: Vec<Network>,
     /// `tell_upstream_client=xclient|xforward`.
     pub(super) client_telling: ClientTelling,
     /// `upstream_protocol=lmtp`.
@@ -148,6 +154,9 @@ impl Default for Settings {
             proxy_protocol_timeout: Duration::from_secs(60),
             xclient_from: Vec::new(),
             xforward_from: Vec::new(),
+            xsetcontext_from: Vec::new(),
+            xdumpcontext_from: Vec::new(),
+            xremoteip_from: Vec::new(),
             client_telling: ClientTelling::Nothing,
             upstream_protocol: UpstreamProtocol::Smtp,
             upstream_tls: UpstreamTls::Off,
@@ -231,6 +240,9 @@ impl Settings {
             ("proxy_protocol_from", network) => self.proxy_protocol_from.push(parsed(network)?),
             ("xclient_from", network) => self.xclient_from.push(parsed(network)?),
             ("xforward_from", network) => self.xforward_from.push(parsed(network)?),
+            ("xsetcontext_from", network) => self.xsetcontext_from.push(parsed(network)?),
+            ("xdumpcontext_from", network) => self.xdumpcontext_from.push(parsed(network)?),
+            ("xremoteip_from", network) => self.xremoteip_from.push(parsed(network)?),
             ("tell_upstream_client", "xclient") => self.client_telling = ClientTelling::Xclient,
             ("tell_upstream_client", "xforward") => self.client_telling = ClientTelling::Xforward,
             ("upstream_protocol", "lmtp") => self.upstream_protocol = UpstreamProtocol::Lmtp,

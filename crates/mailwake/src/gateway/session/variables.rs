@@ -1,0 +1,52 @@
+//! The variables of a session: what trusted peers set and read of them, and what the session
+//! itself tells in them.
+
+use super::Conversation;
+use mail::smtp::{context as command, reply::Reply};
+use tracing::warn;
+use tracking::{
+    account::CUSTOMER_VARIABLE,
+    context::{Context, ContextFull, Lifetime},
+};
+
+impl Conversation<'_> {
+    /// Begins a context anew, as the session does: with another client, or in TLS, where what
+    /// was said before does not count (RFC 3207 §4.2).
+    pub(super) fn begin_context(&mut self) {
+        self.context = Context::default();
+        self.name_customer();
+    }
+
+    /// Names the customer of the connection, where the client is authenticated.
+    pub(super) fn name_customer(&mut self) {
+        let Some(login) = self.session.login() else { return };
+        if self.context.set(Lifetime::Connection, CUSTOMER_VARIABLE, login).is_err() {
+            warn!("the context of a session is full, so its mail names no customer");
+        }
+    }
+
+    /// Sets variables of the connection, all or none, and gives the reply.
+    pub(super) fn set_context(&mut self, variables: &[(String, String)]) -> Reply {
+        let mut context = self.context.clone();
+        let mut variables = variables.iter();
+        let set =
+            variables.try_for_each(|(name, value)| context.set(Lifetime::Connection, name, value));
+        match set {
+            Ok(()) => {
+                self.context = context;
+                Reply::new(250, "2.0.0", "Ok")
+            }
+            Err(full @ ContextFull) => {
+                let reply = Reply::new(552, "5.3.4", &full.to_string());
+                self.count_refusal(&reply);
+                reply
+            }
+        }
+    }
+
+    /// The reply that tells the variables.
+    pub(super) fn dump_context(&self) -> Reply {
+        let of = |lifetime| self.context.iter(lifetime);
+        command::dump(of(Lifetime::Connection), of(Lifetime::Message))
+    }
+}
