@@ -2,6 +2,7 @@
 
 mod events;
 mod filter;
+mod import;
 pub(crate) mod keys;
 pub(crate) mod report;
 
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Read the configuration and the keys, and tell every mistake in them.
     CheckConfig(ConfigArgs),
+    /// Print Momentum's configuration as that of mailwake.
+    ImportConfig(import::ImportArgs),
     /// Make, change and list the keys that seal links.
     Keys(keys::KeysArgs),
     /// Print what happened: counters, campaigns and links.
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         }
         Command::Demo(args) => demo::run(&args),
         Command::CheckConfig(args) => check_config(&args),
+        Command::ImportConfig(args) => import::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Events(args) => events::run(&args),

@@ -4,6 +4,7 @@
 
 mod engagement;
 mod gateway;
+pub mod import;
 mod reader;
 
 pub use reader::{Known, Mistake};

@@ -5,6 +5,7 @@ mod dialogs;
 mod docs;
 mod e2e;
 mod faults;
+mod import;
 mod layering;
 mod listeners;
 mod memory;
