@@ -1,6 +1,8 @@
 //! Mail addresses as the SMTP envelope writes them (RFC 5321 §4.1.2). Text comes in,
 //! slices of it go out: an address is passed on as its sender wrote it.
 
+pub mod list;
+
 /// Where the path that `argument` begins with ends: behind its `>`, or at the first
 /// white space where it has no brackets.
 pub fn path_end(argument: &str) -> usize {
