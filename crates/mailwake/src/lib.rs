@@ -10,6 +10,7 @@ pub mod feeders;
 pub mod gateway;
 pub mod link_tool;
 pub mod net;
+pub mod policy;
 pub mod serve;
 pub mod smtp_io;
 pub mod stores;
