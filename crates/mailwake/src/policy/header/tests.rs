@@ -30,8 +30,9 @@ fn a_field_is_put_behind_the_last_one_or_before_the_blank_line() {
 #[test]
 fn a_long_value_is_folded_at_its_spaces() {
     let value = "word ".repeat(400);
-    let set =
-        |header: &mut Header| header.set("B", &[value.clone()], Mode::Append).expect("a field");
+    let set = |header: &mut Header| {
+        header.set("B", std::slice::from_ref(&value), Mode::Append).expect("a field")
+    };
     let mut header = Header::of(b"A: 1\r\n\r\n");
     set(&mut header);
     let changed = header.apply(b"A: 1\r\n\r\n").into_owned();
@@ -52,7 +53,7 @@ fn a_field_is_not_put_on_top_of_the_rest_of_another() {
 fn long_text_is_encoded_in_several_words_and_read_again() {
     let text = "öäü €".repeat(60);
     let mut header = Header::of(b"A: 1\r\n\r\n");
-    header.set("B", &[text.clone()], Mode::Replace).expect("a field");
+    header.set("B", std::slice::from_ref(&text), Mode::Replace).expect("a field");
     assert_eq!(header.values("b"), [text.as_str()]);
     let changed = header.apply(b"A: 1\r\n\r\n").into_owned();
     assert_eq!(Header::of(&changed).values("B"), [text]);
