@@ -167,7 +167,12 @@ fn life_of(message: u32) -> Vec<Event> {
         queue_id: Some("4XyZ".into()),
     };
     let target_link_url = format!("https://shop.example/offer/{}", message % 100);
-    let click = Click { visit: visit.clone(), link_index: 3, target_link_url };
+    let click = Click {
+        visit: visit.clone(),
+        link_index: 3,
+        target_link_name: String::new(),
+        target_link_url,
+    };
     let occurrences = [
         Occurrence::Reception(Box::new(reception)),
         Occurrence::Injection(reply),

@@ -244,6 +244,7 @@ fn serve(arguments: &[String]) -> Result<()> {
         tenant: 0,
         message_id: MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]),
         link_index: 0,
+        link_name: String::new(),
         expires_after: None,
         context: None,
         engagement: Engagement::Open,

@@ -6,6 +6,7 @@ mod engagement;
 mod gateway;
 pub mod import;
 mod reader;
+mod tracker;
 
 pub use reader::{Known, Mistake};
 
@@ -19,7 +20,7 @@ use crate::{
     },
     stores::sqlite::StoreConfig,
     telemetry::{LogFormat, TelemetryConfig},
-    tracker::{RedirectStatus, TrackerConfig},
+    tracker::TrackerConfig,
 };
 use reader::{Findings, Section};
 use std::{
@@ -248,7 +249,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         .has("gateway")
         .then(|| gateway::read(&gateway, &above, engagement.as_ref(), &data_directory));
     let tracker = root.section("tracker");
-    let tracker = root.has("tracker").then(|| read_tracker(&tracker));
+    let tracker = root.has("tracker").then(|| tracker::read(&tracker));
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) = read_store(&root.section("store"), &data_directory);
     let admin = root.section("admin");
@@ -294,52 +295,6 @@ fn read_keys(section: &Section<'_>) -> KeySource {
         }
         _ => KeySource::Environment,
     }
-}
-
-fn read_tracker(section: &Section<'_>) -> Option<Tracker> {
-    let seconds =
-        |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
-    let listen = section.required("listen", LISTEN);
-    let threads = section.integer("threads", 0, 0..=1_024, "threads (0: one a core)");
-    let config = TrackerConfig {
-        redirect_status: section.choice(
-            "redirect_status",
-            &[("302", RedirectStatus::Found), ("307", RedirectStatus::TemporaryRedirect)],
-        ),
-        server_header: section.parsed("server_header", "mailwake", "must be a text"),
-        connections_max: section.count("connections_max", 10_000, 1..=1_000_000, "connections"),
-        requests_per_connection_max: u32::try_from(section.integer(
-            "requests_per_connection_max",
-            1_000,
-            1..=1_000_000,
-            "requests",
-        ))
-        .unwrap_or(1_000),
-        header_octets_max: 1024 * section.count("header_kib_max", 16, 8..=1_024, "KiB"),
-        header_timeout: seconds("header_timeout_seconds", 10),
-        idle_timeout: seconds("idle_timeout_seconds", 60),
-        durable_deadline: Duration::from_millis(section.integer(
-            "durable_deadline_ms",
-            25,
-            1..=10_000,
-            "milliseconds",
-        )),
-        drain_timeout: seconds("drain_timeout_seconds", 10),
-    };
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = match usize::try_from(threads) {
-        Ok(0) | Err(_) => cores(),
-        Ok(threads) => threads,
-    };
-    if config.connections_max < threads {
-        // Each thread takes a place before it accepts.
-        section.mistake(
-            "connections_max",
-            None,
-            format!("must be {threads}, the threads, or more"),
-        );
-    }
-    Some(Tracker { listen: listen?, threads, config })
 }
 
 fn read_event_log(section: &Section<'_>, data_directory: &Path) -> LogConfig {

@@ -203,6 +203,7 @@ fn encode(args: &EncodeArgs) -> Result<String> {
         tenant: 0,
         message_id,
         link_index: 0,
+        link_name: String::new(),
         expires_after: None,
         context: None,
         engagement: match args.action {
@@ -224,6 +225,10 @@ fn decode(args: &DecodeArgs) -> Result<()> {
     };
     let read = reader.read(link)?;
     writeln!(out, "JSON: {}", read.json)?;
+    if !read.name.is_empty() {
+        // It comes from mail: what could move the cursor is shown as an escape.
+        writeln!(out, "Name: {}", read.name.escape_debug())?;
+    }
     writeln!(out, "{}", read.flags())?;
     Ok(())
 }
@@ -254,6 +259,8 @@ fn print_targets(reader: &mut LinkReader, out: &mut impl Write) -> Result<()> {
 struct ReadLink {
     tracking_url: TrackingUrl,
     json: String,
+    /// What its sender calls the link, for which the Go reference has no word.
+    name: String,
     says: LegacyLink,
 }
 
@@ -295,10 +302,11 @@ impl LinkReader {
         let (tracking_url, token) = TrackingUrl::split(text).context("not a URL of a link")?;
         let Some(opener) = &mut self.opener else {
             let (json, says) = legacy::decode(token)?;
-            return Ok(ReadLink { tracking_url, json, says });
+            return Ok(ReadLink { tracking_url, json, name: String::new(), says });
         };
-        let says = told(&opener.open(token, tracking_url.host())?);
-        Ok(ReadLink { json: legacy::to_json(&says), tracking_url, says })
+        let link = opener.open(token, tracking_url.host())?;
+        let says = told(&link);
+        Ok(ReadLink { json: legacy::to_json(&says), tracking_url, name: link.link_name, says })
     }
 }
 

@@ -14,6 +14,7 @@ fn link(engagement: Engagement) -> Link {
         tenant: 0,
         message_id: MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]),
         link_index: 7,
+        link_name: String::new(),
         expires_after: None,
         context: None,
         engagement,

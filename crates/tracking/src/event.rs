@@ -45,6 +45,9 @@ pub enum Occurrence {
     InitialOpen(Visit),
     /// A link was followed.
     Click(Click),
+    /// A link was followed by which its sender lets recipients unsubscribe
+    /// (`data-msys-unsubscribe`).
+    LinkUnsubscribe(Click),
 }
 
 /// The facts of a message, as the gateway received it for one recipient.
@@ -138,13 +141,26 @@ pub struct Click {
     pub visit: Visit,
     /// The link's place among the links of the message, from 0.
     pub link_index: u32,
+    /// What its sender calls it (`data-msys-linkname`); empty where it has no name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target_link_name: String,
     /// Where it led.
     pub target_link_url: String,
 }
 
+/// The name of a link that has none, in events and reports (SparkPost events).
+pub const LINK_NAME: &str = "Raw URL";
+
+impl Click {
+    /// What the link is called in events and reports.
+    pub fn name(&self) -> &str {
+        if self.target_link_name.is_empty() { LINK_NAME } else { &self.target_link_name }
+    }
+}
+
 impl Occurrence {
     /// The name of every type.
-    pub const TYPE_NAMES: [&'static str; 8] = [
+    pub const TYPE_NAMES: [&'static str; 9] = [
         "reception",
         "injection",
         "delay",
@@ -153,6 +169,7 @@ impl Occurrence {
         "open",
         "initial_open",
         "click",
+        "link_unsubscribe",
     ];
 
     /// The type's name, as it stands in the stored form and in every report.
@@ -166,6 +183,7 @@ impl Occurrence {
             Self::Open(_) => "open",
             Self::InitialOpen(_) => "initial_open",
             Self::Click(_) => "click",
+            Self::LinkUnsubscribe(_) => "link_unsubscribe",
         }
     }
 }

@@ -282,7 +282,13 @@ impl<'a> SealedLinks<'a> {
     }
 
     /// Appends the token of a link; false if it cannot be sealed.
-    fn token(&mut self, engagement: Engagement, link_index: u32, url: &mut String) -> bool {
+    fn token(
+        &mut self,
+        engagement: Engagement,
+        link_index: u32,
+        name: &str,
+        url: &mut String,
+    ) -> bool {
         let base = match engagement {
             Engagement::Open | Engagement::InitialOpen => &self.facts.tracking_urls.open,
             _ => &self.facts.tracking_urls.click,
@@ -292,6 +298,7 @@ impl<'a> SealedLinks<'a> {
             tenant: self.facts.tenant,
             message_id: self.facts.message_id,
             link_index,
+            link_name: name.to_owned(),
             expires_after: self.facts.expires_after,
             context: self.facts.context.clone(),
             engagement,
@@ -301,7 +308,7 @@ impl<'a> SealedLinks<'a> {
 
     fn pixel(&mut self, engagement: Engagement, url: &mut String) -> bool {
         url.push_str(self.facts.tracking_urls.open.as_str());
-        self.token(engagement, 0, url)
+        self.token(engagement, 0, "", url)
     }
 }
 
@@ -316,7 +323,7 @@ impl Links for SealedLinks<'_> {
         if let Some(path) = link.sublink {
             url.extend(["f/", path, "/"]);
         }
-        self.token(engagement, link.link_index, url)
+        self.token(engagement, link.link_index, link.name.unwrap_or_default(), url)
     }
 
     fn open(&mut self, url: &mut String) -> bool {

@@ -8,7 +8,8 @@
 //!             additional data H (version 1) or H || host in lower case (version 2)
 //! plaintext = kind (4 bits) and flags (4 bits), tenant (varint), message id (10 octets),
 //!             link index (varint), [expiry day (2 octets)],
-//!             [campaign id and metadata, each with its length (varint)], target
+//!             [campaign id and metadata, each with its length (varint)],
+//!             [link name with its length (varint)], target
 //! ```
 //!
 //! A nonce that never changes is what GCM-SIV is for: all it gives away is that two
@@ -39,6 +40,9 @@ const VERSION_PLAIN: u8 = 1;
 const VERSION_HOST_BOUND: u8 = 2;
 const SEAL_OCTETS: usize = 16;
 
+const KIND: u8 = 0b1111;
+/// Added to the kind of a link that has a name.
+const KIND_NAMED: u8 = 1 << 2;
 const FLAG_EXPIRES: u8 = 1 << 4;
 const FLAG_SELF_CONTAINED: u8 = 1 << 5;
 const TARGET_DEFLATED: u8 = 1 << 6;
@@ -53,6 +57,8 @@ pub struct Link {
     pub message_id: MessageId,
     /// The link's place among the links of the message, from 0; 0 for a pixel.
     pub link_index: u32,
+    /// What its sender calls the link; empty where it has no name, as a pixel never has.
+    pub link_name: String,
     /// After this day an engagement is not reported any more.
     pub expires_after: Option<Day>,
     /// What a tracker without any store needs to report a whole event.
@@ -262,6 +268,10 @@ fn write_link(out: &mut Vec<u8>, link: &Link, targets: &mut Targets) -> Result<(
         Engagement::Click { .. } => 2,
         Engagement::Unsubscribe { .. } => 3,
     };
+    let is_named = !link.link_name.is_empty() && !target.is_empty();
+    if is_named {
+        flags += KIND_NAMED;
+    }
     out.push(0);
     write_varint(out, link.tenant);
     out.extend_from_slice(link.message_id.octets());
@@ -274,6 +284,9 @@ fn write_link(out: &mut Vec<u8>, link: &Link, targets: &mut Targets) -> Result<(
         flags |= FLAG_SELF_CONTAINED;
         write_text(out, &context.campaign_id);
         write_text(out, &context.metadata);
+    }
+    if is_named {
+        write_text(out, &link.link_name);
     }
     if targets.deflate(target.as_bytes(), out) {
         flags |= TARGET_DEFLATED;
@@ -300,20 +313,24 @@ fn read_link(plaintext: &[u8], inflater: &mut Inflater) -> Option<Link> {
         0 => None,
         _ => Some(Context { campaign_id: read_text(&mut rest)?, metadata: read_text(&mut rest)? }),
     };
+    let link_name = match flags & KIND {
+        kind if kind & KIND_NAMED != 0 => read_text(&mut rest)?,
+        _ => String::new(),
+    };
     let target = match flags & TARGET_ENCODING {
         0 => rest.to_vec(),
         TARGET_DEFLATED => inflater.inflate(rest, TARGET_OCTETS_MAX)?,
         _ => return None,
     };
     let target_url = String::from_utf8(target).ok()?;
-    let engagement = match flags & 0b1111 {
-        0 => Engagement::Open,
-        1 => Engagement::InitialOpen,
+    let engagement = match flags & KIND & !KIND_NAMED {
+        0 if link_name.is_empty() => Engagement::Open,
+        1 if link_name.is_empty() => Engagement::InitialOpen,
         2 => Engagement::Click { target_url },
         3 => Engagement::Unsubscribe { target_url },
         _ => return None,
     };
-    Some(Link { tenant, message_id, link_index, expires_after, context, engagement })
+    Some(Link { tenant, message_id, link_index, link_name, expires_after, context, engagement })
 }
 
 /// LEB128: seven bits an octet, the lowest first.

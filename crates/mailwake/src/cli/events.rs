@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 use tracking::{
-    event::{Occurrence, UpstreamReply, Visit},
+    event::{Click, Occurrence, UpstreamReply, Visit},
     ids::{MessageId, Timestamp},
 };
 
@@ -105,8 +105,9 @@ fn details(occurrence: &Occurrence) -> String {
             format!("{error_code} {raw_reason}")
         }
         Occurrence::Open(visit) | Occurrence::InitialOpen(visit) => visitor(visit),
-        Occurrence::Click(click) => {
-            format!("{} by {}", click.target_link_url, visitor(&click.visit))
+        Occurrence::Click(click) | Occurrence::LinkUnsubscribe(click) => {
+            let Click { visit, target_link_url, .. } = click;
+            format!("{} {target_link_url} by {}", click.name(), visitor(visit))
         }
     }
 }

@@ -70,13 +70,13 @@ pub(crate) fn write_tables(out: &mut impl Write, report: &Report) -> io::Result<
     if report.links.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{:>10} {:>10} {:>7}  Link", "Raw clicks", "Clicks", "Total")?;
+    writeln!(out, "\n{:>10} {:>10} {:>7}  Name and link", "Raw clicks", "Clicks", "Total")?;
     for link in report.links.iter().take(LINKS_SHOWN_MAX) {
-        let LinkReport { unique_clicks, clicks, share, target_link_url, .. } = link;
+        let LinkReport { unique_clicks, clicks, share, target_link_url, name, .. } = link;
         let percent = share * 100.0;
-        // A URL comes from mail: what could move the cursor is shown as an escape.
-        let url = target_link_url.escape_debug();
-        writeln!(out, "{unique_clicks:>10} {clicks:>10} {percent:>6.1}%  {url}")?;
+        // They come from mail: what could move the cursor is shown as an escape.
+        let (name, url) = (name.escape_debug(), target_link_url.escape_debug());
+        writeln!(out, "{unique_clicks:>10} {clicks:>10} {percent:>6.1}%  {name}: {url}")?;
     }
     match report.links.len().checked_sub(LINKS_SHOWN_MAX) {
         None | Some(0) => Ok(()),
@@ -99,6 +99,7 @@ fn write_counters(out: &mut impl Write, counters: &Counters) -> io::Result<()> {
         ("Initial opens", counters.initial_opens),
         ("Rendered", counters.rendered),
         ("Clicks", counters.clicks),
+        ("Unsubscribes", counters.unsubscribes),
         ("Confirmed opens", counters.confirmed_opens),
     ] {
         let Count { total, unique, unique_per_day } = count;

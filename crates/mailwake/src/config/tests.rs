@@ -85,7 +85,10 @@ fn least_configuration_has_the_defaults() {
     assert_eq!(listener.config.limits.message_octets_max, 25 << 20);
     assert_eq!(gateway.accepted_file, Path::new("/var/lib/mailwake/accepted"));
     assert_eq!(config.event_log.directory, Path::new("/var/lib/mailwake/log"));
-    assert_eq!(config.tracker.expect("a tracker").config.redirect_status, RedirectStatus::Found);
+    assert_eq!(
+        config.tracker.expect("a tracker").config.redirect_status,
+        crate::tracker::RedirectStatus::Found
+    );
     let settings = config.engagement.expect("settings");
     assert_eq!(settings.decision.tracking_urls, ["https://t.example/"]);
     assert!(settings.decision.open && !settings.decision.initial_open);

@@ -69,6 +69,8 @@ pub struct Counters {
     pub rendered: Count,
     /// A link was followed (`click`).
     pub clicks: Count,
+    /// A link that unsubscribes was followed (`link_unsubscribe`).
+    pub unsubscribes: Count,
     /// Any pixel was fetched, or a link was followed.
     pub confirmed_opens: Count,
 }
@@ -91,7 +93,7 @@ pub struct LinkReport {
     pub campaign_id: String,
     /// Where the link leads.
     pub target_link_url: String,
-    /// The link's name.
+    /// What its sender calls the link; `Raw URL` where it has no name.
     pub name: String,
     /// Every time.
     pub clicks: u64,
@@ -119,6 +121,7 @@ impl AddAssign for Counters {
         self.initial_opens += other.initial_opens;
         self.rendered += other.rendered;
         self.clicks += other.clicks;
+        self.unsubscribes += other.unsubscribes;
         self.confirmed_opens += other.confirmed_opens;
     }
 }

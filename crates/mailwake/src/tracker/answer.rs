@@ -1,6 +1,6 @@
 //! Answers: fixed but for the Location of a redirect. Nothing of the request is in them.
 
-use super::config::TrackerConfig;
+use super::{config::TrackerConfig, request::AppSystem};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -38,6 +38,8 @@ pub(super) struct Answers {
     other_method: Template,
     bad_host: Template,
     robots: Template,
+    apple: Option<Template>,
+    android: Option<Template>,
 }
 
 impl Answers {
@@ -45,7 +47,10 @@ impl Answers {
         let server = config.server_header.as_deref();
         let server = server.and_then(|text| HeaderValue::from_str(text).ok());
         let template = |status, fields: Fields<'_>, content: &'static [u8]| {
-            Template::new(status, server.as_ref(), fields, content)
+            Template::new(status, server.as_ref(), fields, Bytes::from_static(content))
+        };
+        let json = |content: &Bytes| {
+            Template::new(StatusCode::OK, server.as_ref(), &JSON_FIELDS, content.clone())
         };
         let page = |status, fields: Fields<'_>, content: &'static str| {
             let fields = [page_fields().as_slice(), fields].concat();
@@ -74,6 +79,8 @@ impl Answers {
                 &[(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
                 ROBOTS.as_bytes(),
             ),
+            apple: config.app_links.apple.as_ref().map(json),
+            android: config.app_links.android.as_ref().map(json),
         }
     }
 
@@ -102,7 +109,20 @@ impl Answers {
     pub(super) fn robots(&self) -> Answer {
         self.robots.answer()
     }
+
+    /// None where there is no such file.
+    pub(super) fn app_links(&self, system: AppSystem) -> Option<Answer> {
+        let template = match system {
+            AppSystem::Apple => &self.apple,
+            AppSystem::Android => &self.android,
+        };
+        template.as_ref().map(Template::answer)
+    }
 }
+
+/// Both systems want JSON that is called so, without a redirect.
+const JSON_FIELDS: [(HeaderName, &str); 2] =
+    [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=3600")];
 
 fn pixel_fields() -> [(HeaderName, &'static str); 3] {
     [
@@ -135,16 +155,12 @@ impl Template {
         status: StatusCode,
         server: Option<&HeaderValue>,
         fields: Fields<'_>,
-        content: &'static [u8],
+        content: Bytes,
     ) -> Self {
         let fixed =
             fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         let server = server.map(|value| (header::SERVER, value.clone()));
-        Self {
-            status,
-            fields: server.into_iter().chain(fixed).collect(),
-            content: Bytes::from_static(content),
-        }
+        Self { status, fields: server.into_iter().chain(fixed).collect(), content }
     }
 
     fn answer(&self) -> Answer {

@@ -1,5 +1,6 @@
 //! What the tracker is told, and its limits.
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use std::time::Duration;
 
@@ -22,6 +23,16 @@ impl RedirectStatus {
     }
 }
 
+/// The content of the files that link the domain of tracked links with apps, as systems want
+/// them: JSON. A link is then opened in the app, which asks the tracker where it leads.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AppLinks {
+    /// Apple's `apple-app-site-association`.
+    pub apple: Option<Bytes>,
+    /// Android's `assetlinks.json`.
+    pub android: Option<Bytes>,
+}
+
 /// How the tracker answers, and its limits. `Default` gives the defaults named here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerConfig {
@@ -30,6 +41,8 @@ pub struct TrackerConfig {
     /// The Server field of answers (RFC 9110 §10.2.4); none leaves it out, and so does a
     /// text that cannot stand in a field. Default: `mailwake`.
     pub server_header: Option<String>,
+    /// The files that link the domain with apps.
+    pub app_links: AppLinks,
     /// Connections at the same time, over all listeners; more wait to be accepted.
     /// Default: 10,000.
     pub connections_max: usize,
@@ -56,6 +69,7 @@ impl Default for TrackerConfig {
         Self {
             redirect_status: RedirectStatus::default(),
             server_header: Some("mailwake".into()),
+            app_links: AppLinks::default(),
             connections_max: 10_000,
             requests_per_connection_max: 1_000,
             header_octets_max: 16 * 1024,

@@ -10,7 +10,7 @@ pub struct Counters {
     pub connections: Counter,
     /// How often a thread stopped accepting because of `connections_max`.
     pub connections_at_limit: Counter,
-    /// Requests that could be read: the sum of those below, up to `robots`.
+    /// Requests that could be read: the sum of those below, up to `app_links`.
     pub requests: Counter,
     /// Pixels at the end of a message, each with an event.
     pub opens: Counter,
@@ -18,6 +18,8 @@ pub struct Counters {
     pub initial_opens: Counter,
     /// Redirects, each with an event.
     pub clicks: Counter,
+    /// Redirects of links that unsubscribe, each with an event.
+    pub unsubscribes: Counter,
     /// Pixels and redirects that were answered and not counted: the link has expired.
     pub late: Counter,
     /// Pixels and redirects asked with HEAD, which is no engagement.
@@ -30,6 +32,8 @@ pub struct Counters {
     pub bad_hosts: Counter,
     /// Requests for `/robots.txt`.
     pub robots: Counter,
+    /// Requests for the files that link a domain with apps.
+    pub app_links: Counter,
     /// Events whose answer went out before they were on disk: the disk was too slow.
     pub past_deadline: Counter,
     /// Events that the event log refused: they are lost.
@@ -38,7 +42,7 @@ pub struct Counters {
 
 impl Counters {
     /// Each counter's name and what it has counted, as `docs/events.md` lists them.
-    pub fn all(&self) -> [(&'static str, u64); 14] {
+    pub fn all(&self) -> [(&'static str, u64); 16] {
         [
             ("connections", &self.connections),
             ("connections_at_limit", &self.connections_at_limit),
@@ -46,12 +50,14 @@ impl Counters {
             ("opens", &self.opens),
             ("initial_opens", &self.initial_opens),
             ("clicks", &self.clicks),
+            ("unsubscribes", &self.unsubscribes),
             ("late", &self.late),
             ("heads", &self.heads),
             ("unknown", &self.unknown),
             ("other_methods", &self.other_methods),
             ("bad_hosts", &self.bad_hosts),
             ("robots", &self.robots),
+            ("app_links", &self.app_links),
             ("past_deadline", &self.past_deadline),
             ("not_recorded", &self.not_recorded),
         ]
@@ -89,17 +95,19 @@ impl Counters {
     }
 
     /// What was answered to requests, each with its stable name.
-    fn answers(&self) -> [(&'static str, &Counter); 9] {
+    fn answers(&self) -> [(&'static str, &Counter); 11] {
         [
             ("open", &self.opens),
             ("initial_open", &self.initial_opens),
             ("click", &self.clicks),
+            ("unsubscribe", &self.unsubscribes),
             ("late", &self.late),
             ("head", &self.heads),
             ("unknown", &self.unknown),
             ("other_method", &self.other_methods),
             ("bad_host", &self.bad_hosts),
             ("robots", &self.robots),
+            ("app_link", &self.app_links),
         ]
     }
 }

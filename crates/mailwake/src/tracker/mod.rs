@@ -12,7 +12,7 @@ mod recorder;
 mod request;
 mod worker;
 
-pub use config::{RedirectStatus, TrackerConfig};
+pub use config::{AppLinks, RedirectStatus, TrackerConfig};
 pub use counters::Counters;
 
 use crate::event_log::writer::Writer;

@@ -21,10 +21,32 @@ pub(super) enum Asked<'a> {
     },
     /// What robots may fetch.
     Robots,
+    /// The file that links the domain with apps of this system.
+    AppLinks(AppSystem),
     /// Neither GET nor HEAD.
     OtherMethod,
     /// No host in HTTP/1.1, or several (RFC 9112 §3.2).
     BadHost,
+}
+
+/// A system whose apps open links of a domain that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AppSystem {
+    /// Universal links of Apple.
+    Apple,
+    /// App links of Android.
+    Android,
+}
+
+impl AppSystem {
+    /// Where it looks for the file (RFC 8615 §3).
+    fn of_path(path: &str) -> Option<Self> {
+        match path.strip_prefix("/.well-known/")? {
+            "apple-app-site-association" => Some(Self::Apple),
+            "assetlinks.json" => Some(Self::Android),
+            _ => None,
+        }
+    }
 }
 
 /// Reads the head of a request. A path in front of the token is what a proxy may have
@@ -37,6 +59,9 @@ pub(super) fn read<B>(request: &Request<B>) -> Asked<'_> {
     let path = request.uri().path();
     if path == "/robots.txt" {
         return Asked::Robots;
+    }
+    if let Some(system) = AppSystem::of_path(path) {
+        return Asked::AppLinks(system);
     }
     let token = path.rsplit('/').next().unwrap_or_default();
     Asked::Link { token, host }

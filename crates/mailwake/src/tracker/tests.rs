@@ -6,7 +6,7 @@ mod support;
 use super::*;
 use support::{Recording, TARGET, click, expired, get, link, message_id};
 use tracking::{
-    event::{Click, Occurrence, Visit},
+    event::{Click, Event, Occurrence, Visit},
     token::{Day, Engagement, Link},
 };
 
@@ -87,7 +87,12 @@ fn an_engagement_is_on_disk_before_its_answer() {
     let mut client = recording.tracker.connect();
     let visit =
         Visit { ip_address: Some([127, 0, 0, 1].into()), user_agent: "Mail/1.0 \u{fffd}".into() };
-    let click_event = Click { visit: visit.clone(), link_index: 7, target_link_url: TARGET.into() };
+    let click_event = Click {
+        visit: visit.clone(),
+        link_index: 7,
+        target_link_name: String::new(),
+        target_link_url: TARGET.into(),
+    };
     let cases = [
         (Engagement::Open, Occurrence::Open(visit.clone())),
         (Engagement::InitialOpen, Occurrence::InitialOpen(visit)),
@@ -185,9 +190,33 @@ fn what_is_no_link_is_not_found_and_not_echoed() {
 fn link_that_unsubscribes_leads_to_the_senders_page() {
     let recording = Recording::start();
     let unsubscribe = Engagement::Unsubscribe { target_url: TARGET.into() };
-    let answer = recording.tracker.get(&recording.tracker.path(unsubscribe));
+    let link = Link { link_name: "leave".into(), ..link(unsubscribe) };
+    let answer = recording.tracker.get(&recording.tracker.path_of(&link, None));
     assert_eq!((answer.status, answer.field("location")), (302, Some(TARGET)));
-    assert_eq!(recording.events().len(), 1);
+    let events = recording.events();
+    let [Event { occurrence: Occurrence::LinkUnsubscribe(click), .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!((click.name(), &*click.target_link_url), ("leave", TARGET));
+    recording.stop();
+}
+
+#[test]
+fn apps_find_the_files_of_the_domain_without_a_redirect() {
+    let apple = br#"{"applinks":{"details":[]}}"#;
+    let app_links = AppLinks { apple: Some(apple[..].into()), android: None };
+    let config = TrackerConfig {
+        app_links,
+        durable_deadline: support::PATIENCE,
+        ..TrackerConfig::default()
+    };
+    let recording = Recording::with(config);
+    let answer = recording.tracker.get("/.well-known/apple-app-site-association");
+    assert_eq!((answer.status, &answer.content[..]), (200, &apple[..]));
+    assert_eq!(answer.field("content-type"), Some("application/json"));
+    assert_eq!(recording.tracker.get("/.well-known/assetlinks.json").status, 404);
+    assert_eq!(recording.tracker.get("/.well-known/other").status, 404);
+    assert_eq!(recording.events(), []);
     recording.stop();
 }
 

@@ -70,6 +70,10 @@ impl<L: Log> Worker<L> {
                     (self.answers.not_found(), &self.counters.unknown)
                 }
             },
+            Asked::AppLinks(system) => match self.answers.app_links(system) {
+                Some(answer) => (answer, &self.counters.app_links),
+                None => (self.answers.not_found(), &self.counters.unknown),
+            },
             Asked::Robots => (self.answers.robots(), &self.counters.robots),
             Asked::OtherMethod => (self.answers.other_method(), &self.counters.other_methods),
             Asked::BadHost => (self.answers.bad_host(), &self.counters.bad_hosts),
@@ -111,7 +115,7 @@ impl<L: Log> Worker<L> {
     /// None for a click that leads nowhere.
     fn answer(&self, occurrence: &Occurrence) -> Option<Answer> {
         match occurrence {
-            Occurrence::Click(click) => {
+            Occurrence::Click(click) | Occurrence::LinkUnsubscribe(click) => {
                 Some(self.answers.redirect(location(&click.target_link_url)?))
             }
             _ => Some(self.answers.pixel()),
@@ -121,6 +125,7 @@ impl<L: Log> Worker<L> {
     fn count(&self, occurrence: &Occurrence) {
         let counter = match occurrence {
             Occurrence::Click(_) => &self.counters.clicks,
+            Occurrence::LinkUnsubscribe(_) => &self.counters.unsubscribes,
             Occurrence::InitialOpen(_) => &self.counters.initial_opens,
             _ => &self.counters.opens,
         };
@@ -128,19 +133,23 @@ impl<L: Log> Worker<L> {
     }
 }
 
-/// What happens when a link is requested; nothing for one that leads nowhere. Following a
-/// link that unsubscribes is a click: what its page makes of it is the sender's.
+/// What happens when a link is requested; nothing for one that leads nowhere. What the page
+/// behind a link that unsubscribes makes of it is the sender's.
 fn occurrence(link: Link, visit: Visit) -> Option<Occurrence> {
+    let Link { link_index, link_name, .. } = link;
+    let click = |target_link_url| Click {
+        visit: visit.clone(),
+        link_index,
+        target_link_name: link_name,
+        target_link_url,
+    };
     match link.engagement {
         Engagement::Open => Some(Occurrence::Open(visit)),
         Engagement::InitialOpen => Some(Occurrence::InitialOpen(visit)),
         Engagement::Unsubscribe { target_url } if target_url.is_empty() => None,
-        Engagement::Click { target_url } | Engagement::Unsubscribe { target_url } => {
-            Some(Occurrence::Click(Click {
-                visit,
-                link_index: link.link_index,
-                target_link_url: target_url,
-            }))
+        Engagement::Click { target_url } => Some(Occurrence::Click(click(target_url))),
+        Engagement::Unsubscribe { target_url } => {
+            Some(Occurrence::LinkUnsubscribe(click(target_url)))
         }
     }
 }

@@ -36,6 +36,7 @@ fn every_type() -> Vec<Event> {
     let click = Click {
         visit: visit(),
         link_index: 3,
+        target_link_name: String::new(),
         target_link_url: "https://shop.example/?a=1&b=2".into(),
     };
     [
@@ -46,7 +47,8 @@ fn every_type() -> Vec<Event> {
         Occurrence::PolicyRejection(reply(554, "5.7.1 refused")),
         Occurrence::Open(visit()),
         Occurrence::InitialOpen(Visit::default()),
-        Occurrence::Click(click),
+        Occurrence::Click(click.clone()),
+        Occurrence::LinkUnsubscribe(Click { target_link_name: "banner".into(), ..click }),
     ]
     .map(|occurrence| Event {
         event_id: EventId::new(now, [9; 10]),

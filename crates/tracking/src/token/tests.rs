@@ -14,6 +14,7 @@ fn link(engagement: Engagement) -> Link {
         tenant: 0,
         message_id: message_id(),
         link_index: 0,
+        link_name: String::new(),
         expires_after: None,
         context: None,
         engagement,
@@ -55,19 +56,35 @@ fn golden() -> Vec<(Link, Option<&'static str>)> {
     ]
 }
 
+/// Links that have names.
+fn named() -> Vec<(Link, Option<&'static str>)> {
+    let target_url = CAMPAIGN_URL.into();
+    let unsubscribe = link(Engagement::Unsubscribe { target_url });
+    let name = |name: &str, link| Link { link_name: name.into(), ..link };
+    vec![
+        (name("banner", click("https://shop.example/")), None),
+        (name("Grüße", unsubscribe), Some("t.example")),
+    ]
+}
+
 #[test]
 fn golden_tokens_are_made_and_open() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/tokens.txt");
-    let tokens: Vec<_> = golden().iter().map(|(link, host)| seal(link, *host)).collect();
-    let mut known = std::fs::read_to_string(path).expect("golden file");
+    check_golden("tokens.txt", &golden());
+    check_golden("named_tokens.txt", &named());
+}
+
+fn check_golden(file: &str, golden: &[(Link, Option<&str>)]) {
+    let path = format!("{}/testdata/{file}", env!("CARGO_MANIFEST_DIR"));
+    let tokens: Vec<_> = golden.iter().map(|(link, host)| seal(link, *host)).collect();
+    let mut known = std::fs::read_to_string(&path).unwrap_or_default();
     if !known.ends_with(&(tokens.join("\n") + "\n")) && std::env::var_os("UPDATE_GOLDEN").is_some()
     {
         // Those that were made in another way have to open all the same.
         known += &(tokens.join("\n") + "\n");
         std::fs::write(path, &known).expect("write golden file");
     }
-    for ((link, _), token) in golden().into_iter().cycle().zip(known.lines()) {
-        assert_eq!(open(token, "t.example"), Ok(link));
+    for ((link, _), token) in golden.iter().cycle().zip(known.lines()) {
+        assert_eq!(open(token, "t.example").as_ref(), Ok(link));
     }
     let made_last = known.lines().skip(known.lines().count() - tokens.len());
     assert_eq!(tokens, made_last.collect::<Vec<_>>());
@@ -205,12 +222,14 @@ proptest! {
     fn any_link_opens_as_it_was_sealed(
         target in "\\PC{0,300}", tenant: u64, index: u32, day: Option<u16>, kind in 0..4_u8,
         octets: [u8; 10], host in proptest::option::of("[a-z]{1,9}\\.example"),
-        context in proptest::option::of(("\\PC{0,64}", "\\PC{0,200}")),
+        context in proptest::option::of(("\\PC{0,64}", "\\PC{0,200}")), name in "\\PC{0,20}",
     ) {
+        let has_name = kind >= 2 && !target.is_empty();
         let sealed = Link {
             tenant: tenant >> 1,
             message_id: MessageId::from_octets(octets),
             link_index: index,
+            link_name: if has_name { name } else { String::new() },
             expires_after: day.map(Day),
             context: context.map(|(campaign_id, metadata)| Context { campaign_id, metadata }),
             engagement: match kind {

@@ -23,7 +23,12 @@ fn event(number: u64) -> Event {
             1 => Occurrence::InitialOpen(visit),
             _ => {
                 let target_link_url = format!("https://shop.example/{}", number % 4);
-                Occurrence::Click(Click { visit, link_index: 0, target_link_url })
+                Occurrence::Click(Click {
+                    visit,
+                    link_index: 0,
+                    target_link_name: String::new(),
+                    target_link_url,
+                })
             }
         },
     }

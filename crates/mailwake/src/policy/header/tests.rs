@@ -31,7 +31,7 @@ fn a_field_is_put_behind_the_last_one_or_before_the_blank_line() {
 fn a_long_value_is_folded_at_its_spaces() {
     let value = "word ".repeat(400);
     let set = |header: &mut Header| {
-        header.set("B", std::slice::from_ref(&value), Mode::Append).expect("a field")
+        header.set("B", std::slice::from_ref(&value), Mode::Append).expect("a field");
     };
     let mut header = Header::of(b"A: 1\r\n\r\n");
     set(&mut header);

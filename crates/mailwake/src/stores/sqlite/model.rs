@@ -2,7 +2,7 @@
 //! the caller begins and commits.
 
 use super::store::LogEntry;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 use std::collections::HashMap;
 use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply};
 use tracking::ids::{MessageId, Timestamp};
@@ -27,6 +27,7 @@ pub(super) enum Kind {
     /// A click per message and link; counted in the rollups of links.
     LinkClick = 5,
     ConfirmedOpen = 6,
+    LinkUnsubscribe = 7,
     Reception = 10,
     Injection = 11,
     PolicyRejection = 12,
@@ -117,6 +118,7 @@ impl Applier<'_> {
             Occurrence::Open(_) => self.rendered(event, Kind::Open),
             Occurrence::InitialOpen(_) => self.rendered(event, Kind::InitialOpen),
             Occurrence::Click(click) => self.click(event, click),
+            Occurrence::LinkUnsubscribe(_) => self.unsubscribed(event),
         }
     }
 
@@ -177,9 +179,16 @@ impl Applier<'_> {
 
     fn click(&mut self, event: &Event, click: &Click) -> Result<()> {
         let campaign = self.campaign_of(&event.message_id)?;
-        let link = self.link_id(&click.target_link_url)?;
+        let link = self.link_id(click)?;
         self.count_unique(event, campaign, Kind::Click, 0)?;
         self.count_unique(event, campaign, Kind::LinkClick, link)?;
+        self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
+    }
+
+    /// Who unsubscribes by a link has read the message.
+    fn unsubscribed(&mut self, event: &Event) -> Result<()> {
+        let campaign = self.campaign_of(&event.message_id)?;
+        self.count_unique(event, campaign, Kind::LinkUnsubscribe, 0)?;
         self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
     }
 
@@ -252,20 +261,21 @@ impl Applier<'_> {
 
     fn campaign_id(&self, name: &str) -> Result<i64> {
         let find = "SELECT id FROM campaigns WHERE campaign_id = ?";
-        self.id(find, "INSERT INTO campaigns (campaign_id) VALUES (?)", name)
+        self.id(find, "INSERT INTO campaigns (campaign_id) VALUES (?)", [name])
     }
 
-    fn link_id(&self, target_link_url: &str) -> Result<i64> {
-        let find = "SELECT id FROM links WHERE target_link_url = ?";
-        self.id(find, "INSERT INTO links (target_link_url) VALUES (?)", target_link_url)
+    fn link_id(&self, click: &Click) -> Result<i64> {
+        let find = "SELECT id FROM links WHERE target_link_url = ? AND name = ?";
+        let insert = "INSERT INTO links (target_link_url, name) VALUES (?, ?)";
+        self.id(find, insert, [click.target_link_url.as_str(), click.name()])
     }
 
-    /// The number of a text, which it gets when it is new.
-    fn id(&self, find: &str, insert: &str, text: &str) -> Result<i64> {
+    /// The number of what these texts name, which it gets when it is new.
+    fn id(&self, find: &str, insert: &str, texts: impl Params + Clone) -> Result<i64> {
         let mut statement = self.transaction.prepare_cached(find)?;
-        match statement.query_row([text], |row| row.get(0)).optional()? {
+        match statement.query_row(texts.clone(), |row| row.get(0)).optional()? {
             Some(id) => Ok(id),
-            None => self.transaction.prepare_cached(insert)?.insert([text]),
+            None => self.transaction.prepare_cached(insert)?.insert(texts),
         }
     }
 

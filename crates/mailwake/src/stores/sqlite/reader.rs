@@ -237,6 +237,7 @@ fn set(counters: &mut Counters, kind: i64, count: Count) {
         _ if is(Kind::InitialOpen) => counters.initial_opens = count,
         _ if is(Kind::Rendered) => counters.rendered = count,
         _ if is(Kind::Click) => counters.clicks = count,
+        _ if is(Kind::LinkUnsubscribe) => counters.unsubscribes = count,
         _ if is(Kind::ConfirmedOpen) => counters.confirmed_opens = count,
         _ if is(Kind::Injection) => counters.outbound = count.total,
         _ if is(Kind::PolicyRejection) => counters.refused = count.total,
@@ -259,7 +260,7 @@ fn links(
          JOIN campaigns ON campaigns.id = campaign JOIN links ON links.id = link
          WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR campaign_id = ?3)
          GROUP BY campaign, link
-         ORDER BY clicks DESC, campaign_id, target_link_url LIMIT ?4",
+         ORDER BY clicks DESC, campaign_id, target_link_url, name LIMIT ?4",
     )?;
     let parameters = params![first, end, filter.campaign, LINKS_MAX];
     let link = |row: &Row<'_>| {

@@ -10,7 +10,8 @@ use std::path::Path;
 /// `seen.link` is 0 for kinds that are counted per message. `first_at` is the earliest
 /// time of that kind on that day, and `campaign` the one it was counted under: an event
 /// that arrives late, but happened earlier, moves the first time to its hour.
-const MAIN: &[&str] = &["
+const MAIN: &[&str] = &[
+    "
     CREATE TABLE progress (only INTEGER PRIMARY KEY CHECK (only = 0), applied INTEGER NOT NULL);
     INSERT INTO progress VALUES (0, 0);
     CREATE TABLE campaigns (id INTEGER PRIMARY KEY, campaign_id TEXT NOT NULL UNIQUE);
@@ -66,7 +67,19 @@ const MAIN: &[&str] = &["
         octets INTEGER NOT NULL,
         kind TEXT NOT NULL
     );
-"];
+",
+    "
+    CREATE TABLE named_links (
+        id INTEGER PRIMARY KEY,
+        target_link_url TEXT NOT NULL,
+        name TEXT NOT NULL,
+        UNIQUE (target_link_url, name)
+    );
+    INSERT INTO named_links SELECT id, target_link_url, name FROM links;
+    DROP TABLE links;
+    ALTER TABLE named_links RENAME TO links;
+",
+];
 
 /// Migrations of a day's database. `event` is the stored form of the event.
 const DAY: &[&str] = &["

@@ -57,8 +57,16 @@ fn initial_open(message: u8, after_midnight: i64) -> Event {
 }
 
 fn click(message: u8, after_midnight: i64, target: &str) -> Event {
-    let click = Click { visit: Visit::default(), link_index: 0, target_link_url: target.into() };
-    event(message, after_midnight, Occurrence::Click(click))
+    event(message, after_midnight, Occurrence::Click(followed("", target)))
+}
+
+fn followed(name: &str, target: &str) -> Click {
+    Click {
+        visit: Visit::default(),
+        link_index: 0,
+        target_link_name: name.into(),
+        target_link_url: target.into(),
+    }
 }
 
 /// Entries as a log has them, ten octets each.
@@ -121,6 +129,31 @@ fn day() -> Vec<LogEntry> {
 }
 
 #[test]
+fn links_of_other_names_are_counted_apart() {
+    let target = "https://shop.example/a";
+    let named = |at, name| event(1, at, Occurrence::Click(followed(name, target)));
+    let report = report(&logged([
+        reception(1, ""),
+        named(1, "banner"),
+        named(2, "footer"),
+        named(3, "banner"),
+        click(1, 4, target),
+    ]));
+    let links: Vec<_> = report.links.iter().map(|link| (&*link.name, link.clicks)).collect();
+    assert_eq!(links, [("banner", 2), ("Raw URL", 1), ("footer", 1)]);
+}
+
+#[test]
+fn unsubscriptions_by_a_link_are_no_clicks() {
+    let link = followed("leave", "https://shop.example/leave");
+    let unsubscribe = |at| event(1, at, Occurrence::LinkUnsubscribe(link.clone()));
+    let report = report(&logged([reception(1, ""), unsubscribe(1), unsubscribe(2)]));
+    let Counters { unsubscribes, clicks, confirmed_opens, .. } = report.counters;
+    assert_eq!(unsubscribes, count(2, 1, 1));
+    assert_eq!((clicks, confirmed_opens), (count(0, 0, 0), count(2, 1, 1)));
+}
+
+#[test]
 fn counters_of_a_day_add_up() {
     let report = report(&day());
     let expected = Counters {
@@ -132,6 +165,7 @@ fn counters_of_a_day_add_up() {
         initial_opens: count(1, 1, 1),
         rendered: count(3, 1, 2),
         clicks: count(4, 2, 2),
+        unsubscribes: count(0, 0, 0),
         confirmed_opens: count(7, 2, 3),
     };
     assert_eq!(report.counters, expected);

@@ -106,6 +106,8 @@ impl Tracker {
             &c.other_methods,
             &c.bad_hosts,
             &c.robots,
+            &c.unsubscribes,
+            &c.app_links,
         ];
         let sum: u64 = answers.into_iter().map(Counter::get).sum();
         assert_eq!(sum, c.requests.get(), "{c:?}");
@@ -167,6 +169,7 @@ pub(super) fn link(engagement: Engagement) -> Link {
         tenant: 0,
         message_id: message_id(),
         link_index: 7,
+        link_name: String::new(),
         expires_after: None,
         context: None,
         engagement,

@@ -1,0 +1,91 @@
+//! `[tracker]`: the HTTP server of links and pixels.
+
+use super::{LISTEN, Tracker, reader::Section};
+use crate::tracker::{AppLinks, RedirectStatus, TrackerConfig};
+use bytes::Bytes;
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Reads the table; `None` where something without a default is missing.
+pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
+    let seconds =
+        |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
+    let listen = section.required("listen", LISTEN);
+    let threads = section.integer("threads", 0, 0..=1_024, "threads (0: one a core)");
+    let config = TrackerConfig {
+        redirect_status: section.choice(
+            "redirect_status",
+            &[("302", RedirectStatus::Found), ("307", RedirectStatus::TemporaryRedirect)],
+        ),
+        server_header: section.parsed("server_header", "mailwake", "must be a text"),
+        app_links: AppLinks {
+            apple: json_file(section, "apple_app_site_association_file"),
+            android: json_file(section, "assetlinks_file"),
+        },
+        connections_max: section.count("connections_max", 10_000, 1..=1_000_000, "connections"),
+        requests_per_connection_max: u32::try_from(section.integer(
+            "requests_per_connection_max",
+            1_000,
+            1..=1_000_000,
+            "requests",
+        ))
+        .unwrap_or(1_000),
+        header_octets_max: 1024 * section.count("header_kib_max", 16, 8..=1_024, "KiB"),
+        header_timeout: seconds("header_timeout_seconds", 10),
+        idle_timeout: seconds("idle_timeout_seconds", 60),
+        durable_deadline: Duration::from_millis(section.integer(
+            "durable_deadline_ms",
+            25,
+            1..=10_000,
+            "milliseconds",
+        )),
+        drain_timeout: seconds("drain_timeout_seconds", 10),
+    };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = match usize::try_from(threads) {
+        Ok(0) | Err(_) => cores(),
+        Ok(threads) => threads,
+    };
+    if config.connections_max < threads {
+        // Each thread takes a place before it accepts.
+        section.mistake(
+            "connections_max",
+            None,
+            format!("must be {threads}, the threads, or more"),
+        );
+    }
+    Some(Tracker { listen: listen?, threads, config })
+}
+
+/// The content of a file of JSON, if one is named.
+fn json_file(section: &Section<'_>, key: &'static str) -> Option<Bytes> {
+    let path: PathBuf = section.parsed(key, "", "must be the path of a file of JSON")?;
+    let value = toml::Value::from(path.display().to_string());
+    let content = match read_up_to(&path, JSON_OCTETS_MAX) {
+        Ok(content) => content,
+        Err(error) => {
+            section.mistake(key, Some(&value), format!("must be a file that can be read: {error}"));
+            return None;
+        }
+    };
+    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&content) {
+        section.mistake(key, Some(&value), format!("must be the path of a file of JSON: {error}"));
+    }
+    Some(content.into())
+}
+
+/// Octets of a file of JSON, which more would hardly be read by those who ask for it.
+const JSON_OCTETS_MAX: u64 = 1 << 20;
+
+fn read_up_to(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    fs::File::open(path)?.take(octets_max + 1).read_to_end(&mut content)?;
+    match content.len() as u64 > octets_max {
+        true => Err(io::Error::other(format!("it has more than {octets_max} octets"))),
+        false => Ok(content),
+    }
+}
