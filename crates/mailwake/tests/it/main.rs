@@ -11,3 +11,4 @@ mod listeners;
 mod memory;
 mod protocol;
 mod support;
+mod tags;

@@ -2,6 +2,7 @@
 //! small SMTP and HTTP clients of their own, and a reader of messages that shares no code
 //! with the one under test. Nothing here leaves loopback or the temporary directory.
 
+pub(crate) mod cassandra;
 pub(crate) mod certificate;
 pub(crate) mod http;
 pub(crate) mod mailwake;
