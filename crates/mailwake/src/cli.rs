@@ -21,6 +21,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
+use tracking::copy::Settings;
 
 /// Engagement tracking for the mail server you already run.
 #[derive(Debug, Parser)]
@@ -202,12 +203,26 @@ fn tell_listener(out: &mut impl Write, listener: &Listener) -> Result<()> {
     writeln!(
         out,
         "  gateway, listener {name:?}: {} ({}) before {} ({}){order}",
-        listener.listen,
+        list(&listener.listen),
         clients.tls.name(),
         upstreams.addresses(),
         upstreams.members.first().map_or("none", |upstream| upstream.tls.name())
     )?;
-    let Some(settings) = &listener.settings else { return Ok(()) };
+    for (listen, peer, scope) in listener.scopes.iter() {
+        let settings = scope.settings(None)?;
+        let place = match peer {
+            None if listener.listen.len() == 1 => String::new(),
+            None => format!(" at {listen}"),
+            Some(peer) => format!(" at {listen} from {peer}"),
+        };
+        let (tracked, url) = (tracked(settings), &settings.tracking_urls.click);
+        writeln!(out, "   {place} tracks {tracked}; links at {url}")?;
+    }
+    Ok(())
+}
+
+/// What is tracked, in words.
+fn tracked(settings: &Settings) -> String {
     let decision = &settings.decision;
     let tracked = [
         (decision.open, "opens"),
@@ -216,6 +231,9 @@ fn tell_listener(out: &mut impl Write, listener: &Listener) -> Result<()> {
     ];
     let tracked: Vec<_> =
         tracked.iter().filter(|(is_on, _)| *is_on).map(|(_, what)| *what).collect();
-    let tracked = if tracked.is_empty() { "nothing".into() } else { tracked.join(", ") };
-    Ok(writeln!(out, "    tracks {tracked}; links at {}", settings.tracking_urls.click)?)
+    if tracked.is_empty() { "nothing".into() } else { tracked.join(", ") }
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -6,6 +6,7 @@ mod engagement;
 mod gateway;
 pub mod import;
 mod reader;
+mod scopes;
 mod tracker;
 
 pub use reader::{Known, Mistake};
@@ -13,7 +14,7 @@ pub use reader::{Known, Mistake};
 use crate::{
     admin::AdminConfig,
     event_log::LogConfig,
-    gateway::{GatewayConfig, safety::Memory},
+    gateway::{GatewayConfig, safety::Memory, scopes::Scopes},
     net::{
         network::Network,
         tls::{TlsError, server::ServerTls},
@@ -23,6 +24,7 @@ use crate::{
     tracker::TrackerConfig,
 };
 use reader::{Findings, Section};
+use scopes::Global;
 use std::{
     fmt, fs,
     net::SocketAddr,
@@ -31,7 +33,7 @@ use std::{
     time::Duration,
 };
 use toml::Table;
-use tracking::{copy::Settings, token::key::KeyRing};
+use tracking::token::key::KeyRing;
 
 /// Where the configuration is, unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/mailwake/mailwake.toml";
@@ -48,9 +50,6 @@ pub struct Config {
     pub transcript_for: Option<Network>,
     /// Where the key ring comes from.
     pub keys: KeySource,
-    /// How messages are tracked, unless their listener says otherwise; `None` without
-    /// `[engagement]`.
-    pub engagement: Option<Settings>,
     /// The gateway, if there is one.
     pub gateway: Option<Gateway>,
     /// The tracker, if there is one.
@@ -81,10 +80,10 @@ pub struct Gateway {
 /// A listener of the gateway.
 #[derive(Debug, Clone)]
 pub struct Listener {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// How messages are tracked; `None` without `[engagement]`.
-    pub settings: Option<Settings>,
+    /// Where it listens: each of its sockets, at least one.
+    pub listen: Vec<SocketAddr>,
+    /// How messages are tracked, by where they come in.
+    pub scopes: Scopes,
     /// How it works.
     pub config: GatewayConfig,
 }
@@ -240,14 +239,13 @@ fn read(root: &Section<'_>) -> Option<Config> {
         root.parsed("data_directory", "/var/lib/mailwake", "must be a directory");
     let (telemetry, transcript_for) = read_log(&root.section("log"));
     let keys = read_keys(&root.section("keys"));
-    let gateway = root.section("gateway");
-    let is_listener = root.has("gateway") && gateway::form(&gateway) == gateway::Form::Listener;
-    let above = root.section("engagement");
-    let engagement = engagement::read(&above, is_listener);
+    let engagement = root.section("engagement");
+    let scope = scopes::read_scope(&engagement, "[engagement]".into());
+    let pathways = Arc::new(scopes::read_pathways(root));
+    let global = Global { section: &engagement, scope, pathways };
     let data_directory = data_directory.unwrap_or_default();
-    let gateway = root
-        .has("gateway")
-        .then(|| gateway::read(&gateway, &above, engagement.as_ref(), &data_directory));
+    let gateway = root.section("gateway");
+    let gateway = root.has("gateway").then(|| gateway::read(&gateway, &global, &data_directory));
     let tracker = root.section("tracker");
     let tracker = root.has("tracker").then(|| tracker::read(&tracker));
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
@@ -258,9 +256,8 @@ fn read(root: &Section<'_>) -> Option<Config> {
         telemetry,
         transcript_for,
         keys,
-        engagement,
+        gateway,
         // A part that could not be read has left its mistakes behind.
-        gateway: gateway.flatten(),
         tracker: tracker.flatten(),
         event_log,
         store_directory,

@@ -343,9 +343,10 @@ impl Server {
         &mut self,
         config: &Config,
         gateway: &Gateway,
-        sockets: Vec<net::Bound>,
+        sockets: Vec<Vec<net::Bound>>,
     ) -> Result<()> {
-        let address = sockets.first().map(net::Bound::address).context("a gateway listens")?;
+        let first = sockets.iter().flatten().next();
+        let address = first.map(net::Bound::address).context("a gateway listens")?;
         let supplies = Supplies {
             writer: self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?,
             keys: self.keys.load_full(),

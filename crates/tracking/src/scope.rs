@@ -4,7 +4,9 @@
 
 mod domains;
 
-pub use domains::{SenderDomains, SenderPattern, SenderPatternError, TrackingDomains};
+pub use domains::{
+    SenderDomains, SenderPattern, SenderPatternError, TrackingDomains, sender_domain,
+};
 
 use crate::{
     context::Context,

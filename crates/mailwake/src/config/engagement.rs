@@ -1,78 +1,116 @@
-//! `[engagement]`: how messages are tracked.
+//! `[engagement]`, and every table with its keys: how messages are tracked, as far as that
+//! table says so.
 
 use super::{mebibytes, reader::Section};
+use std::collections::BTreeMap;
 use tracking::{
-    copy::{LINK_EXPIRY_DAYS, MESSAGE_ID_FIELD, Settings},
+    copy::{LINK_EXPIRY_DAYS, MESSAGE_ID_FIELD},
     decision::{
-        Decision, DomainError, Exclusions, LinkPatternError, MESSAGE_MIB_REWRITTEN_MAX, Parts,
-        SignedMail,
+        Decision, DomainError, LinkPatternError, MESSAGE_MIB_REWRITTEN_MAX, Parts, SignedMail,
     },
-    link::{TrackingUrl, TrackingUrls},
-    scope::TrackingDomains,
+    link::{Scheme, SchemeError, TrackingDomain, TrackingDomainError, TrackingUrl},
+    scope::{Layer, SenderDomains, SenderPatternError},
 };
 
-/// Reads the table; `None` where something without a default is missing.
-pub(super) fn read(section: &Section<'_>, is_required: bool) -> Option<Settings> {
-    let right = "must be the base URL of links, like \"https://track.example.com/\"";
-    let tracking_url: Option<TrackingUrl> = match is_required {
-        true => section.required("tracking_url", right),
-        false => section.parsed("tracking_url", "", right),
-    };
-    let decision = read_decision(section, tracking_url.as_ref());
-    let reads_smtpapi = section.boolean("x_msys_api", true);
-    let bind_links_to_host = section.boolean("bind_links_to_host", false);
-    let link_expiry_days =
-        section.integer("link_expiry_days", LINK_EXPIRY_DAYS.into(), 1..=36_500, "days");
-    let message_id_field: Option<FieldName> = section.parsed(
-        "message_id_field",
-        MESSAGE_ID_FIELD,
-        "must be the name of a header field, like \"X-Sp-Message-Id\"",
-    );
-    Some(Settings {
-        decision,
-        tracking_urls: TrackingUrls::both(tracking_url?),
-        tracking_domains: TrackingDomains::default(),
-        bind_links_to_host,
-        link_expiry_days: u32::try_from(link_expiry_days).unwrap_or(LINK_EXPIRY_DAYS),
-        message_id_field: message_id_field?.0,
-        reads_smtpapi,
-    })
+/// What would be a right tracking URL.
+pub(super) const TRACKING_URL: &str =
+    "must be the base URL of links, like \"https://track.example.com/\"";
+
+/// Reads what the table says, key by key in the order of the reference.
+pub(super) fn read(section: &Section<'_>) -> Layer {
+    let default = Decision::default();
+    let flag = |key, default| said(section, key, section.boolean(key, default));
+    let (tracking_url, tracking_domain) = read_place(section);
+    let domain = TrackingDomainError.to_string();
+    let by_sender = section.map(BY_SENDER, (&SenderPatternError.to_string(), &domain));
+    let by_customer = section.map(BY_CUSTOMER, ("must be a text", &domain));
+    let scheme = |key| section.parsed::<Scheme>(key, "", &SchemeError.to_string());
+    Layer {
+        tracking_url,
+        tracking_domain,
+        tracking_domain_by_sender: said(section, BY_SENDER, by_sender)
+            .map(|entries| entries.into_iter().collect::<SenderDomains>().into()),
+        tracking_domain_by_customer: said(section, BY_CUSTOMER, by_customer)
+            .map(|entries| entries.into_iter().collect::<BTreeMap<_, _>>().into()),
+        click_tracking_scheme: scheme("click_tracking_scheme"),
+        open_tracking_scheme: scheme("open_tracking_scheme"),
+        open_tracking: flag("open_tracking", default.open),
+        initial_open_tracking: flag("initial_open_tracking", default.initial_open),
+        click_tracking: flag("click_tracking", default.click),
+        text_links: flag("text_links", default.text_links),
+        parts: choice(section, "parts", [Parts::All, Parts::Top].map(|one| (one.name(), one))),
+        amp: flag("amp", default.amp),
+        vml_links: flag("vml_links", default.vml_links),
+        excluded_domains: list(section, "excluded_domains", &DomainError.to_string()),
+        excluded_links: list(section, "excluded_links", &LinkPatternError.to_string()),
+        skip_links_shown_as_urls: flag("skip_links_shown_as_urls", false),
+        remove_link_attributes: flag("remove_link_attributes", false),
+        substitution_escapes: flag("substitution_escapes", false),
+        signed_mail: choice(
+            section,
+            "signed_mail",
+            [SignedMail::Rewrite, SignedMail::Strip, SignedMail::Bypass]
+                .map(|one| (one.name(), one)),
+        ),
+        message_octets_rewritten_max: read_octets_max(section),
+        x_msys_api: flag("x_msys_api", true),
+        bind_links_to_host: flag("bind_links_to_host", false),
+        link_expiry_days: read_expiry(section),
+        message_id_field: read_message_id_field(section),
+    }
 }
 
-/// What is tracked, key by key in the order of the reference.
-fn read_decision(section: &Section<'_>, tracking_url: Option<&TrackingUrl>) -> Decision {
-    Decision {
-        open: section.boolean("open_tracking", true),
-        initial_open: section.boolean("initial_open_tracking", false),
-        click: section.boolean("click_tracking", true),
-        text_links: section.boolean("text_links", true),
-        parts: section.choice("parts", &[("all", Parts::All), ("top", Parts::Top)]),
-        amp: section.boolean("amp", false),
-        vml_links: section.boolean("vml_links", false),
-        exclusions: Exclusions {
-            domains: section.list("excluded_domains", &DomainError.to_string()),
-            links: section.list("excluded_links", &LinkPatternError.to_string()),
-        },
-        skip_links_shown_as_urls: section.boolean("skip_links_shown_as_urls", false),
-        remove_link_attributes: section.boolean("remove_link_attributes", false),
-        substitution_escapes: section.boolean("substitution_escapes", false),
-        signed_mail: section.choice(
-            "signed_mail",
-            &[
-                ("rewrite", SignedMail::Rewrite),
-                ("strip", SignedMail::Strip),
-                ("bypass", SignedMail::Bypass),
-            ],
-        ),
-        message_octets_rewritten_max: mebibytes(
-            section,
-            "message_mib_rewritten_max",
-            MESSAGE_MIB_REWRITTEN_MAX as u64,
-            1..=1_024,
-        ),
-        tracking_urls: tracking_url.iter().map(|url| url.as_str().to_owned()).collect(),
-        removes_smtpapi: false,
-    }
+const BY_SENDER: &str = "tracking_domain_by_sender";
+const BY_CUSTOMER: &str = "tracking_domain_by_customer";
+
+/// A value that was read, if the key is there: otherwise it is only the default.
+fn said<T>(section: &Section<'_>, key: &str, value: T) -> Option<T> {
+    section.has(key).then_some(value)
+}
+
+fn choice<T: Copy, const N: usize>(
+    section: &Section<'_>,
+    key: &'static str,
+    choices: [(&'static str, T); N],
+) -> Option<T> {
+    said(section, key, section.choice(key, &choices))
+}
+
+fn list<T: std::str::FromStr>(
+    section: &Section<'_>,
+    key: &'static str,
+    right: &str,
+) -> Option<Vec<T>> {
+    said(section, key, section.list(key, right))
+}
+
+/// Where links lead. What is wrong was told, and is not missing as well.
+fn read_place(section: &Section<'_>) -> (Option<TrackingUrl>, Option<TrackingDomain>) {
+    let url: Option<TrackingUrl> = section.parsed("tracking_url", "", TRACKING_URL);
+    let right = TrackingDomainError.to_string();
+    let domain: Option<TrackingDomain> = section.parsed("tracking_domain", "", &right);
+    let instead = || "https://track.example.com/".parse().ok();
+    let is_wrong = url.is_none() && section.has("tracking_url")
+        || domain.is_none() && section.has("tracking_domain");
+    (url.or_else(|| is_wrong.then(instead).flatten()), domain)
+}
+
+fn read_octets_max(section: &Section<'_>) -> Option<usize> {
+    let (key, default) = ("message_mib_rewritten_max", MESSAGE_MIB_REWRITTEN_MAX as u64);
+    let octets_max = mebibytes(section, key, default, 1..=1_024);
+    said(section, key, octets_max)
+}
+
+fn read_expiry(section: &Section<'_>) -> Option<u32> {
+    let days = section.integer("link_expiry_days", LINK_EXPIRY_DAYS.into(), 1..=36_500, "days");
+    said(section, "link_expiry_days", u32::try_from(days).unwrap_or(LINK_EXPIRY_DAYS))
+}
+
+fn read_message_id_field(section: &Section<'_>) -> Option<String> {
+    let right = "must be the name of a header field, like \"X-Sp-Message-Id\"";
+    let key = "message_id_field";
+    let field: Option<FieldName> = section.parsed(key, MESSAGE_ID_FIELD, right);
+    said(section, key, field?.0)
 }
 
 /// The name of a header field (RFC 5322 §3.6.8).

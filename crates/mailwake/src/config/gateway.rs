@@ -2,13 +2,15 @@
 //! short form, with one listener; `[gateway.listener.NAME]` are further ones.
 
 use super::{
-    DomainName, Gateway, HostPort, LISTEN, Listener, NETWORK, engagement, mebibytes,
+    DomainName, Gateway, HostPort, Listener, NETWORK, mebibytes,
     reader::Section,
+    scopes::{self, Global, Places},
 };
 use crate::{
     gateway::{
         GatewayConfig, ListenerConfig, ListenerTls, MultiRecipient,
         safety::{Memory, Safety, Tarpit},
+        scopes::{Pathways, Place, Socket},
     },
     net::{
         network::Network,
@@ -25,17 +27,16 @@ use crate::{
 };
 use mail::smtp::{data::BareNewlines, session::Limits};
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
-use tracking::copy::Settings;
 
 /// The listener of `[gateway]` itself.
 pub(super) const DEFAULT_NAME: &str = "default";
 
 /// What a listener does not take over from `[gateway]`.
-const OWN_KEYS: &[&str] = &["listen", "listener", "memory_mib_max"];
+const OWN_KEYS: &[&str] =
+    &["listen", "pathway", "context", "engagement", "listener", "memory_mib_max"];
 
 /// Whether a table is a listener, or holds what listeners have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,39 +53,76 @@ pub(super) fn form(section: &Section<'_>) -> Form {
     }
 }
 
-/// Reads the table; `None` where something without a default is missing.
-pub(super) fn read(
-    section: &Section<'_>,
-    engagement: &Section<'_>,
-    settings: Option<&Settings>,
-    data_directory: &Path,
-) -> Option<Gateway> {
-    let listen: Option<SocketAddr> = match form(section) {
-        Form::Listener => section.required("listen", LISTEN),
-        Form::DefaultsAlone => None,
-    };
-    let config = read_config(section, DEFAULT_NAME, form(section));
-    let sessions_max = config.sessions_max;
-    let settings = settings.cloned();
-    let first = listen.map(|listen| Listener { listen, settings, config });
-    let tables = section.sections_over("listener", section, OWN_KEYS);
-    let read = tables.iter().map(|(name, table)| (table, read_listener(table, name, engagement)));
-    let mut listeners: Vec<(&Section<'_>, Listener)> = std::iter::once((section, first))
-        .chain(read)
-        .filter_map(|(table, listener)| Some((table, listener?)))
-        .collect();
-    for (index, (table, listener)) in listeners.iter().enumerate() {
-        check_addresses(table, listener, &listeners[..index], &listeners);
-    }
-    share_tracking_urls(&mut listeners);
-    let listeners: Vec<_> = listeners.into_iter().map(|(_, listener)| listener).collect();
-    let memory = read_memory(section, &listeners);
-    let accepted_file = data_directory.join("accepted");
-    Some(Gateway { listeners, accepted_file, sessions_max, memory })
+/// A listener as it stands in the file.
+struct ReadListener {
+    sockets: Vec<Socket>,
+    place: Place,
+    config: GatewayConfig,
 }
 
-/// Reads `[gateway.listener.NAME]`.
-fn read_listener(section: &Section<'_>, name: &str, above: &Section<'_>) -> Option<Listener> {
+/// Reads the table.
+pub(super) fn read(
+    section: &Section<'_>,
+    global: &Global<'_, '_>,
+    data_directory: &Path,
+) -> Gateway {
+    let pathways = &global.pathways;
+    let form = form(section);
+    let shared = read_listener(section, DEFAULT_NAME, form, pathways);
+    let sessions_max = shared.config.sessions_max;
+    let tables = section.sections_over("listener", section, OWN_KEYS);
+    let further = tables.iter().map(|(name, table)| {
+        check_name(table, name);
+        (table, read_listener(table, name, Form::Listener, pathways))
+    });
+    let further: Vec<(&Section<'_>, ReadListener)> = further.collect();
+    let mut places: Vec<Places<'_, '_>> = further
+        .iter()
+        .map(|(section, listener)| Places {
+            section,
+            sockets: &listener.sockets,
+            above: vec![&listener.place, &shared.place],
+        })
+        .collect();
+    if form == Form::Listener {
+        let (sockets, above) = (&shared.sockets[..], vec![&shared.place]);
+        places.insert(0, Places { section, sockets, above });
+    }
+    let configs = (form == Form::Listener).then(|| shared.config.clone());
+    let configs = configs.into_iter().chain(further.iter().map(|(_, one)| one.config.clone()));
+    let scopes = scopes::join(&places, global);
+    let listeners = configs.zip(scopes).zip(&places).map(|((config, scopes), places)| Listener {
+        listen: places.sockets.iter().map(|socket| socket.listen).collect(),
+        scopes,
+        config,
+    });
+    let listeners: Vec<Listener> = listeners.collect();
+    let told: Vec<_> = places.iter().map(|places| places.section).zip(&listeners).collect();
+    for (index, (section, listener)) in told.iter().enumerate() {
+        check_addresses(section, listener, &told[..index], &told);
+    }
+    let memory = read_memory(section, &listeners);
+    let accepted_file = data_directory.join("accepted");
+    Gateway { listeners, accepted_file, sessions_max, memory }
+}
+
+/// Reads a listener, or what listeners have in common.
+fn read_listener(
+    section: &Section<'_>,
+    name: &str,
+    form: Form,
+    pathways: &Pathways,
+) -> ReadListener {
+    let sockets = match form {
+        Form::Listener => scopes::read_sockets(section, pathways),
+        Form::DefaultsAlone => Vec::new(),
+    };
+    let place = scopes::read_place(section, pathways);
+    ReadListener { sockets, place, config: read_config(section, name, form) }
+}
+
+/// The name of `[gateway.listener.NAME]` stands in log lines and metrics.
+fn check_name(section: &Section<'_>, name: &str) {
     let is_right = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
     if name == DEFAULT_NAME || name.is_empty() || name.len() > 64 || !name.bytes().all(is_right) {
         section.mistake_of_all(
@@ -92,47 +130,35 @@ fn read_listener(section: &Section<'_>, name: &str, above: &Section<'_>) -> Opti
              which is the listener of [gateway]",
         );
     }
-    let listen = section.required("listen", LISTEN);
-    let config = read_config(section, name, Form::Listener);
-    let engagement = section.section_over("engagement", above, &[]);
-    let settings = engagement::read(&engagement, true);
-    Some(Listener { listen: listen?, settings, config })
 }
 
 /// An address must not be taken twice, and nobody may be his own upstream.
 fn check_addresses(
     section: &Section<'_>,
     listener: &Listener,
-    before: &[(&Section<'_>, Listener)],
-    all: &[(&Section<'_>, Listener)],
+    before: &[(&Section<'_>, &Listener)],
+    all: &[(&Section<'_>, &Listener)],
 ) {
-    let is_taken = |(_, other): &&(_, Listener)| {
-        other.listen == listener.listen && listener.listen.port() != 0
-    };
-    if let Some((_, other)) = before.iter().find(is_taken) {
-        let right = format!("must not be that of listener {:?} as well", other.config.name);
-        let listen = toml::Value::from(listener.listen.to_string());
-        section.mistake("listen", Some(&listen), right);
+    for (index, listen) in listener.listen.iter().enumerate() {
+        let is_taken = |(_, other): &&(_, &Listener)| other.listen.contains(listen);
+        let value = toml::Value::from(listen.to_string());
+        if listener.listen[..index].contains(listen) {
+            section.mistake("listen", Some(&value), "must not be there twice");
+        } else if let Some((_, other)) = before.iter().find(is_taken)
+            && listen.port() != 0
+        {
+            let right = format!("must not be that of listener {:?} as well", other.config.name);
+            section.mistake("listen", Some(&value), right);
+        }
     }
     let upstreams = &listener.config.upstreams.members;
-    let is_upstream = |(_, other): &&(_, Listener)| {
-        upstreams.iter().any(|upstream| upstream.address.parse() == Ok(other.listen))
+    let is_upstream = |(_, other): &&(_, &Listener)| {
+        let addresses = upstreams.iter().filter_map(|upstream| upstream.address.parse().ok());
+        addresses.into_iter().any(|address| other.listen.contains(&address))
     };
     if let Some((table, _)) = all.iter().find(is_upstream) {
         let right = format!("must not be the gateway itself, {}", table.path_of("listen"));
         section.mistake("upstream", None, right);
-    }
-}
-
-/// What one listener has tracked, another one leaves alone.
-fn share_tracking_urls(listeners: &mut [(&Section<'_>, Listener)]) {
-    let settings = listeners.iter().filter_map(|(_, listener)| listener.settings.as_ref());
-    let mut urls: Vec<_> =
-        settings.flat_map(|settings| settings.decision.tracking_urls.clone()).collect();
-    urls.sort();
-    urls.dedup();
-    for settings in listeners.iter_mut().filter_map(|(_, one)| one.settings.as_mut()) {
-        settings.decision.tracking_urls.clone_from(&urls);
     }
 }
 

@@ -98,19 +98,9 @@ impl<'t> Section<'t> {
         self.at(self.path_of(name), table)
     }
 
-    /// As `section`. A key that the table does not have is read from `defaults`, and from
-    /// what that one falls back on, but for those in `but`, which are each table's own.
-    pub(super) fn section_over(
-        &self,
-        name: &'static str,
-        defaults: &Section<'t>,
-        but: &'static [&'static str],
-    ) -> Section<'t> {
-        self.section(name).over(defaults, but)
-    }
-
-    /// The tables inside the table of that name, each with its own name, as
-    /// `section_over` reads them.
+    /// The tables inside the table of that name, each with its own name. A key that one of
+    /// them does not have is read from `defaults`, and from what that one falls back on, but
+    /// for those in `but`, which are each table's own.
     pub(super) fn sections_over(
         &self,
         name: &'static str,
@@ -120,7 +110,7 @@ impl<'t> Section<'t> {
         let table = self.value(name).and_then(|value| self.table_of(name, value));
         let path = self.path_of(name);
         let inside = table.into_iter().flatten().map(|(child, value)| {
-            let path = format!("{path}.{child}");
+            let path = format!("{path}.{}", bare_or_quoted(child));
             let table = match value {
                 Value::Table(table) => Some(table),
                 other => {
@@ -132,6 +122,49 @@ impl<'t> Section<'t> {
             (child.as_str(), self.at(path, table).over(defaults, but))
         });
         inside.collect()
+    }
+
+    /// The tables inside the table of that name, each with its own name.
+    pub(super) fn sections(&self, name: &'static str) -> Vec<(&'t str, Section<'t>)> {
+        let nothing = self.at(String::new(), None);
+        self.sections_over(name, &nothing, &[])
+    }
+
+    /// A table of texts with names of the operator's choice, from each of which some type
+    /// is read. By default there is none in it.
+    pub(super) fn map<K: FromStr, V: FromStr>(
+        &self,
+        name: &'static str,
+        (right_name, right): (&str, &str),
+    ) -> Vec<(K, V)> {
+        self.know(name, "{}".into());
+        let table = self.value(name).and_then(|value| self.table_of(name, value));
+        let path = self.path_of(name);
+        let mut entries = Vec::new();
+        for (child, value) in table.into_iter().flatten() {
+            let path = format!("{path}.{}", bare_or_quoted(child));
+            let value_text = || Some(value.to_string());
+            let key = child.parse().ok();
+            if key.is_none() {
+                self.findings.add(&path, value_text(), format!("its name {right_name}"));
+            }
+            let read = value.as_str().and_then(|text| text.parse().ok());
+            if read.is_none() {
+                self.findings.add(&path, value_text(), right);
+            }
+            entries.extend(key.zip(read));
+        }
+        entries
+    }
+
+    /// Is the key a table here?
+    pub(super) fn is_table(&self, name: &str) -> bool {
+        self.table.and_then(|table| table.get(name)).is_some_and(Value::is_table)
+    }
+
+    /// The path of this table.
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     fn over(mut self, defaults: &Section<'t>, but: &'static [&'static str]) -> Self {
@@ -365,8 +398,17 @@ impl Drop for Section<'_> {
                 }
             };
             let value = (!value.is_table()).then(|| value.to_string());
-            self.findings.add(&self.path_of(key), value, right);
+            self.findings.add(&self.path_of(&bare_or_quoted(key)), value, right);
         }
+    }
+}
+
+/// A name as a path of tables writes it.
+fn bare_or_quoted(name: &str) -> String {
+    let is_bare = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
+    match !name.is_empty() && name.bytes().all(is_bare) {
+        true => name.into(),
+        false => Value::from(name).to_string(),
     }
 }
 

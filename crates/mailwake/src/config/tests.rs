@@ -1,4 +1,5 @@
 use super::*;
+use tracking::copy::Settings;
 
 const REFERENCE: &str = include_str!("../../../../etc/mailwake.toml");
 
@@ -14,22 +15,38 @@ const LEAST: &str = "[gateway]\nlisten = \"127.0.0.1:0\"\nupstream = \"mx.exampl
                      [engagement]\ntracking_url = \"https://t.example\"\n\
                      [tracker]\nlisten = \"[::1]:0\"\n";
 
+/// The settings of clients of whom nothing in particular is said.
+fn settings(listener: &Listener) -> Arc<Settings> {
+    let scope = listener.scopes.of(listener.listen[0], None);
+    scope.settings(None).expect("they are there").clone()
+}
+
+/// Those of the first listener.
+fn settings_of(text: &str) -> Arc<Settings> {
+    let config = Config::of(&text.parse().expect("TOML")).expect("right");
+    settings(&config.gateway.expect("a gateway").listeners[0])
+}
+
 #[test]
 fn reference_is_right_as_it_stands() {
     assert_eq!(mistakes(REFERENCE), Vec::<String>::new());
 }
 
-/// The example of a further listener, with its comments taken off.
+/// The examples of further listeners and of pathways, with their comments taken off.
 #[test]
-fn example_of_a_listener_is_right_as_it_stands() {
-    let (before, listener) = REFERENCE.split_once("# [gateway.listener.").expect("an example");
-    let example: String = format!("# [gateway.listener.{listener}")
-        .lines()
-        .take_while(|line| !line.starts_with("# ----"))
-        .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
+fn examples_of_scopes_are_right_as_they_stand() {
+    let (before, examples) = REFERENCE.split_once("# [gateway.listener.").expect("an example");
+    let examples: String = format!("# [gateway.listener.{examples}")
+        .split_inclusive('\n')
+        .take_while(|line| !(line.starts_with("# ---") && line.ends_with(" tracker\n")))
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| line.starts_with('[') || line.contains(" = "))
         .collect();
-    let config = Config::of(&(before.to_owned() + &example).parse().expect("TOML")).expect("right");
-    assert_eq!(config.gateway.expect("a gateway").listeners.len(), 2);
+    let text = before.to_owned() + &examples;
+    let config = Config::of(&text.parse().expect("TOML")).expect("right");
+    let listeners = config.gateway.expect("a gateway").listeners;
+    let sockets: Vec<_> = listeners.iter().map(|listener| listener.listen.len()).collect();
+    assert_eq!(sockets, [1, 2, 1], "{examples}");
 }
 
 /// The reference with its comments taken off the keys, as `table.key = value`.
@@ -60,8 +77,9 @@ fn reference_has_every_key_with_its_default() {
     ];
     let wanted: Vec<_> = Config::known_keys();
     let mut seen = keys_of_the_reference();
-    // An example, which has a test of its own.
-    seen.retain(|known| !known.key.starts_with("gateway.listener."));
+    // Examples, which have a test of their own.
+    let examples = ["gateway.listener.", "pathway.", "pathway_group."];
+    seen.retain(|known| !examples.iter().any(|example| known.key.starts_with(example)));
     let names = |keys: &[Known]| keys.iter().map(|known| known.key.clone()).collect::<Vec<_>>();
     assert_eq!(names(&seen), names(&wanted));
     for (seen, wanted) in seen.iter().zip(&wanted) {
@@ -89,7 +107,7 @@ fn least_configuration_has_the_defaults() {
         config.tracker.expect("a tracker").config.redirect_status,
         crate::tracker::RedirectStatus::Found
     );
-    let settings = config.engagement.expect("settings");
+    let settings = settings(listener);
     assert_eq!(settings.decision.tracking_urls, ["https://t.example/"]);
     assert!(settings.decision.open && !settings.decision.initial_open);
 }
@@ -97,16 +115,14 @@ fn least_configuration_has_the_defaults() {
 #[test]
 fn text_links_go_with_click_tracking() {
     let text = LEAST.replace("[tracker]", "click_tracking = false\n[tracker]");
-    let config = Config::of(&text.parse().expect("TOML")).expect("right");
-    assert!(!config.engagement.expect("settings").decision.tracks_text());
+    assert!(!settings_of(&text).decision.tracks_text());
 }
 
 #[test]
 fn exclusions_are_read() {
     let keys = "excluded_domains = [\"bank.example\"]\nexcluded_links = [\"*/logout*\"]\n";
     let text = LEAST.replace("[tracker]", &format!("{keys}[tracker]"));
-    let config = Config::of(&text.parse().expect("TOML")).expect("right");
-    let exclusions = config.engagement.expect("settings").decision.exclusions;
+    let exclusions = settings_of(&text).decision.exclusions.clone();
     assert!(exclusions.cover("https://www.bank.example/"));
     assert!(exclusions.cover("https://shop.example/logout?now"));
     assert!(!exclusions.cover("https://shop.example/"));
@@ -135,18 +151,19 @@ fn all_mistakes_are_told_at_once() {
     assert_eq!(
         mistakes(text),
         [
-            "engagement.tracking_url: is missing; must be the base URL of links, like \
-             \"https://track.example.com/\"",
             "engagement.open_tracking = \"yes\": must be true or false",
-            "gateway.listen = \"2525\": must be an address and port, like \"127.0.0.1:2525\"",
+            "gateway.listen = \"2525\": must be an address and port, like \"127.0.0.1:2525\", or a \
+             list of them",
             "gateway.upstream: is missing; must be a host and port, like \"127.0.0.1:25\", or a \
              list of them",
             "gateway.multi_recipient = \"both\": must be one of \"split\", \"one_at_a_time\"",
             "gateway.message_mib_max = 0: must be a whole number of MiB from 1 to 1024",
+            "engagement.tracking_url: is missing; must be the base URL of links, like \
+             \"https://track.example.com/\"",
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
             "tracker.redirect_status = 301: must be one of 302, 307",
             "data_dir = \"x\": is no key of mailwake; known here are admin, data_directory, engagement, \
-             event_log, gateway, keys, log, store, tracker",
+             event_log, gateway, keys, log, pathway, pathway_group, store, tracker",
             "stor: is no key of mailwake; did you mean \"store\"?",
         ]
     );
@@ -196,3 +213,4 @@ fn upstream_is_a_host_and_a_port() {
 }
 
 mod listeners;
+mod scopes;

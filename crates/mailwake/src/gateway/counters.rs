@@ -20,6 +20,8 @@ pub struct Counters {
     pub refusals: CounterBy<RefusalReason>,
     /// Connections to upstream that could not be told of the client.
     pub clients_unknown: Counter,
+    /// Messages whose pathway, by their context, is none of the configuration.
+    pub pathways_unknown: Counter,
     /// Messages refused because the event log takes no events.
     pub log_refusals: Counter,
     /// Copies that went out as the original because the rewrite could not be undone.
@@ -165,6 +167,11 @@ impl Counters {
             "mailwake_gateway_clients_unknown_total",
             "Connections to upstream that could not be told of the client.",
             self.clients_unknown.get(),
+        );
+        to.counter(
+            "mailwake_gateway_pathways_unknown_total",
+            "Messages whose context chose a pathway that is not in the configuration.",
+            self.pathways_unknown.get(),
         );
         to.counter(
             "mailwake_gateway_log_refusals_total",

@@ -12,6 +12,7 @@ mod in_hand;
 mod notification;
 mod outcome;
 pub mod safety;
+pub mod scopes;
 mod sealers;
 mod session;
 mod stamp;
@@ -31,23 +32,26 @@ use crate::{
 use accepted::AcceptedMemory;
 use arc_swap::ArcSwap;
 use budget::Budget;
-use gate::Gate;
+use gate::{Gate, Place};
 use mail::smtp::{reply::Reply, session::Limits};
 use safety::{Memory, Safety};
+use scopes::{Scopes, UnknownPathways};
 use sealers::Sealers;
 use std::{
     io,
+    net::SocketAddr,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    task::JoinSet,
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
-use tracking::{copy::Settings, token::key::KeyRing};
+use tracking::token::key::KeyRing;
 
 /// How long the gateway waits when the system does not let it accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
@@ -143,8 +147,8 @@ pub enum MultiRecipient {
 /// What can change while the gateway runs.
 #[derive(Debug)]
 pub struct Live {
-    /// How messages are tracked.
-    pub settings: Arc<Settings>,
+    /// How messages are tracked, by where they come in.
+    pub scopes: Scopes,
     /// The keys that seal links.
     pub keys: Arc<KeyRing>,
     /// Whose sessions are written to the log, line by line.
@@ -199,65 +203,115 @@ struct Gateway {
     /// Those of this listener alone.
     own: Arc<ListenerCounters>,
     sealers: Sealers,
+    unknown_pathways: UnknownPathways,
     /// The event log did not take the last message.
     is_log_refusing: AtomicBool,
     shutdown: CancellationToken,
 }
 
-/// Serves the clients of a listener until `shutdown`; then lets messages under way come to their end.
+/// A socket that takes connections.
+#[derive(Debug)]
+pub struct Socket {
+    /// Its address as it is configured, by which its scope is found.
+    pub listen: SocketAddr,
+    /// The socket itself.
+    pub listener: TcpListener,
+}
+
+/// Serves the clients of a listener, at all of its sockets, until `shutdown`; then lets
+/// messages under way come to their end.
 pub async fn run(
     config: GatewayConfig,
-    listener: TcpListener,
+    sockets: Vec<Socket>,
     ends: Ends,
     counters: Arc<Counters>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
     let name = &config.name;
     let upstream = config.upstreams.addresses();
-    info!(listener = name, listen = %address, upstream, "gateway is ready");
+    for socket in &sockets {
+        let address = socket.listener.local_addr()?;
+        info!(listener = name, listen = %address, upstream, "gateway is ready");
+    }
     let own = counters.listener(name);
     let gate = Gate::new(config.sessions_max, safety(&config));
     let drain_timeout = config.drain_timeout;
-    let sealers = Sealers::default();
+    let halt = ends.shared.halt.child_token();
     let gateway = Arc::new(Gateway {
         config,
         ends,
         counters,
         own,
-        sealers,
+        sealers: Sealers::default(),
+        unknown_pathways: UnknownPathways::default(),
         is_log_refusing: AtomicBool::new(false),
-        shutdown: shutdown.clone(),
+        shutdown,
     });
     let sessions = TaskTracker::new();
-    let halt = gateway.ends.shared.halt.child_token();
-    loop {
-        let stream = tokio::select! {
-            () = shutdown.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Out of file descriptors, as a rule: sessions that end free some.
-                    warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
+    let doors = sockets.into_iter().map(|socket| {
+        let door = Door {
+            gateway: gateway.clone(),
+            gate: gate.clone(),
+            sessions: sessions.clone(),
+            halt: halt.clone(),
         };
-        let mut place = match gate.enter(&gateway.ends.shared.places) {
-            Ok(place) => place,
-            Err(reason) => {
-                turn_away(&gateway, &stream, reason);
-                continue;
+        door.take(socket)
+    });
+    let mut doors: JoinSet<()> = doors.collect();
+    // A client that comes now is refused, and tries another host, instead of waiting in
+    // the queue of a socket that nobody serves.
+    while doors.join_next().await.is_some() {}
+    sessions.close();
+    if timeout(drain_timeout, sessions.wait()).await.is_err() {
+        warn!(sessions = sessions.len(), "sessions did not end in time and are cut off");
+        halt.cancel();
+        sessions.wait().await;
+    }
+    Ok(())
+}
+
+/// Lets clients in at one socket.
+struct Door {
+    gateway: Arc<Gateway>,
+    gate: Arc<Gate>,
+    sessions: TaskTracker,
+    /// Cancelled when sessions are to be cut off.
+    halt: CancellationToken,
+}
+
+impl Door {
+    /// Takes connections until the gateway stops, and then closes the socket.
+    async fn take(self, socket: Socket) {
+        let gateway = &self.gateway;
+        loop {
+            let stream = tokio::select! {
+                () = gateway.shutdown.cancelled() => break,
+                accepted = socket.listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // Out of file descriptors, as a rule: sessions that end free some.
+                        warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                },
+            };
+            match self.gate.enter(&gateway.ends.shared.places) {
+                Ok(place) => self.begin(stream, socket.listen, place),
+                Err(reason) => turn_away(gateway, &stream, reason),
             }
-        };
-        gateway.own.sessions.increment();
-        let (gateway, halt) = (gateway.clone(), halt.clone());
-        sessions.spawn(async move {
+        }
+    }
+
+    /// Begins the session of a client that has a place.
+    fn begin(&self, stream: TcpStream, listen: SocketAddr, mut place: Place) {
+        self.gateway.own.sessions.increment();
+        let (gateway, halt) = (self.gateway.clone(), self.halt.clone());
+        self.sessions.spawn(async move {
             let _open = gateway.own.sessions_open.enter();
             tokio::select! {
                 () = halt.cancelled() => {}
-                ended = session::run(&gateway, stream, &mut place) => {
+                ended = session::run(&gateway, stream, listen, &mut place) => {
                     if let Err(error) = ended {
                         debug!(%error, "a session broke off");
                     }
@@ -266,16 +320,6 @@ pub async fn run(
             drop(place);
         });
     }
-    // A client that comes now is refused, and tries another host, instead of waiting in
-    // the queue of a socket that nobody serves.
-    drop(listener);
-    sessions.close();
-    if timeout(drain_timeout, sessions.wait()).await.is_err() {
-        warn!(sessions = sessions.len(), "sessions did not end in time and are cut off");
-        halt.cancel();
-        sessions.wait().await;
-    }
-    Ok(())
 }
 
 /// What is done against clients that do harm. Peers who speak for others are counted as

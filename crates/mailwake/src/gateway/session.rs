@@ -3,7 +3,7 @@
 
 use super::{
     Gateway, ListenerTls, MultiRecipient, RefusalReason, client, gate::Place, in_hand::InHand,
-    turn_away,
+    scopes::ClientScope, turn_away,
 };
 use crate::smtp_io::{
     proxy_header::ReadError,
@@ -19,7 +19,7 @@ use mail::smtp::{
     secret::Secret,
     session::{Rules, Session, Starttls, Step, Trust},
 };
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{net::TcpStream, time::timeout};
 use tracing::warn;
 use tracking::context::Context;
@@ -56,6 +56,8 @@ struct Conversation<'g> {
     session: Session,
     /// The variables of the connection and of the message.
     context: Context,
+    /// The socket that the client has come in at.
+    listen: SocketAddr,
     /// The chunks of a message that has begun.
     assembly: Option<Begun<'g>>,
     /// The message whose reply is to be sent.
@@ -68,6 +70,7 @@ struct Conversation<'g> {
 pub(super) async fn run(
     gateway: &Gateway,
     mut stream: TcpStream,
+    listen: SocketAddr,
     place: &mut Place,
 ) -> Result<(), SessionError> {
     let config = &gateway.config;
@@ -103,10 +106,12 @@ pub(super) async fn run(
         upstream,
         session,
         context: Context::default(),
+        listen,
         assembly: None,
         in_hand: None,
         has_quit: false,
     };
+    conversation.begin_context();
     let ended = conversation.carry_on().await;
     conversation.count_unknown_client();
     let Conversation { mut client, upstream, session, has_quit, .. } = conversation;
@@ -352,6 +357,12 @@ impl Conversation<'_> {
             }
             Err(why) => Ok((turned_away(self.gateway, why), Next::End)),
         }
+    }
+
+    /// Where the client has come in, and what is said of it there.
+    fn scope(&self) -> Arc<ClientScope> {
+        let client = self.session.client().address;
+        self.gateway.ends.live.load().scopes.of(self.listen, client).clone()
     }
 
     fn count_unknown_client(&self) {

@@ -14,6 +14,7 @@ use super::{
     in_hand::InHand,
     notification,
     outcome::{self, Attempt, Outcome, Told},
+    scopes::ClientScope,
     stamp,
     tally::Tally,
 };
@@ -31,6 +32,7 @@ use tracking::{
     copy::Terms,
     event::{Client, Event},
     ids::TransmissionId,
+    scope::sender_domain,
     smtpapi::Refusal,
 };
 
@@ -75,6 +77,12 @@ struct Transmission<'g, 'a> {
     is_upstream_lost: bool,
 }
 
+/// Where a message has come in, and what was said of it on its way.
+pub(super) struct Scoped<'a> {
+    pub(super) scope: &'a ClientScope,
+    pub(super) context: &'a Context,
+}
+
 /// Octets of memory that a message of so many octets takes on its way to so many
 /// recipients: itself, what is decoded of it, and the copies that are made ahead, which are
 /// larger than it by their links.
@@ -90,13 +98,19 @@ pub(super) async fn transmit<'g>(
     upstream: &mut Upstream,
     transaction: &Transaction,
     content: &[u8],
-    context: &Context,
+    Scoped { scope, context }: Scoped<'_>,
 ) -> Verdict<'g> {
     gateway.counters.message_sizes.observe(content.len());
     let in_hand = InHand::take(&gateway.ends.shared.accepted, transaction, content);
     let live = gateway.ends.live.load_full();
-    let request = live.settings.request(content);
-    let terms = request.and_then(|asked| Terms::new(&live.settings, asked.as_ref(), context));
+    let account = Account::of_context(context);
+    let mut settings = gateway.settings(scope, context);
+    if !settings.tracking_domains.is_empty() {
+        let sender = sender_domain(content, &transaction.reverse_path.mailbox);
+        settings = settings.for_sender(&sender, &account.customer_id);
+    }
+    let request = settings.request(content);
+    let terms = request.and_then(|asked| Terms::new(&settings, asked.as_ref(), context));
     let terms = match terms {
         Ok(terms) => terms,
         Err(refusal) => {
@@ -112,7 +126,7 @@ pub(super) async fn transmit<'g>(
         transaction,
         content,
         terms,
-        account: Account::of_context(context),
+        account,
         client: client::of_event(&transaction.client),
         live,
         transmission_id: stamp::transmission_id(stamp::now()),

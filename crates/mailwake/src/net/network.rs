@@ -34,6 +34,18 @@ impl Network {
     }
 }
 
+impl Network {
+    /// How many first bits its addresses share.
+    pub fn prefix_bits(&self) -> u8 {
+        self.prefix_bits
+    }
+
+    /// Are its addresses those of the other one?
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.prefix_bits == other.prefix_bits && self.contains(other.address)
+    }
+}
+
 impl FromStr for Network {
     type Err = NetworkError;
 

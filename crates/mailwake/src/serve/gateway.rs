@@ -5,7 +5,10 @@ use super::sockets::listen_alone;
 use crate::{
     config::{self, Config},
     event_log::writer::Writer,
-    gateway::{self, Counters, Ends, GatewayConfig, Live, Shared, accepted::AcceptedMemory},
+    gateway::{
+        self, Counters, Ends, GatewayConfig, Live, Shared, Socket, accepted::AcceptedMemory,
+        scopes::Scopes,
+    },
     net::{
         self,
         network::Network,
@@ -15,7 +18,12 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
-use std::{fs, net::TcpListener, sync::Arc, time::SystemTime};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::SystemTime,
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -34,7 +42,15 @@ pub(super) struct Supplies {
 /// The listeners, ready to run.
 pub(super) struct Listeners {
     counters: Arc<Counters>,
-    listeners: Vec<(GatewayConfig, TcpListener, Ends)>,
+    listeners: Vec<Listener>,
+}
+
+/// A listener, ready to run.
+struct Listener {
+    config: GatewayConfig,
+    /// Its sockets, each with its address as it is configured.
+    sockets: Vec<(SocketAddr, TcpListener)>,
+    ends: Ends,
 }
 
 /// What can be replaced while the listeners run.
@@ -49,7 +65,7 @@ impl Listeners {
     /// Reads what the listeners need, and has them take connections.
     pub(super) fn open(
         config: &config::Gateway,
-        sockets: Vec<net::Bound>,
+        sockets: Vec<Vec<net::Bound>>,
         supplies: &Supplies,
     ) -> Result<(Self, Reloads)> {
         if let Some(directory) = config.accepted_file.parent() {
@@ -62,27 +78,35 @@ impl Listeners {
             Shared::new(accepted, config.sessions_max, config.memory, supplies.halt.clone());
         let (mut listeners, mut reloads) = (Vec::new(), Reloads::default());
         let mut targets = Vec::new();
-        for (listener, socket) in config.listeners.iter().zip(sockets) {
+        for (listener, bound) in config.listeners.iter().zip(sockets) {
             let ends = ends(listener, supplies, &shared, &mut targets)?;
             // Known from now on, also to who scrapes before it has begun.
             supplies.counters.listener(&listener.config.name);
             reloads.live.push((listener.config.name.clone(), ends.live.clone()));
             reloads.certificates.extend(ends.certificate.clone());
-            listeners.push((listener.config.clone(), socket, ends));
+            let sockets: Vec<_> = listener.listen.iter().copied().zip(bound).collect();
+            listeners.push((listener.config.clone(), sockets, ends));
         }
         supplies.counters.watch(targets);
-        let listen = |(config, socket, ends)| Ok((config, listen_alone(socket)?, ends));
-        let listeners = listeners.into_iter().map(listen).collect::<Result<_>>()?;
+        let listen = |(address, socket)| Ok((address, listen_alone(socket)?));
+        let listeners = listeners.into_iter().map(|(config, sockets, ends)| {
+            let sockets = sockets.into_iter().map(listen).collect::<Result<_>>()?;
+            Ok(Listener { config, sockets, ends })
+        });
+        let listeners = listeners.collect::<Result<_>>()?;
         Ok((Self { counters: supplies.counters.clone(), listeners }, reloads))
     }
 
     /// Serves clients of all listeners until `shutdown`. When one ends, the others do too.
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<()> {
         let mut running = JoinSet::new();
-        for (config, listener, ends) in self.listeners {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
+        for Listener { config, sockets, ends } in self.listeners {
+            let sockets = sockets.into_iter().map(|(listen, listener)| {
+                Ok(Socket { listen, listener: tokio::net::TcpListener::from_std(listener)? })
+            });
+            let sockets = sockets.collect::<Result<_>>()?;
             let (counters, shutdown) = (self.counters.clone(), shutdown.clone());
-            running.spawn(gateway::run(config, listener, ends, counters, shutdown));
+            running.spawn(gateway::run(config, sockets, ends, counters, shutdown));
         }
         let mut first = Ok(());
         while let Some(ended) = running.join_next().await {
@@ -100,7 +124,6 @@ fn ends(
     targets: &mut Vec<Arc<Target>>,
 ) -> Result<Ends> {
     let name = &listener.config.name;
-    let settings = listener.settings.clone().context("a gateway needs [engagement]")?.into();
     let certificate = listener.load_certificate().with_context(|| format!("listener {name:?}"))?;
     let config = &listener.config.upstreams;
     let upstreams =
@@ -113,7 +136,8 @@ fn ends(
         );
     }
     let (keys, transcript_for) = (supplies.keys.clone(), supplies.transcript_for);
-    let live = Arc::new(ArcSwap::from_pointee(Live { settings, keys, transcript_for }));
+    let scopes = listener.scopes.clone();
+    let live = Arc::new(ArcSwap::from_pointee(Live { scopes, keys, transcript_for }));
     let writer = supplies.writer.clone();
     Ok(Ends { writer, live, shared: shared.clone(), certificate, upstreams })
 }
@@ -128,10 +152,16 @@ impl Reloads {
             if named.is_none() {
                 warn!(listener = name, "a listener that is to go needs a restart");
             }
-            let settings = named.and_then(|listener| listener.settings.clone());
-            let settings = settings.map_or_else(|| live.load().settings.clone(), Arc::new);
+            let before = live.load().scopes.clone();
+            let scopes = match named {
+                Some(listener) => {
+                    tell_sockets(listener, &before);
+                    listener.scopes.clone().or_before(&before)
+                }
+                None => before,
+            };
             let (keys, transcript_for) = (keys.clone(), config.transcript_for);
-            live.store(Arc::new(Live { settings, keys, transcript_for }));
+            live.store(Arc::new(Live { scopes, keys, transcript_for }));
         }
         let is_known = |name: &str| self.live.iter().any(|(known, _)| known == name);
         for new in listeners().filter(|listener| !is_known(&listener.config.name)) {
@@ -140,5 +170,16 @@ impl Reloads {
         for certificate in &self.certificates {
             certificate.reload();
         }
+    }
+}
+
+/// Sockets that come or go need a restart.
+fn tell_sockets(listener: &config::Listener, before: &Scopes) {
+    let name = &listener.config.name;
+    for socket in listener.listen.iter().filter(|socket| !before.has(**socket)) {
+        warn!(listener = name, %socket, "a new socket needs a restart");
+    }
+    for socket in before.sockets().filter(|socket| !listener.listen.contains(socket)) {
+        warn!(listener = name, %socket, "a socket that is to go needs a restart");
     }
 }

@@ -9,8 +9,8 @@ use std::net::{SocketAddr, TcpListener};
 /// The sockets of the parts that run.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    /// One for each listener, in the order of the configuration.
-    pub(super) gateway: Vec<net::Bound>,
+    /// Those of each listener, in the order of the configuration.
+    pub(super) gateway: Vec<Vec<net::Bound>>,
     pub(super) tracker: Option<net::Bound>,
     pub(super) admin: Option<net::Bound>,
 }
@@ -29,8 +29,10 @@ impl Sockets {
         });
         let listeners = config.gateway.iter().filter(|_| parts.gateway);
         let gateway = listeners.flat_map(|gateway| &gateway.listeners).map(|listener| {
-            net::bind(listener.listen)
-                .with_context(|| told(listener.listen, &listener.listen_key()))
+            let bind = |listen: &SocketAddr| {
+                net::bind(*listen).with_context(|| told(*listen, &listener.listen_key()))
+            };
+            listener.listen.iter().map(bind).collect::<Result<Vec<_>>>()
         });
         Ok(Self {
             admin: admin.transpose()?,

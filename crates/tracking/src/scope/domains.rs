@@ -1,6 +1,10 @@
 //! Tracking domains of some mail: by the domain of its sender, and by its customer.
 
 use crate::link::{TrackingDomain, is_name};
+use mail::{
+    address::{domain, list::addresses},
+    message::header::fields,
+};
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 /// The hosts of links in one scope that are not the same for all mail.
@@ -25,6 +29,20 @@ impl TrackingDomains {
         of_sender.or_else(|| self.by_customer.get(customer_id))
     }
 }
+
+/// The domain that a message comes from: that of the first address in From, which its
+/// reader sees and its signature is aligned with; where that has none, that of the
+/// reverse-path, which may be one for bounces alone. Empty where neither has one.
+pub fn sender_domain(message: &[u8], reverse_path: &str) -> String {
+    let from = fields(message).find(|field| field.is("From"));
+    let value = from.map(|field| field.value()).unwrap_or_default();
+    let value = &value[..value.len().min(FIELD_OCTETS_MAX)];
+    let author = addresses(&String::from_utf8_lossy(value)).first().map(|first| domain(first));
+    author.unwrap_or_else(|| domain(reverse_path))
+}
+
+/// Octets of From that are looked at.
+const FIELD_OCTETS_MAX: usize = 2_000;
 
 /// Hosts by the domain of the sender.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

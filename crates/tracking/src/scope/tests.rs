@@ -285,3 +285,21 @@ fn request_is_a_layer() {
         assert_eq!(Decision { removes_smtpapi: true, ..settings.decision }, applied);
     }
 }
+
+#[test]
+fn sender_domain_is_that_of_from() {
+    let check = |header: &str, wanted: &str| {
+        let message =
+            format!("{header}\r\nSender: x@sender.example\r\n\r\nFrom: y@body.example\r\n");
+        assert_eq!(sender_domain(message.as_bytes(), "b@Bounces.example"), wanted, "{header}");
+    };
+    check("From: Ann <a@Shop.example>", "shop.example");
+    check("From: \"x@y.example, z\"\r\n <a@shop.example>, b@other.example", "shop.example");
+    check("FROM: a@m\u{fc}ller.example", "m\u{fc}ller.example");
+    check("Subject: none", "bounces.example");
+    check("From: nobody", "bounces.example");
+    check("From: ", "bounces.example");
+    check(&format!("From: {} <a@b.example>", "x".repeat(5_000)), "bounces.example");
+    assert_eq!(sender_domain(b"From: \xff <a@\xff.example>\r\n\r\n", ""), "\u{fffd}.example");
+    assert_eq!(sender_domain(b"", ""), "");
+}

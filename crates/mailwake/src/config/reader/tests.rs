@@ -61,9 +61,9 @@ fn key_is_read_from_the_nearest_table_that_has_it() {
     let text = "a = 1\nb = 1\nc = 1\nd = 0\n[x]\nb = 2\nc = 2\n[x.y]\nc = 3\n[x.y.z]\n";
     let told = findings(text, |root| {
         root.integer("d", 1, 1..=9, "apples");
-        let x = root.section_over("x", root, &[]);
-        let y = x.section_over("y", &x, &["b"]);
-        let z = y.section_over("z", &y, &["b"]);
+        let x = root.section("x").over(root, &[]);
+        let y = x.section("y").over(&x, &["b"]);
+        let z = y.section("z").over(&y, &["b"]);
         let read = |section: &Section<'_>| {
             ["a", "b", "c", "d"].map(|name| section.integer(name, 7, 1..=9, "apples"))
         };
@@ -93,4 +93,25 @@ fn tables_inside_a_table_have_their_names() {
         findings("in = 1", |root| assert!(root.sections_over("in", root, &[]).is_empty())),
         ["in = 1: must be a table: [in]"]
     );
+}
+
+#[test]
+fn table_of_texts_has_names_of_the_operators_choice() {
+    let read = |root: &Section<'_>| root.map::<u8, u16>("m", ("must be a digit", "must be small"));
+    let told =
+        findings("m = { 1 = \"2\", 3 = \"4\" }", |root| assert_eq!(read(root), [(1, 2), (3, 4)]));
+    assert_eq!(told, Vec::<String>::new());
+    let told = findings("m = { 1 = 2, \"a b\" = \"4\", c = \"x\" }", |root| {
+        assert_eq!(read(root), []);
+    });
+    assert_eq!(
+        told,
+        [
+            "m.1 = 2: must be small",
+            "m.\"a b\" = \"4\": its name must be a digit",
+            "m.c = \"x\": its name must be a digit",
+            "m.c = \"x\": must be small",
+        ]
+    );
+    assert_eq!(findings("m = 1", |root| drop(read(root))), ["m = 1: must be a table: [m]"]);
 }

@@ -1,6 +1,6 @@
 //! Several listeners: what they take over from above, and what is wrong with them.
 
-use super::{Config, LEAST, mistakes};
+use super::{Config, LEAST, mistakes, settings};
 use crate::{config::Gateway, gateway::ListenerTls};
 
 /// The gateway of a configuration with these tables besides the least one.
@@ -21,7 +21,7 @@ fn listener_takes_over_what_it_does_not_set() {
     assert_eq!((&*first.config.host_name, &*bulk.config.host_name), ("a.example", "b.example"));
     assert_eq!(bulk.config.limits.recipients_max, 7);
     assert_eq!(bulk.config.upstreams, first.config.upstreams);
-    assert_eq!(bulk.listen.to_string(), "[::1]:2526");
+    assert_eq!(bulk.listen, ["[::1]:2526".parse().expect("an address")]);
     assert_eq!(bulk.listen_key(), "gateway.listener.bulk.listen");
 }
 
@@ -32,10 +32,7 @@ fn listener_has_engagement_options_of_its_own() {
          engagement = { click_tracking = false, tracking_url = \"https://q.example/\" }\n\
          [gateway.listener.usual]\nlisten = \"127.0.0.1:2\"\n",
     );
-    let settings = |index: usize| {
-        let listener: &crate::config::Listener = &gateway.listeners[index];
-        listener.settings.clone().expect("settings")
-    };
+    let settings = |index: usize| settings(&gateway.listeners[index]);
     assert!(settings(0).decision.click && !settings(1).decision.click);
     assert_eq!(settings(1).tracking_urls.click.as_str(), "https://q.example/");
     assert!(settings(1).decision.open, "taken over");
@@ -97,10 +94,10 @@ fn names_and_addresses_of_listeners_are_their_own() {
     assert_eq!(
         mistakes(&text),
         [
-            format!("gateway.listener.a b: {name}"),
+            format!("gateway.listener.\"a b\": {name}"),
             format!("gateway.listener.default: {name}"),
             "gateway.listener.none.listen: is missing; must be an address and port, like \
-             \"127.0.0.1:2525\""
+             \"127.0.0.1:2525\", or a list of them"
                 .into(),
             "gateway.listener.loop.upstream: must not be the gateway itself, \
              gateway.listener.default.listen"
@@ -142,7 +139,7 @@ fn listener_that_is_no_table_is_told() {
         [
             "gateway.listener.a = 5: must be a table: [gateway.listener.a]",
             "gateway.listener.a.listen: is missing; must be an address and port, like \
-             \"127.0.0.1:2525\"",
+             \"127.0.0.1:2525\", or a list of them",
         ]
     );
 }

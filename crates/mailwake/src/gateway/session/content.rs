@@ -121,9 +121,10 @@ impl Conversation<'_> {
         if let Err(error) = covered.and_then(|()| safety::check_hops(&content, received_max)) {
             return Ok(self.refuse(error).await);
         }
+        let scope = self.scope();
         let Self { gateway, upstream, context, .. } = self;
-        let verdict =
-            transmission::transmit(gateway, upstream, transaction, &content, context).await;
+        let terms = transmission::Scoped { scope: &scope, context };
+        let verdict = transmission::transmit(gateway, upstream, transaction, &content, terms).await;
         self.in_hand = Some(verdict.in_hand);
         // An upstream that waits for a message would take QUIT for its first line.
         self.has_quit |= verdict.is_upstream_lost;

@@ -6,14 +6,15 @@ use mail::smtp::{context as command, reply::Reply};
 use tracing::warn;
 use tracking::{
     account::CUSTOMER_VARIABLE,
-    context::{Context, ContextFull, Lifetime},
+    context::{ContextFull, Lifetime},
 };
 
 impl Conversation<'_> {
-    /// Begins a context anew, as the session does: with another client, or in TLS, where what
-    /// was said before does not count (RFC 3207 §4.2).
+    /// Begins a context as the session begins: with a client, with another one, or in TLS,
+    /// where what was said before does not count (RFC 3207 §4.2). The configuration presets
+    /// variables of it, by the socket and the client.
     pub(super) fn begin_context(&mut self) {
-        self.context = Context::default();
+        self.context = self.scope().context();
         self.name_customer();
     }
 

@@ -12,9 +12,10 @@ use mailwake::{
         writer::{AppendError, Writer},
     },
     gateway::{
-        self, Ends, GatewayConfig, ListenerConfig, Live, MultiRecipient, Shared,
+        self, Ends, GatewayConfig, ListenerConfig, Live, MultiRecipient, Shared, Socket,
         accepted::AcceptedMemory,
         safety::{Memory, Safety, Tarpit},
+        scopes::Scopes,
     },
     net::tls::{
         client::Verification,
@@ -86,9 +87,12 @@ impl<'r> Stage<'r> {
         let upstreams = Upstreams::load(&config.upstreams, &mut Vec::new()).expect("authorities");
         let files = config.listener.certificate.clone();
         let accepted = directory.path().join("accepted");
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let listener = runtime.block_on(listener).expect("a free port");
+        let address = listener.local_addr().expect("an address");
         let ends = Ends {
             writer: log.writer(),
-            live: Arc::new(ArcSwap::from_pointee(live())),
+            live: Arc::new(ArcSwap::from_pointee(live(address))),
             shared: Shared::new(
                 AcceptedMemory::open(&accepted, now()).expect("a file"),
                 settings.sessions_max,
@@ -98,11 +102,9 @@ impl<'r> Stage<'r> {
             certificate: files.map(|files| Arc::new(ServerTls::load(files).expect("certificate"))),
             upstreams,
         };
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let listener = runtime.block_on(listener).expect("a free port");
-        let address = listener.local_addr().expect("an address");
         let shutdown = CancellationToken::new();
-        let running = gateway::run(config, listener, ends, Arc::default(), shutdown.clone());
+        let sockets = vec![Socket { listen: address, listener }];
+        let running = gateway::run(config, sockets, ends, Arc::default(), shutdown.clone());
         let running = Some(runtime.spawn(running));
         let name = settings.upstream_certificate.as_deref().unwrap_or("mx.example");
         let upstream_certificate = match name {
@@ -288,11 +290,11 @@ fn upstreams_config(
     }
 }
 
-fn live() -> Live {
+fn live(listen: SocketAddr) -> Live {
     let tracking_url: TrackingUrl = TRACKING_URL.parse().expect("a tracking URL");
     let keys = KeyRing::generate([7; 32], "2026-11-21");
     Live {
-        settings: copy::Settings::new(tracking_url).into(),
+        scopes: Scopes::alone(listen, copy::Settings::new(tracking_url)),
         keys: Arc::new(keys),
         transcript_for: None,
     }
