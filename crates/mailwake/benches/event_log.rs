@@ -16,8 +16,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tracking::account::Account;
-use tracking::event::{Click, Client, Event, Occurrence, Reception, UpstreamReply, Visit, encode};
+use tracking::event::{
+    Click, Client, Event, Metadata, MetadataReach, Occurrence, RcptType, Reception, UpstreamReply,
+    Visit, encode,
+};
 use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
+use tracking::smtpapi::Options;
 
 /// How long each line is measured.
 const MEASURED_FOR: Duration = Duration::from_secs(3);
@@ -35,6 +39,7 @@ fn event() -> Event {
         occurrence: Occurrence::Open(Visit {
             ip_address: Some([192, 0, 2, 7].into()),
             user_agent: user_agent.into(),
+            ..Visit::default()
         }),
     }
 }
@@ -153,6 +158,12 @@ fn life_of(message: u32) -> Vec<Event> {
         friendly_from: "Shop <news@shop.example>".into(),
         account: Account::default(),
         client: Client::default(),
+        rcpt_type: RcptType::To,
+        links_of: None,
+        rcpt_meta: Metadata::new(),
+        rcpt_meta_reach: MetadataReach::Engagement,
+        rcpt_tags: Vec::new(),
+        options: Options::default(),
         campaign_id: format!("campaign {}", message % 20),
         msg_size: 20_481,
         open_tracking: true,

@@ -13,10 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tracking::{
+    context::Context,
     copy::{self, Settings, Terms},
     ids::{MessageId, Timestamp},
     rewrite::Plan,
-    smtpapi::Request,
     token::{Sealer, key::KeyRing},
 };
 
@@ -54,14 +54,15 @@ fn compare(out: &mut impl Write, name: &str, html: &str) -> io::Result<()> {
 
 fn terms() -> Terms {
     let settings = Settings::new("https://t.example/".parse().expect("it is a tracking URL"));
-    Terms { settings: Arc::new(settings), request: Request::default() }
+    let none = Context::default();
+    Terms::new(&Arc::new(settings), None, &none).expect("nothing is asked for")
 }
 
 /// Makes one copy, and tells how many of its links are tracked.
 fn rewritten(message: &[u8], terms: &Terms, sealer: &mut Sealer) -> usize {
     let plan = Plan::new(message, &terms.settings.decision);
     let id = MessageId::new(NOW, [1, 2, 3, 4, 5]);
-    let copy = copy::make(&plan, terms, id, NOW, sealer);
+    let copy = copy::make(&plan, terms, &id.into(), NOW, sealer);
     assert!(!black_box(&copy).report.safety_net, "the copy is faithful");
     copy.report.links_tracked()
 }

@@ -265,8 +265,10 @@ pub struct CopyFacts<'a> {
     pub message_id: MessageId,
     /// The last day on which engagement is reported.
     pub expires_after: Option<Day>,
-    /// What the link carries for a tracker without a store.
-    pub context: Option<Context>,
+    /// What pixels carry for a tracker without a store.
+    pub open_context: Option<Context>,
+    /// What links carry for it.
+    pub click_context: Option<Context>,
 }
 
 /// Seals the links of one copy.
@@ -281,7 +283,8 @@ impl<'a> SealedLinks<'a> {
         Self { facts, sealer }
     }
 
-    /// Appends the token of a link; false if it cannot be sealed.
+    /// Appends the token of a link; false if it cannot be sealed. One that is too long with
+    /// metadata is sealed without: a link that leads home is worth more.
     fn token(
         &mut self,
         engagement: Engagement,
@@ -289,20 +292,32 @@ impl<'a> SealedLinks<'a> {
         name: &str,
         url: &mut String,
     ) -> bool {
-        let base = match engagement {
-            Engagement::Open | Engagement::InitialOpen => &self.facts.tracking_urls.open,
-            _ => &self.facts.tracking_urls.click,
+        let facts = &self.facts;
+        let (base, context) = match engagement {
+            Engagement::Open | Engagement::InitialOpen => {
+                (&facts.tracking_urls.open, &facts.open_context)
+            }
+            Engagement::Click { .. } | Engagement::Unsubscribe { .. } => {
+                (&facts.tracking_urls.click, &facts.click_context)
+            }
         };
-        let host = self.facts.is_host_bound.then(|| base.host());
-        let link = Link {
+        let host = facts.is_host_bound.then(|| base.host());
+        let mut link = Link {
             tenant: self.facts.tenant,
             message_id: self.facts.message_id,
             link_index,
             link_name: name.to_owned(),
             expires_after: self.facts.expires_after,
-            context: self.facts.context.clone(),
+            context: context.clone(),
             engagement,
         };
+        if self.sealer.seal_into(&link, host, url).is_ok() {
+            return true;
+        }
+        match &mut link.context {
+            Some(context) if !context.metadata.is_empty() => context.metadata.clear(),
+            _ => return false,
+        }
         self.sealer.seal_into(&link, host, url).is_ok()
     }
 

@@ -72,6 +72,24 @@ pub struct IdField<'a> {
     pub value: &'a str,
 }
 
+/// What is to become of the fields of one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldEdit {
+    pub(crate) name: String,
+    pub(crate) action: FieldAction,
+}
+
+/// What is done with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FieldAction {
+    /// There is one with this value.
+    Put(Arc<str>),
+    /// The list in it is made longer.
+    Extend(Arc<str>),
+    /// There is none.
+    Remove,
+}
+
 /// One copy of a message, and what was done to make it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackedCopy<'m> {
@@ -151,6 +169,17 @@ impl<'m> Plan<'m> {
 
     /// Makes the copy for one recipient.
     pub fn copy(&self, id: Option<IdField<'_>>, links: &mut dyn Links) -> TrackedCopy<'m> {
+        self.copy_with(id, &[], links)
+    }
+
+    /// The same, with other edits of the header. They are made in every message that has a
+    /// header, also where nothing else may be touched: they are what its sender asks for.
+    pub fn copy_with(
+        &self,
+        id: Option<IdField<'_>>,
+        fields: &[FieldEdit],
+        links: &mut dyn Links,
+    ) -> TrackedCopy<'m> {
         let mut report = self.report();
         let edited = self.fill(links, &mut report);
         let signatures = self.removals.signatures && !edited.is_empty();
@@ -163,11 +192,11 @@ impl<'m> Plan<'m> {
         let is_withheld = id.is_some() && edited.is_empty() && self.is_protected();
         let id = id.filter(|_| !is_withheld);
         let removals = Removals { signatures, ..self.removals };
-        let (header, id_field) = head::edits(self.message, self.tree.root(), id, removals);
+        let (header, id_field) = head::edits(self.message, self.tree.root(), id, fields, removals);
         report.id_field = if is_withheld { IdOutcome::Withheld } else { id_field };
         match self.made(&header, &edited) {
             Some(octets) => TrackedCopy { octets, report },
-            None => self.caught(id, report),
+            None => self.caught(id, fields, report),
         }
     }
 
@@ -210,10 +239,15 @@ impl<'m> Plan<'m> {
 
     /// What goes out when the safety net has caught a copy: the message as it came,
     /// with its id if that does no harm.
-    fn caught(&self, id: Option<IdField<'_>>, mut report: Report) -> TrackedCopy<'m> {
+    fn caught(
+        &self,
+        id: Option<IdField<'_>>,
+        fields: &[FieldEdit],
+        mut report: Report,
+    ) -> TrackedCopy<'m> {
         report.fall_back(self.is_signed);
         let removals = Removals { signatures: false, ..self.removals };
-        let (header, id_field) = head::edits(self.message, self.tree.root(), id, removals);
+        let (header, id_field) = head::edits(self.message, self.tree.root(), id, fields, removals);
         let with_id = self.made(&header, &[]);
         report.id_field = if with_id.is_some() { id_field } else { IdOutcome::Refused };
         let octets = with_id.unwrap_or(Cow::Borrowed(self.message));

@@ -10,10 +10,10 @@ pub use domains::{
 
 use crate::{
     context::Context,
-    copy::Settings,
+    copy::{LinkPayload, Settings},
     decision::{Domain, LinkPattern, Parts, SignedMail},
     link::{Scheme, TrackingDomain, TrackingUrl, TrackingUrls},
-    smtpapi::Request,
+    smtpapi::{HandOn, Request},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -71,6 +71,14 @@ pub struct Layer {
     pub message_octets_rewritten_max: Option<usize>,
     /// Whether X-MSYS-API is read.
     pub x_msys_api: Option<bool>,
+    /// The header fields in which options of X-MSYS-API are handed on, each by itself.
+    pub hand_on: HandOn,
+    /// From where engagements have what is known of their message.
+    pub link_payload: Option<LinkPayload>,
+    /// Most octets of metadata that engagements tell.
+    pub max_metadata_len: Option<usize>,
+    /// Whether clicks tell it as well as opens.
+    pub click_tracking_include_metadata: Option<bool>,
     /// Whether links work on their host alone.
     pub bind_links_to_host: Option<bool>,
     /// For how many days an engagement is reported.
@@ -105,7 +113,15 @@ impl Layer {
         let escapes = &mut decision.substitution_escapes;
         flag("substitution_escapes", escapes, &self.substitution_escapes);
         flag("x_msys_api", &mut settings.reads_smtpapi, &self.x_msys_api);
+        let in_clicks = &mut settings.metadata_in_clicks;
+        flag(CLICK_METADATA, in_clicks, &self.click_tracking_include_metadata);
         flag("bind_links_to_host", &mut settings.bind_links_to_host, &self.bind_links_to_host);
+        put(&mut keys, "link_payload", &mut settings.link_payload, &self.link_payload);
+        put(&mut keys, METADATA_MAX, &mut settings.metadata_octets_max, &self.max_metadata_len);
+        let fields = settings.hand_on.keys_mut().into_iter().zip(self.hand_on.keys());
+        for ((key, field), (_, said)) in fields.filter(|(_, (_, said))| said.is_some()) {
+            put(&mut keys, key, field, &Some(said.clone()));
+        }
         put(&mut keys, "parts", &mut decision.parts, &self.parts);
         let exclusions = &mut decision.exclusions;
         put(&mut keys, "excluded_domains", &mut exclusions.domains, &self.excluded_domains);
@@ -172,6 +188,8 @@ const INITIAL_OPEN_TRACKING: &str = "initial_open_tracking";
 const CLICK_TRACKING: &str = "click_tracking";
 const REWRITTEN_MAX: &str = "message_mib_rewritten_max";
 const LINK_EXPIRY: &str = "link_expiry_days";
+const METADATA_MAX: &str = "max_metadata_len";
+const CLICK_METADATA: &str = "click_tracking_include_metadata";
 
 impl From<&Request> for Layer {
     /// What a sender says in X-MSYS-API.
@@ -355,7 +373,11 @@ impl Effective<'_> {
 fn values(settings: &Settings) -> Vec<(&'static str, String)> {
     let Settings { decision, tracking_urls: urls, tracking_domains: domains, .. } = settings;
     let exclusions = &decision.exclusions;
-    vec![
+    let handed_on = settings
+        .hand_on
+        .keys()
+        .map(|(key, field)| (key, quoted(field.as_deref().unwrap_or_default())));
+    let mut values = vec![
         (TRACKING_URL, quoted(&urls.click)),
         (TRACKING_DOMAIN, quoted(urls.click.domain())),
         (BY_SENDER, table(domains.by_sender.iter())),
@@ -377,10 +399,17 @@ fn values(settings: &Settings) -> Vec<(&'static str, String)> {
         ("signed_mail", quoted(decision.signed_mail.name())),
         (REWRITTEN_MAX, (decision.message_octets_rewritten_max >> 20).to_string()),
         ("x_msys_api", settings.reads_smtpapi.to_string()),
+    ];
+    values.extend(handed_on);
+    values.extend([
+        ("link_payload", quoted(settings.link_payload.name())),
+        (METADATA_MAX, settings.metadata_octets_max.to_string()),
+        (CLICK_METADATA, settings.metadata_in_clicks.to_string()),
         ("bind_links_to_host", settings.bind_links_to_host.to_string()),
         (LINK_EXPIRY, settings.link_expiry_days.to_string()),
         ("message_id_field", quoted(&settings.message_id_field)),
-    ]
+    ]);
+    values
 }
 
 fn quoted(value: impl fmt::Display) -> String {

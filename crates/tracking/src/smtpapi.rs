@@ -2,11 +2,21 @@
 //! SparkPost have it. A message comes in, a request or the reason to refuse the message
 //! goes out. What it says of tracking goes before the configuration, each part by itself.
 
+mod options;
+mod recipients;
+mod refusal;
+mod variables;
+
+pub use options::{HandOn, OPTION_OCTETS_MAX, Options};
+pub use recipients::{FurtherRecipients, Mailbox};
+pub use refusal::Refusal;
+
 use crate::decision::Decision;
 use mail::{
     encoded_word,
     message::header::{Field, fields},
 };
+use options::take_boolean;
 use serde_json::{Map, Value};
 
 #[cfg(test)]
@@ -15,11 +25,27 @@ mod tests;
 /// The name of the field.
 pub const FIELD: &str = "X-MSYS-API";
 
+/// Octets of all fields of that name that are read. More would only be to do harm: a
+/// thousand recipients with their names take half of it.
+pub const FIELD_OCTETS_MAX: usize = 256 * 1024;
+
 /// Longest campaign id, in octets.
 pub const CAMPAIGN_ID_OCTETS_MAX: usize = 64;
 
-/// How many tags are kept; others are ignored.
+/// How many tags of a recipient are kept; others are ignored.
 pub const TAGS_MAX: usize = 10;
+
+/// Longest tag, in octets.
+pub const TAG_OCTETS_MAX: usize = 255;
+
+/// Most metadata, in octets of JSON. It stands in the reception of each copy.
+pub const METADATA_OCTETS_MAX: usize = 16 * 1024;
+
+/// Most levels of metadata, its own among them.
+pub const METADATA_LEVELS_MAX: usize = 32;
+
+/// Most recipients of a message with those that the field adds.
+pub const RECIPIENTS_MAX: usize = 1_000;
 
 /// What a sender asks for. What it says nothing of is `None` or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,45 +56,30 @@ pub struct Request {
     pub initial_open: Option<bool>,
     /// Whether links are tracked, in HTML and in text.
     pub click_tracking: Option<bool>,
+    /// What is the MTA's to do.
+    pub options: Options,
     /// The campaign that the message is part of.
     pub campaign_id: Option<String>,
     /// What the sender wants to find again in events.
     pub metadata: Map<String, Value>,
-    /// Words to find messages by.
+    /// Words to find messages by, each once.
     pub tags: Vec<String>,
-}
-
-/// Why a message is refused. The text is that of the reply.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The field holds no JSON object (RFC 8259).
-    #[error("{FIELD} must be of type 'json object'")]
-    NoObject,
-    /// A part of it is something else than it must be.
-    #[error("{FIELD} '{name}' must be of type '{expected}'")]
-    WrongType {
-        /// What it is called.
-        name: &'static str,
-        /// What it must be.
-        expected: &'static str,
-    },
-    /// The campaign id is longer than [`CAMPAIGN_ID_OCTETS_MAX`].
-    #[error("smtpapi_campaign_id context is limited to {CAMPAIGN_ID_OCTETS_MAX} bytes")]
-    LongCampaignId,
-}
-
-impl Refusal {
-    /// The code of the reply to the message.
-    pub const CODE: u16 = 550;
-    /// The enhanced status code of that reply (RFC 3463).
-    pub const ENHANCED: &'static str = "5.6.0";
+    /// How many tags were ignored, because there were [`TAGS_MAX`] already.
+    pub tags_ignored: usize,
+    /// Who gets it beside the recipients of the envelope.
+    pub recipients: FurtherRecipients,
 }
 
 /// What the header of a message asks for; `None` without the field. Where there are
 /// several, what a later one says goes before what an earlier one says.
 pub fn read(message: &[u8]) -> Result<Option<Request>, Refusal> {
     let mut request: Option<Request> = None;
+    let mut octets = 0;
     for field in fields(message).filter(is_field) {
+        octets += field.raw_value.len();
+        if octets > FIELD_OCTETS_MAX {
+            return Err(Refusal::TooLarge);
+        }
         let value = decoded(field.raw_value);
         let Ok(Value::Object(object)) = serde_json::from_str(&value) else {
             return Err(Refusal::NoObject);
@@ -116,20 +127,17 @@ impl Request {
     fn take(&mut self, object: Map<String, Value>) -> Result<(), Refusal> {
         for (name, value) in object {
             match (name.as_str(), value) {
-                ("campaign_id", Value::String(id)) if id.len() <= CAMPAIGN_ID_OCTETS_MAX => {
-                    self.campaign_id = Some(id);
-                }
-                ("campaign_id", Value::String(_)) => return Err(Refusal::LongCampaignId),
+                ("campaign_id", Value::String(id)) => self.set_campaign_id(id)?,
                 ("campaign_id", _) => return Err(wrong_type("campaign_id", "string")),
-                ("metadata", Value::Object(metadata)) => self.metadata = metadata,
+                ("metadata", Value::Object(metadata)) => self.set_metadata(metadata)?,
                 ("metadata", _) => return Err(wrong_type("metadata", OBJECT)),
-                ("tags", Value::Array(tags)) => {
-                    self.tags = tags.into_iter().map(tag).collect::<Result<_, _>>()?;
-                    self.tags.truncate(TAGS_MAX);
-                }
-                ("tags", _) => return Err(wrong_type("tags", "json array")),
+                ("tags", Value::Array(tags)) => self.set_tags(tags)?,
+                ("tags", _) => return Err(wrong_type("tags", ARRAY)),
                 ("options", Value::Object(options)) => self.take_options(&options)?,
                 ("options", _) => return Err(wrong_type("options", OBJECT)),
+                ("cc", list) => self.recipients.cc = recipients::read("cc", &list)?,
+                ("bcc", list) => self.recipients.bcc = recipients::read("bcc", &list)?,
+                ("archive", list) => self.recipients.archive = recipients::read("archive", &list)?,
                 _ => {}
             }
         }
@@ -137,31 +145,70 @@ impl Request {
     }
 
     fn take_options(&mut self, options: &Map<String, Value>) -> Result<(), Refusal> {
-        let wanted = [
-            ("open_tracking", &mut self.open_tracking),
-            ("initial_open", &mut self.initial_open),
-            ("click_tracking", &mut self.click_tracking),
-        ];
-        for (name, option) in wanted {
-            match options.get(name) {
-                None => {}
-                Some(Value::Bool(value)) => *option = Some(*value),
-                Some(_) => return Err(wrong_type(name, "boolean")),
+        take_boolean(options, "open_tracking", &mut self.open_tracking)?;
+        take_boolean(options, "initial_open", &mut self.initial_open)?;
+        take_boolean(options, "click_tracking", &mut self.click_tracking)?;
+        self.options.take(options)
+    }
+
+    fn set_campaign_id(&mut self, id: String) -> Result<(), Refusal> {
+        if id.len() > CAMPAIGN_ID_OCTETS_MAX {
+            let octets_max = CAMPAIGN_ID_OCTETS_MAX;
+            return Err(Refusal::LongVariable { variable: "smtpapi_campaign_id", octets_max });
+        }
+        self.campaign_id = Some(id);
+        Ok(())
+    }
+
+    fn set_metadata(&mut self, metadata: Map<String, Value>) -> Result<(), Refusal> {
+        let octets_max = METADATA_OCTETS_MAX;
+        if metadata_octets(&metadata) > octets_max {
+            return Err(Refusal::TooLong { name: "metadata", octets_max });
+        }
+        if !metadata.values().all(|value| is_within(value, METADATA_LEVELS_MAX - 1)) {
+            return Err(Refusal::TooDeep { name: "metadata", levels_max: METADATA_LEVELS_MAX });
+        }
+        self.metadata = metadata;
+        Ok(())
+    }
+
+    fn set_tags(&mut self, tags: Vec<Value>) -> Result<(), Refusal> {
+        let mut kept: Vec<String> = Vec::new();
+        let mut ignored = 0;
+        for tag in tags {
+            match tag {
+                Value::String(tag) if tag.len() > TAG_OCTETS_MAX => {
+                    return Err(Refusal::TooLong { name: "tags", octets_max: TAG_OCTETS_MAX });
+                }
+                Value::String(tag) if kept.contains(&tag) => {}
+                Value::String(_) if kept.len() == TAGS_MAX => ignored += 1,
+                Value::String(tag) => kept.push(tag),
+                _ => return Err(wrong_type("tags", "json array of strings")),
             }
         }
+        (self.tags, self.tags_ignored) = (kept, ignored);
         Ok(())
     }
 }
 
+/// Octets of metadata as JSON.
+pub(crate) fn metadata_octets(metadata: &Map<String, Value>) -> usize {
+    serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len())
+}
+
+/// Has a value so many levels at most?
+fn is_within(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(_) | Value::Object(_) if levels == 0 => false,
+        Value::Array(values) => values.iter().all(|value| is_within(value, levels - 1)),
+        Value::Object(object) => object.values().all(|value| is_within(value, levels - 1)),
+        _ => true,
+    }
+}
+
 const OBJECT: &str = "json object";
+const ARRAY: &str = "json array";
 
 fn wrong_type(name: &'static str, expected: &'static str) -> Refusal {
     Refusal::WrongType { name, expected }
-}
-
-fn tag(value: Value) -> Result<String, Refusal> {
-    match value {
-        Value::String(tag) => Ok(tag),
-        _ => Err(wrong_type("tags", "json array of strings")),
-    }
 }

@@ -12,10 +12,11 @@ use std::{
 };
 use tracking::{
     context,
-    copy::{self, Settings, Terms},
+    copy::{self, Addressed, Settings, Terms},
     decision::{
         Decision, Domain, Exclusions, LinkPattern, MESSAGE_MIB_REWRITTEN_MAX, Parts, SignedMail,
     },
+    event::RcptType,
     ids::{MessageId, Timestamp},
     link::TrackingUrl,
     rewrite::{IdOutcome, LinkOutcome, PartOutcome, Plan, Reason, Report, Signature},
@@ -131,7 +132,10 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
         })
         .map_err(|refusal| anyhow!("{} {} {refusal}", Refusal::CODE, Refusal::ENHANCED))?;
     let plan = Plan::new(&message, &terms.settings.decision);
-    let tracked = copy::make(&plan, &terms, message_id, now, &mut sealer);
+    let cc = terms.request.recipients.cc_field(&message);
+    let fields = terms.fields(RcptType::To, None, cc.as_ref());
+    let addressed = Addressed { fields: &fields, ..message_id.into() };
+    let tracked = copy::make(&plan, &terms, &addressed, now, &mut sealer);
     let mut out = io::stdout().lock();
     out.write_all(&tracked.octets)?;
     out.flush()?;

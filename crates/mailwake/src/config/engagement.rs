@@ -4,12 +4,13 @@
 use super::{mebibytes, reader::Section};
 use std::collections::BTreeMap;
 use tracking::{
-    copy::{LINK_EXPIRY_DAYS, MESSAGE_ID_FIELD},
+    copy::{LINK_EXPIRY_DAYS, LinkPayload, MESSAGE_ID_FIELD, METADATA_OCTETS_MAX},
     decision::{
         Decision, DomainError, LinkPatternError, MESSAGE_MIB_REWRITTEN_MAX, Parts, SignedMail,
     },
     link::{Scheme, SchemeError, TrackingDomain, TrackingDomainError, TrackingUrl},
     scope::{Layer, SenderDomains, SenderPatternError},
+    smtpapi::HandOn,
 };
 
 /// What would be a right tracking URL.
@@ -54,6 +55,14 @@ pub(super) fn read(section: &Section<'_>) -> Layer {
         ),
         message_octets_rewritten_max: read_octets_max(section),
         x_msys_api: flag("x_msys_api", true),
+        hand_on: read_hand_on(section),
+        link_payload: choice(
+            section,
+            "link_payload",
+            [LinkPayload::Joined, LinkPayload::SelfContained].map(|one| (one.name(), one)),
+        ),
+        max_metadata_len: read_metadata_max(section),
+        click_tracking_include_metadata: flag("click_tracking_include_metadata", true),
         bind_links_to_host: flag("bind_links_to_host", false),
         link_expiry_days: read_expiry(section),
         message_id_field: read_message_id_field(section),
@@ -98,6 +107,29 @@ fn read_place(section: &Section<'_>) -> (Option<TrackingUrl>, Option<TrackingDom
 fn read_octets_max(section: &Section<'_>) -> Option<usize> {
     let (key, default) = ("message_mib_rewritten_max", MESSAGE_MIB_REWRITTEN_MAX as u64);
     let octets_max = mebibytes(section, key, default, 1..=1_024);
+    said(section, key, octets_max)
+}
+
+/// The fields in which options of X-MSYS-API are handed on to the MTA.
+fn read_hand_on(section: &Section<'_>) -> HandOn {
+    let field = |name| {
+        let right = "must be the name of a header field, like \"X-Virtual-MTA\"";
+        section.parsed::<FieldName>(name, "", right).map(|field| field.0)
+    };
+    HandOn {
+        ip_pool: field("ip_pool_field"),
+        dkim_key: field("dkim_key_field"),
+        transactional: field("transactional_field"),
+        skip_suppression: field("skip_suppression_field"),
+        list_id: field("list_id_field"),
+        sandbox: field("sandbox_field"),
+    }
+}
+
+fn read_metadata_max(section: &Section<'_>) -> Option<usize> {
+    let key = "max_metadata_len";
+    // More would leave a token no room for a link.
+    let octets_max = section.count(key, METADATA_OCTETS_MAX as u64, 0..=4_000, "bytes");
     said(section, key, octets_max)
 }
 

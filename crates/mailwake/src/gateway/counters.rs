@@ -24,6 +24,14 @@ pub struct Counters {
     pub pathways_unknown: Counter,
     /// Messages refused because the event log takes no events.
     pub log_refusals: Counter,
+    /// Tags that were ignored because there are as many as may be.
+    pub tags_ignored: Counter,
+    /// Context variables that were ignored because they have no value of their type.
+    pub variables_ignored: Counter,
+    /// Messages with more metadata than engagements tell.
+    pub metadata_withheld: Counter,
+    /// Messages whose sender wants styles put into elements, which is not done.
+    pub inline_css: Counter,
     /// Copies that went out as the original because the rewrite could not be undone.
     pub safety_nets: Counter,
     /// Messages above the size that is rewritten, which went out as they came.
@@ -119,6 +127,7 @@ impl Counters {
     /// Tells the gateway's metrics.
     pub fn expose(&self, to: &mut Exposition) {
         self.expose_intake(to);
+        self.expose_requests(to);
         self.expose_rewrite(to);
         to.histogram(
             "mailwake_gateway_upstream_seconds",
@@ -177,6 +186,29 @@ impl Counters {
             "mailwake_gateway_log_refusals_total",
             "Messages refused, or outcomes not recorded, because the event log takes no events.",
             self.log_refusals.get(),
+        );
+    }
+
+    fn expose_requests(&self, to: &mut Exposition) {
+        to.counter(
+            "mailwake_gateway_tags_ignored_total",
+            "Tags that were ignored: a recipient has ten, the system a hundred.",
+            self.tags_ignored.get(),
+        );
+        to.counter(
+            "mailwake_gateway_variables_ignored_total",
+            "Context variables that were ignored because they have no value of their type.",
+            self.variables_ignored.get(),
+        );
+        to.counter(
+            "mailwake_gateway_metadata_withheld_total",
+            "Messages with more metadata than max_metadata_len, of which engagements tell none.",
+            self.metadata_withheld.get(),
+        );
+        to.counter(
+            "mailwake_gateway_inline_css_total",
+            "Messages whose sender asked for inline_css, which is not done.",
+            self.inline_css.get(),
         );
     }
 
@@ -282,6 +314,8 @@ pub enum RefusalReason {
     XMsysApi,
     /// A message of which the event log takes no events.
     EventLog,
+    /// A message for which the system has no randomness to make an id.
+    NoId,
     /// A message that upstream did not take now, for some recipient at least.
     UpstreamDeferred,
     /// A message that upstream refused for good, for every recipient.
@@ -333,6 +367,7 @@ impl Label for RefusalReason {
         Self::Memory,
         Self::XMsysApi,
         Self::EventLog,
+        Self::NoId,
         Self::UpstreamDeferred,
         Self::UpstreamRefused,
         Self::UpstreamLost,
@@ -355,6 +390,7 @@ impl Label for RefusalReason {
             Self::Memory => "memory",
             Self::XMsysApi => "x_msys_api",
             Self::EventLog => "event_log",
+            Self::NoId => "no_id",
             Self::UpstreamDeferred => "upstream_deferred",
             Self::UpstreamRefused => "upstream_refused",
             Self::UpstreamLost => "upstream_lost",

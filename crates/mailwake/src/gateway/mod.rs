@@ -15,11 +15,13 @@ pub mod safety;
 pub mod scopes;
 mod sealers;
 mod session;
-mod stamp;
+pub mod stamp;
+mod tags;
 mod tally;
 mod transmission;
 
 pub use counters::{Counters, Fate, ListenerCounters, RefusalReason};
+pub use tags::{SYSTEM_TAGS_MAX, Tags};
 
 use crate::{
     event_log::writer::Writer,
@@ -37,6 +39,7 @@ use mail::smtp::{reply::Reply, session::Limits};
 use safety::{Memory, Safety};
 use scopes::{Scopes, UnknownPathways};
 use sealers::Sealers;
+use stamp::{Randomness, system_randomness};
 use std::{
     io,
     net::SocketAddr,
@@ -176,6 +179,10 @@ pub struct Shared {
     pub accepted: AcceptedMemory,
     /// A place for each session there may be, whatever its listener.
     pub places: Arc<Semaphore>,
+    /// The tags of the system.
+    pub tags: Tags,
+    /// What ids are made of.
+    randomness: Randomness,
     /// The memory for messages in hand.
     budget: Budget,
     /// Cancelled when sessions under way are to be cut off.
@@ -190,8 +197,21 @@ impl Shared {
         memory: Memory,
         halt: CancellationToken,
     ) -> Arc<Self> {
+        Self::with(accepted, sessions_max, memory, halt, Tags::default(), system_randomness)
+    }
+
+    /// The same, with these tags and this randomness.
+    pub fn with(
+        accepted: AcceptedMemory,
+        sessions_max: usize,
+        memory: Memory,
+        halt: CancellationToken,
+        tags: Tags,
+        randomness: Randomness,
+    ) -> Arc<Self> {
         let places = Arc::new(Semaphore::new(sessions_max.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { accepted, places, budget: Budget::new(memory), halt })
+        let budget = Budget::new(memory);
+        Arc::new(Self { accepted, places, tags, randomness, budget, halt })
     }
 }
 

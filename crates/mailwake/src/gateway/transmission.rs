@@ -6,6 +6,7 @@
 //! dot goes upstream; upstream's DATA is opened only when the copy is complete; what
 //! came of it is on disk before the sender is told.
 
+mod audience;
 mod copies;
 
 use super::{
@@ -15,11 +16,12 @@ use super::{
     notification,
     outcome::{self, Attempt, Outcome, Told},
     scopes::ClientScope,
-    stamp,
+    stamp::{self, NoRandomness, Stamp},
     tally::Tally,
 };
 use crate::smtp_io::upstream::{DataAnswer, Upstream, UpstreamError};
-use copies::{Copy, Plans, text_of};
+use audience::Audience;
+use copies::{Copy, Original, Plans, text_of};
 use mail::smtp::{reply::Reply, session::Transaction};
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -29,7 +31,7 @@ use tracing::{error, warn};
 use tracking::{
     account::Account,
     context::Context,
-    copy::Terms,
+    copy::{Settings, Terms},
     event::{Client, Event},
     ids::TransmissionId,
     scope::sender_domain,
@@ -46,9 +48,12 @@ const EVENTS_AT_ONCE: usize = 500;
 /// A message above this is rewritten where it holds up no other session.
 const INLINE_OCTETS_MAX: usize = 256 * 1024;
 
-/// What the sender is told, and whether there is an upstream left to talk to.
+/// What the sender is told.
 pub(super) struct Verdict<'g> {
     pub(super) reply: Reply,
+    /// The session ends with it.
+    pub(super) ends_session: bool,
+    /// There is no upstream left to talk to.
     pub(super) is_upstream_lost: bool,
     /// Who has accepted the message, until its sender is told.
     pub(super) in_hand: InHand<'g>,
@@ -57,9 +62,11 @@ pub(super) struct Verdict<'g> {
 struct Transmission<'g, 'a> {
     gateway: &'g Gateway,
     upstream: &'a mut Upstream,
+    audience: &'a Audience<'a>,
     transaction: &'a Transaction,
     content: &'a [u8],
     live: Arc<Live>,
+    stamp: Stamp,
     /// How the copies are tracked, by configuration, by the sender's X-MSYS-API and by the
     /// context.
     terms: Terms,
@@ -70,6 +77,8 @@ struct Transmission<'g, 'a> {
     friendly_from: String,
     tally: Tally,
     in_hand: InHand<'g>,
+    /// The copy whose links an archive gets.
+    original: Option<Original>,
     /// Upstream's transaction is the one that the client has opened.
     is_open: bool,
     /// What upstream answered to DATA, where it was asked ahead.
@@ -101,7 +110,6 @@ pub(super) async fn transmit<'g>(
     Scoped { scope, context }: Scoped<'_>,
 ) -> Verdict<'g> {
     gateway.counters.message_sizes.observe(content.len());
-    let in_hand = InHand::take(&gateway.ends.shared.accepted, transaction, content);
     let live = gateway.ends.live.load_full();
     let account = Account::of_context(context);
     let mut settings = gateway.settings(scope, context);
@@ -109,57 +117,100 @@ pub(super) async fn transmit<'g>(
         let sender = sender_domain(content, &transaction.reverse_path.mailbox);
         settings = settings.for_sender(&sender, &account.customer_id);
     }
-    let request = settings.request(content);
-    let terms = request.and_then(|asked| Terms::new(&settings, asked.as_ref(), context));
-    let terms = match terms {
-        Ok(terms) => terms,
-        Err(refusal) => {
-            gateway.refused_message(RefusalReason::XMsysApi, Some(content.len()));
-            let reply = Reply::new(Refusal::CODE, Refusal::ENHANCED, &refusal.to_string());
+    let stamp = Stamp::new(gateway.ends.shared.randomness);
+    let taken = take_up(&settings, transaction, content, context)
+        .and_then(|(terms, audience)| Ok((terms, audience, stamp.transmission_id(stamp::now())?)));
+    let (mut terms, audience, transmission_id) = match taken {
+        Ok(taken) => taken,
+        Err(Refused { reason, reply }) => {
+            gateway.refused_message(reason, Some(content.len()));
             let is_upstream_lost = upstream.exchange(b"RSET").await.is_err();
-            return Verdict { reply, is_upstream_lost, in_hand };
+            let ends_session = reason == RefusalReason::NoId;
+            let in_hand = InHand::take(&gateway.ends.shared.accepted, transaction, content);
+            return Verdict { reply, ends_session, is_upstream_lost, in_hand };
         }
     };
+    gateway.ask(&mut terms);
+    let in_hand = InHand::take(&gateway.ends.shared.accepted, &audience.transaction, content);
     let mut transmission = Transmission {
         gateway,
         upstream,
-        transaction,
+        audience: &audience,
+        transaction: &audience.transaction,
         content,
         terms,
         account,
         client: client::of_event(&transaction.client),
         live,
-        transmission_id: stamp::transmission_id(stamp::now()),
+        stamp,
+        transmission_id,
         subject: text_of(content, "Subject"),
         friendly_from: text_of(content, "From"),
         tally: Tally::default(),
         in_hand,
+        original: None,
         is_open: true,
         data_answer: None,
         is_upstream_lost: false,
     };
-    let reply = transmission.run().await;
+    let (reply, ends_session) = transmission.run().await;
     if transmission.is_open && !transmission.is_upstream_lost {
         // Nothing was sent: the recipients that upstream knows of are taken back.
         transmission.reset().await;
     }
     let Transmission { is_upstream_lost, in_hand, .. } = transmission;
-    Verdict { reply, is_upstream_lost, in_hand }
+    Verdict { reply, ends_session, is_upstream_lost, in_hand }
+}
+
+/// On what terms a message is taken, and who gets it.
+fn take_up<'t>(
+    settings: &Arc<Settings>,
+    transaction: &'t Transaction,
+    content: &[u8],
+    context: &Context,
+) -> Result<(Terms, Audience<'t>), Refused> {
+    let request = settings.request(content)?;
+    let terms = Terms::new(settings, request.as_ref(), context)?;
+    let audience = Audience::of(transaction, &terms.request, content)?;
+    Ok((terms, audience))
+}
+
+/// Why the gateway takes no message, and what its sender is told.
+struct Refused {
+    reason: RefusalReason,
+    reply: Reply,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let reply = Reply::new(Refusal::CODE, Refusal::ENHANCED, &refusal.to_string());
+        Self { reason: RefusalReason::XMsysApi, reply }
+    }
+}
+
+impl From<NoRandomness> for Refused {
+    /// In the words of Momentum, which has senders that know them.
+    fn from(error: NoRandomness) -> Self {
+        error!(%error, "a message was refused because no id can be made for it");
+        let text = "[internal] smtpapi unable to generate unique transmission id";
+        Self { reason: RefusalReason::NoId, reply: Reply::new(421, "4.3.3", text) }
+    }
 }
 
 impl Transmission<'_, '_> {
-    async fn run(&mut self) -> Reply {
+    /// What the sender is told, and whether the session ends with it.
+    async fn run(&mut self) -> (Reply, bool) {
         let mut attempts = self.accepted_before();
-        if let Err(refusal) = self.attempt_all(&mut attempts).await {
-            self.gateway.refused_message(RefusalReason::EventLog, Some(self.content.len()));
-            return refusal;
+        if let Err(Refused { reason, reply }) = self.attempt_all(&mut attempts).await {
+            self.gateway.refused_message(reason, Some(self.content.len()));
+            return (reply, reason == RefusalReason::NoId);
         }
         let attempts: Vec<Attempt> = attempts.into_iter().flatten().collect();
         let outcomes: Vec<Outcome> =
             attempts.iter().map(|attempt| attempt.outcome.clone()).collect();
         let told = self.settle(outcome::tell(&outcomes), &outcomes).await;
         self.record(&attempts, &told).await;
-        told.reply().clone()
+        (told.reply().clone(), false)
     }
 
     /// An attempt for each recipient who accepted this message when it came before.
@@ -170,29 +221,26 @@ impl Transmission<'_, '_> {
         recipients.map(|index| before.binary_search(&index).is_ok().then(attempt)).collect()
     }
 
-    /// Makes and sends a copy for each recipient who has no attempt yet. The error is
-    /// the reply to a message that the event log does not take.
-    async fn attempt_all(&mut self, attempts: &mut [Option<Attempt>]) -> Result<(), Reply> {
+    /// Makes and sends a copy for each recipient who has no attempt yet. The error is why
+    /// the message is not taken: of the event log, or of ids that cannot be made.
+    async fn attempt_all(&mut self, attempts: &mut [Option<Attempt>]) -> Result<(), Refused> {
         let mut plans = Plans::new(self.content);
         let mut recipients: Vec<usize> =
             (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
         while !recipients.is_empty() {
-            let copies = self.copies_ahead(&mut plans, &mut recipients);
-            if let Err(refusal) = self.receive(&copies).await {
-                if attempts.iter().any(Option::is_some) {
+            let copies = self.received(&mut plans, &mut recipients).await;
+            let copies = match copies {
+                Ok(copies) => copies,
+                Err(refused) if attempts.iter().any(Option::is_some) => {
                     // Some were sent already: the rest is deferred, with the counts.
-                    let deferred = |reply: &Reply| Attempt {
-                        message_id: None,
-                        outcome: Outcome::Answered(reply.clone()),
-                    };
-                    attempts
-                        .iter_mut()
-                        .filter(|attempt| attempt.is_none())
-                        .for_each(|attempt| *attempt = Some(deferred(&refusal)));
+                    let outcome = Outcome::Answered(refused.reply);
+                    let deferred = || Attempt { message_id: None, outcome: outcome.clone() };
+                    let rest = attempts.iter_mut().filter(|attempt| attempt.is_none());
+                    rest.for_each(|attempt| *attempt = Some(deferred()));
                     return Ok(());
                 }
-                return Err(refusal);
-            }
+                Err(refused) => return Err(refused),
+            };
             let noted = self.in_hand.noted();
             for copy in copies {
                 let outcome = self.send(&copy).await;
@@ -209,13 +257,20 @@ impl Transmission<'_, '_> {
         Ok(())
     }
 
-    /// Has the event log take the receptions of copies. When it returns, they are on
-    /// disk. A log that takes no events is a reason to take no mail.
+    /// Makes the next copies, and has the event log take their receptions. When it returns,
+    /// they are on disk. A log that takes no events is a reason to take no mail.
     ///
     /// Upstream is asked for the message meanwhile, which saves waiting for one after the
     /// other. It does not get an octet of it before the disk has the reception.
-    async fn receive(&mut self, copies: &[Copy<'_>]) -> Result<(), Reply> {
-        let receptions: Vec<Event> = copies.iter().map(|copy| self.reception(copy)).collect();
+    async fn received<'m>(
+        &mut self,
+        plans: &mut Plans<'m>,
+        recipients: &mut Vec<usize>,
+    ) -> Result<Vec<Copy<'m>>, Refused> {
+        let copies = self.copies_ahead(plans, recipients)?;
+        let receptions: Result<Vec<Event>, _> =
+            copies.iter().map(|copy| self.reception(copy)).collect();
+        let receptions = receptions?;
         let writer = &self.gateway.ends.writer;
         let appended = match self.is_asked_ahead() {
             true => {
@@ -228,14 +283,15 @@ impl Transmission<'_, '_> {
         };
         let gateway = self.gateway;
         gateway.is_log_refusing.store(appended.is_err(), Ordering::Relaxed);
-        appended.map(drop).map_err(|error| {
+        appended.map(|_| copies).map_err(|error| {
             gateway.counters.log_refusals.increment();
             error!(%error, "a message was refused because its events cannot be kept");
             // Only the end of the connection tells an upstream that waits for a message that
             // there will be none.
             let answer = self.data_answer.take();
             self.is_upstream_lost |= !matches!(answer, None | Some(Ok(DataAnswer::Refused(_))));
-            Reply::new(452, "4.3.1", "no room to record this message, try again later")
+            let text = "no room to record this message, try again later";
+            Refused { reason: RefusalReason::EventLog, reply: Reply::new(452, "4.3.1", text) }
         })
     }
 
@@ -406,9 +462,15 @@ impl Transmission<'_, '_> {
         for attempt in attempts {
             let occurrence = outcome::occurrence(&attempt.outcome, told);
             if let (Some(message_id), Some(occurrence)) = (attempt.message_id, occurrence) {
-                events.push(stamp::event(message_id, occurrence));
+                events.push(self.stamp.event(message_id, occurrence));
             }
         }
+        let events: Result<Vec<Event>, _> = events.into_iter().collect();
+        let events = events.unwrap_or_else(|error| {
+            counters.log_refusals.increment();
+            error!(%error, transmission_id = %self.transmission_id, "what came of a message cannot be recorded");
+            Vec::new()
+        });
         // Together they could be more than the log's queue takes at once.
         for events in events.chunks(EVENTS_AT_ONCE) {
             if let Err(error) = self.gateway.ends.writer.append(events).await {

@@ -85,8 +85,11 @@ fn a_click_that_leads_nowhere_is_unknown() {
 fn an_engagement_is_on_disk_before_its_answer() {
     let recording = Recording::start();
     let mut client = recording.tracker.connect();
-    let visit =
-        Visit { ip_address: Some([127, 0, 0, 1].into()), user_agent: "Mail/1.0 \u{fffd}".into() };
+    let visit = Visit {
+        ip_address: Some([127, 0, 0, 1].into()),
+        user_agent: "Mail/1.0 \u{fffd}".into(),
+        ..Visit::default()
+    };
     let click_event = Click {
         visit: visit.clone(),
         link_index: 7,

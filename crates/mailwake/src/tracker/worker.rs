@@ -91,8 +91,7 @@ impl<L: Log> Worker<L> {
         now: Timestamp,
     ) -> (Answer, Option<Event>) {
         let (message_id, expires_after) = (link.message_id, link.expires_after);
-        let visit =
-            Visit { ip_address: Some(visitor), user_agent: request::user_agent(request.headers()) };
+        let visit = visit(&link, visitor, request::user_agent(request.headers()));
         let engaged = occurrence(link, visit)
             .and_then(|occurrence| Some((self.answer(&occurrence)?, occurrence)));
         let Some((answer, occurrence)) = engaged else {
@@ -130,6 +129,20 @@ impl<L: Log> Worker<L> {
             _ => &self.counters.opens,
         };
         counter.increment();
+    }
+}
+
+/// Who requests a link, and what the link itself tells of its message.
+fn visit(link: &Link, visitor: IpAddr, user_agent: String) -> Visit {
+    let told = link.context.as_ref();
+    Visit {
+        ip_address: Some(visitor),
+        user_agent,
+        campaign_id: told.map(|told| told.campaign_id.clone()).unwrap_or_default(),
+        // What the gateway has sealed is an object.
+        rcpt_meta: told
+            .and_then(|told| serde_json::from_str(&told.metadata).ok())
+            .unwrap_or_default(),
     }
 }
 

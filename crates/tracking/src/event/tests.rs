@@ -9,6 +9,7 @@ fn visit() -> Visit {
     Visit {
         ip_address: Some([192, 0, 2, 7].into()),
         user_agent: "Mozilla/5.0 (X11; Linux x86_64)".into(),
+        ..Visit::default()
     }
 }
 
@@ -18,12 +19,18 @@ fn every_type() -> Vec<Event> {
     let reception = Reception {
         transmission_id: TransmissionId::new(now, [1, 2, 3]),
         rcpt_to: "Ann@example.com".into(),
+        rcpt_type: RcptType::To,
+        links_of: None,
         msg_from: "news@shop.example".into(),
         subject: "Grüße \"und\" mehr".into(),
         friendly_from: "Shop <news@shop.example>".into(),
         account: Account::default(),
         client: Client::default(),
         campaign_id: "november".into(),
+        rcpt_meta: Metadata::new(),
+        rcpt_meta_reach: MetadataReach::Engagement,
+        rcpt_tags: Vec::new(),
+        options: Options::default(),
         msg_size: 20_481,
         open_tracking: true,
         initial_pixel: false,
@@ -61,18 +68,22 @@ fn every_type() -> Vec<Event> {
 
 #[test]
 fn stored_form_of_every_type_is_the_golden_one() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/events/v1");
     for event in every_type() {
-        let stored = encode(&event);
-        let golden = folder.join(format!("{}.json", event.occurrence.type_name()));
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(&golden, &stored[1..]).expect("write golden file");
-        }
-        let wanted = fs::read(&golden).expect("golden file");
-        assert_eq!(stored[0], 1);
-        assert_eq!(String::from_utf8_lossy(&stored[1..]), String::from_utf8_lossy(&wanted));
-        assert_eq!(decode(&stored).expect("own form"), event);
+        check_golden(event.occurrence.type_name(), &event);
     }
+}
+
+fn check_golden(name: &str, event: &Event) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/events/v1");
+    let stored = encode(event);
+    let golden = folder.join(format!("{name}.json"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&golden, &stored[1..]).expect("write golden file");
+    }
+    let wanted = fs::read(&golden).expect("golden file");
+    assert_eq!(stored[0], 1);
+    assert_eq!(String::from_utf8_lossy(&stored[1..]), String::from_utf8_lossy(&wanted));
+    assert_eq!(decode(&stored).expect("own form"), *event);
 }
 
 #[test]
@@ -81,7 +92,7 @@ fn account_stands_in_the_reception() {
     let Occurrence::Reception(reception) = &mut event.occurrence else { panic!("{event:?}") };
     reception.account = Account::of_login("SMTP_Injection:X-MSYS-SUBACCOUNT=7");
     let stored = encode(&event);
-    let json: serde_json::Value = serde_json::from_slice(&stored[1..]).expect("JSON");
+    let json: Value = serde_json::from_slice(&stored[1..]).expect("JSON");
     assert_eq!(
         (&json["customer_id"], &json["subaccount_id"]),
         (&"SMTP_Injection".into(), &"7".into())
@@ -101,7 +112,7 @@ fn client_stands_in_the_reception() {
         client_protocol: "ESMTP".into(),
     };
     let stored = encode(&event);
-    let json: serde_json::Value = serde_json::from_slice(&stored[1..]).expect("JSON");
+    let json: Value = serde_json::from_slice(&stored[1..]).expect("JSON");
     assert_eq!(json["client_address"], "192.0.2.7");
     assert_eq!(
         (&json["client_port"], &json["client_name"]),
@@ -117,7 +128,7 @@ fn client_stands_in_the_reception() {
 #[test]
 fn type_name_is_the_one_in_the_stored_form() {
     for event in every_type() {
-        let stored: serde_json::Value = serde_json::from_slice(&encode(&event)[1..]).expect("JSON");
+        let stored: Value = serde_json::from_slice(&encode(&event)[1..]).expect("JSON");
         assert_eq!(stored["type"], event.occurrence.type_name());
     }
 }
@@ -143,4 +154,55 @@ fn malformed_records_are_refused_with_the_reason() {
     assert!(matches!(decode(b"\x02{}"), Err(DecodeError::Version(2))));
     assert!(matches!(decode(b"\x01{"), Err(DecodeError::Body(_))));
     assert!(matches!(decode(b"\x01{\"type\":\"dance\"}"), Err(DecodeError::Body(_))));
+}
+
+/// The reception of an archive's copy with all that a sender can ask for, and the open and
+/// the click of a message whose links are self-contained.
+fn asked_for() -> Vec<(&'static str, Event)> {
+    let metadata = serde_json::json!({"pets": ["Spot", "Rex"], "age": 7.25, "name": "Jos\u{e9}"});
+    let Value::Object(metadata) = metadata else { panic!("an object") };
+    let of_type = |name: &str| {
+        let mut events = every_type().into_iter();
+        events.find(|event| event.occurrence.type_name() == name).expect("every type")
+    };
+    let (mut reception, mut open, mut click) =
+        (of_type("reception"), of_type("open"), of_type("click"));
+    let Occurrence::Reception(of_archive) = &mut reception.occurrence else {
+        panic!("{reception:?}")
+    };
+    of_archive.rcpt_type = RcptType::Archive;
+    of_archive.links_of = Some(MessageId::new(Timestamp(1_795_233_600_122), [5, 4, 3, 2, 1]));
+    of_archive.rcpt_meta = metadata.clone();
+    of_archive.rcpt_meta_reach = MetadataReach::Opens;
+    of_archive.rcpt_tags = vec!["cat".into(), "Hündin".into()];
+    of_archive.options = Options {
+        transactional: Some(true),
+        skip_suppression: Some(false),
+        ip_pool: Some("pool-a".into()),
+        inline_css: Some(true),
+        dkim_key: Some("marketing".into()),
+        sandbox: Some(false),
+        perform_substitutions: Some(false),
+        list_id: Some("news.shop.example".into()),
+    };
+    open.occurrence = Occurrence::Open(Visit {
+        campaign_id: "november".into(),
+        rcpt_meta: metadata.clone(),
+        ..visit()
+    });
+    let Occurrence::Click(followed) = &mut click.occurrence else { panic!("{click:?}") };
+    followed.visit.campaign_id = "november".into();
+    followed.visit.rcpt_meta = metadata;
+    vec![
+        ("reception_of_archive", reception),
+        ("open_with_payload", open),
+        ("click_with_payload", click),
+    ]
+}
+
+#[test]
+fn stored_form_of_what_senders_ask_for_is_the_golden_one() {
+    for (name, event) in asked_for() {
+        check_golden(name, &event);
+    }
 }

@@ -26,7 +26,7 @@ fn message_without_the_field_asks_for_nothing() {
 fn all_that_is_known_is_read() {
     let header = "x-msys-api : {\"campaign_id\":\"c\",\"metadata\":{\"a\":true,\"b\":[1]},\
                   \"tags\":[\"cat\",\"dog\"],\"cc\":[],\"options\":{\"open_tracking\":false,\
-                  \"click_tracking\":true,\"initial_open\":true,\"ip_pool\":5}}";
+                  \"click_tracking\":true,\"initial_open\":true,\"x\":5}}";
     let Value::Object(metadata) = json!({"a": true, "b": [1]}) else { unreachable!() };
     let expected = Request {
         open_tracking: Some(false),
@@ -35,6 +35,7 @@ fn all_that_is_known_is_read() {
         campaign_id: Some("c".into()),
         metadata,
         tags: vec!["cat".into(), "dog".into()],
+        ..Request::default()
     };
     check(header, &Ok(Some(expected)));
 }
@@ -89,8 +90,26 @@ fn part_of_another_type_is_refused() {
     check_refusal("{\"campaign_id\":5}", &text("campaign_id", "string"));
     check_refusal("{\"tags\":\"x\"}", &text("tags", "json array"));
     check_refusal("{\"tags\":[1]}", &text("tags", "json array of strings"));
-    for name in ["open_tracking", "click_tracking", "initial_open"] {
+    let switches = [
+        "open_tracking",
+        "click_tracking",
+        "initial_open",
+        "transactional",
+        "skip_suppression",
+        "inline_css",
+        "sandbox",
+        "perform_substitutions",
+    ];
+    for name in switches {
         check_refusal(&format!("{{\"options\":{{\"{name}\":\"true\"}}}}"), &text(name, "boolean"));
+        check_refusal(&format!("{{\"options\":{{\"{name}\":1}}}}"), &text(name, "boolean"));
+    }
+    for name in ["ip_pool", "dkim_key", "list_id"] {
+        check_refusal(&format!("{{\"options\":{{\"{name}\":true}}}}"), &text(name, "string"));
+    }
+    for name in ["cc", "bcc", "archive"] {
+        check_refusal(&format!("{{\"{name}\":\"a@b.example\"}}"), &text(name, "json array"));
+        check_refusal(&format!("{{\"{name}\":[1]}}"), &text(name, "json array of recipients"));
     }
 }
 
@@ -106,8 +125,65 @@ fn campaign_id_has_64_octets_at_most() {
 
 #[test]
 fn surplus_tags_are_ignored() {
-    let request = read(format!("X-MSYS-API: {{\"tags\":{}}}", json!(vec!["x"; 12])).as_bytes());
-    assert_eq!(request.expect("valid").expect("there").tags.len(), TAGS_MAX);
+    let tags: Vec<String> = (0..12).map(|number| number.to_string()).collect();
+    let request = read(format!("X-MSYS-API: {{\"tags\":{}}}", json!(tags)).as_bytes());
+    let request = request.expect("valid").expect("there");
+    assert_eq!((request.tags, request.tags_ignored), (tags[..TAGS_MAX].to_vec(), 2));
+}
+
+#[test]
+fn tag_said_twice_is_one() {
+    let request = read(b"X-MSYS-API: {\"tags\":[\"a\",\"b\",\"a\"]}").expect("valid");
+    assert_eq!(request.expect("there").tags, ["a", "b"]);
+}
+
+#[test]
+fn options_of_the_mta_are_read() {
+    let value = json!({"options": {
+        "transactional": true, "skip_suppression": false, "ip_pool": "p", "inline_css": true,
+        "dkim_key": "k", "sandbox": true, "perform_substitutions": false, "list_id": "l",
+    }, "substitution_data": {"x": 1}});
+    let options = Options {
+        transactional: Some(true),
+        skip_suppression: Some(false),
+        ip_pool: Some("p".into()),
+        inline_css: Some(true),
+        dkim_key: Some("k".into()),
+        sandbox: Some(true),
+        perform_substitutions: Some(false),
+        list_id: Some("l".into()),
+    };
+    let wanted = Request { options, ..Request::default() };
+    check(&format!("X-MSYS-API: {value}"), &Ok(Some(wanted)));
+}
+
+#[test]
+fn option_that_would_begin_another_field_is_refused() {
+    for name in ["ip_pool", "dkim_key", "list_id"] {
+        for text in ["a\r\nB: c", "a\nb", "é", "\u{0}", "\t"] {
+            let value = json!({"options": {name: text}}).to_string();
+            check_refusal(&value, &format!("X-MSYS-API '{name}' must be printable ASCII"));
+        }
+        let long = json!({"options": {name: "x".repeat(256)}}).to_string();
+        check_refusal(&long, &format!("X-MSYS-API '{name}' is limited to 255 bytes"));
+    }
+}
+
+#[test]
+fn bombs_are_refused() {
+    let large = format!("{{\"x\":\"{}\"}}", "x".repeat(FIELD_OCTETS_MAX));
+    check_refusal(&large, "X-MSYS-API is limited to 262144 bytes");
+    let half = format!("X-MSYS-API: {{\"x\":\"{}\"}}\n", "x".repeat(FIELD_OCTETS_MAX / 2));
+    assert_eq!(read(half.repeat(2).as_bytes()), Err(Refusal::TooLarge));
+    let metadata = json!({"metadata": {"x": "x".repeat(METADATA_OCTETS_MAX)}}).to_string();
+    check_refusal(&metadata, "X-MSYS-API 'metadata' is limited to 16384 bytes");
+    let levels = |levels: usize| {
+        format!("{{\"metadata\":{{\"x\":{}{}}}}}", "[".repeat(levels), "]".repeat(levels))
+    };
+    check_refusal(&levels(METADATA_LEVELS_MAX), "X-MSYS-API 'metadata' is limited to 32 levels");
+    assert!(read(format!("X-MSYS-API: {}", levels(METADATA_LEVELS_MAX - 1)).as_bytes()).is_ok());
+    let tag = json!({"tags": ["x".repeat(256)]}).to_string();
+    check_refusal(&tag, "X-MSYS-API 'tags' is limited to 255 bytes");
 }
 
 #[test]

@@ -128,7 +128,8 @@ impl Conversation<'_> {
         self.in_hand = Some(verdict.in_hand);
         // An upstream that waits for a message would take QUIT for its first line.
         self.has_quit |= verdict.is_upstream_lost;
-        Ok((verdict.reply, if verdict.is_upstream_lost { Next::End } else { Next::Command }))
+        let is_over = verdict.is_upstream_lost || verdict.ends_session;
+        Ok((verdict.reply, if is_over { Next::End } else { Next::Command }))
     }
 
     /// Upstream still waits for the content of a message that is refused here. If it is gone,

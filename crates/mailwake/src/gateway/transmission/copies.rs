@@ -2,27 +2,43 @@
 //! what the event log is to know of it go out.
 
 use super::{AHEAD_OCTETS, EVENTS_AT_ONCE, Transmission, on_this_thread};
-use crate::gateway::stamp;
+use crate::gateway::{
+    Gateway,
+    stamp::{self, NoRandomness},
+};
 use mail::{encoded_word, message::header};
 use std::time::Instant;
-use tracing::error;
+use tracing::{error, warn};
 use tracking::{
-    copy::{self, Terms},
+    copy::{self, Addressed, Terms},
     decision::Decision,
-    event::{Event, Occurrence, Reception},
-    ids::MessageId,
+    event::{Event, MetadataReach, Occurrence, RcptType, Reception},
+    ids::{MessageId, Timestamp},
     rewrite::{Plan, TrackedCopy},
 };
 
 /// Octets of a header field that an event carries.
 const FIELD_OCTETS_MAX: usize = 2_000;
 
+/// Metadata of receptions that are given to the log at once, in octets.
+const METADATA_AT_ONCE: usize = 128 * 1024;
+
 /// One recipient's copy.
 pub(super) struct Copy<'m> {
     pub(super) recipient: usize,
     pub(super) message_id: MessageId,
+    /// Whose links it carries.
+    links_of: MessageId,
     pub(super) terms: Terms,
     pub(super) tracked: TrackedCopy<'m>,
+}
+
+/// The first copy for a recipient of the envelope: archives get what is in it.
+#[derive(Clone)]
+pub(super) struct Original {
+    message_id: MessageId,
+    terms: Terms,
+    made_at: Timestamp,
 }
 
 /// The plan of a message. Recipients whose copies are tracked alike share it.
@@ -52,41 +68,63 @@ impl Transmission<'_, '_> {
         &mut self,
         plans: &mut Plans<'m>,
         recipients: &mut Vec<usize>,
-    ) -> Vec<Copy<'m>> {
+    ) -> Result<Vec<Copy<'m>>, NoRandomness> {
         let mut copies = Vec::new();
-        let mut octets = 0;
-        while octets < AHEAD_OCTETS
+        let (mut octets, mut metadata) = (0, 0);
+        // There is memory for the recipients of the envelope, and no more.
+        let besides_first = self.content.len() * (self.audience.of_envelope - 1);
+        let octets_max = AHEAD_OCTETS.min(besides_first + 1);
+        while octets < octets_max
+            && metadata < METADATA_AT_ONCE
             && copies.len() < EVENTS_AT_ONCE
             && let Some(recipient) = recipients.pop()
         {
-            let copy = self.copy(plans, recipient);
+            let copy = self.copy(plans, recipient)?;
             octets += copy.tracked.octets.len();
+            metadata += copy.terms.metadata_octets();
             copies.push(copy);
         }
-        copies
+        Ok(copies)
     }
 
-    fn copy<'m>(&mut self, plans: &mut Plans<'m>, recipient: usize) -> Copy<'m> {
+    fn copy<'m>(
+        &mut self,
+        plans: &mut Plans<'m>,
+        recipient: usize,
+    ) -> Result<Copy<'m>, NoRandomness> {
         let now = stamp::now();
-        let message_id = stamp::message_id(now);
+        let message_id = self.stamp.message_id(now)?;
         let began = Instant::now();
-        let terms = self.terms.clone();
+        let audience = self.audience;
+        let (part, mailbox) = audience.part(recipient);
+        let own = || Original { message_id, terms: self.terms.clone(), made_at: now };
+        let shown = match (part, &self.original) {
+            (RcptType::Archive, Some(original)) => original.clone(),
+            _ => own(),
+        };
+        let Original { message_id: links_of, ref terms, made_at } = shown;
+        let fields = terms.fields(part, mailbox, audience.cc.as_ref());
+        let addressed = Addressed { message_id, links_of, fields: &fields };
         let tracked = on_this_thread(self.content, || {
             let plan = plans.of(&terms.settings.decision);
-            self.gateway
-                .sealers
-                .with(&self.live.keys, |sealer| copy::make(plan, &terms, message_id, now, sealer))
+            self.gateway.sealers.with(&self.live.keys, |sealer| {
+                copy::make(plan, terms, &addressed, made_at, sealer)
+            })
         });
         self.tally.took(began.elapsed());
         self.tally.made(self.gateway, &tracked);
         if tracked.report.safety_net {
             error!(%message_id, "a rewrite could not be undone; the original goes out");
         }
-        Copy { recipient, message_id, terms, tracked }
+        let terms = terms.clone();
+        if part == RcptType::To && self.original.is_none() && audience.has_archive() {
+            self.original = Some(shown);
+        }
+        Ok(Copy { recipient, message_id, links_of, terms, tracked })
     }
 
-    pub(super) fn reception(&self, copy: &Copy<'_>) -> Event {
-        let Terms { settings, request } = &copy.terms;
+    pub(super) fn reception(&self, copy: &Copy<'_>) -> Result<Event, NoRandomness> {
+        let Terms { settings, request, .. } = &copy.terms;
         let decision = &settings.decision;
         let report = &copy.tracked.report;
         let mut untouched: Vec<String> =
@@ -98,12 +136,18 @@ impl Transmission<'_, '_> {
         let reception = Reception {
             transmission_id: self.transmission_id,
             rcpt_to: self.transaction.recipients[copy.recipient].mailbox.clone(),
+            rcpt_type: self.audience.part(copy.recipient).0,
+            links_of: (copy.links_of != copy.message_id).then_some(copy.links_of),
             msg_from: self.transaction.reverse_path.mailbox.clone(),
             subject: self.subject.clone(),
             friendly_from: self.friendly_from.clone(),
             account: self.account.clone(),
             client: self.client.clone(),
             campaign_id: request.campaign_id.clone().unwrap_or_default(),
+            rcpt_meta: request.metadata.clone(),
+            rcpt_meta_reach: copy.terms.metadata_reach(),
+            rcpt_tags: request.tags.clone(),
+            options: request.options.clone(),
             msg_size: copy.tracked.octets.len() as u64,
             open_tracking: decision.open && has_pixels,
             initial_pixel: decision.initial_open && has_pixels,
@@ -111,7 +155,27 @@ impl Transmission<'_, '_> {
             links,
             untouched,
         };
-        stamp::event(copy.message_id, Occurrence::Reception(Box::new(reception)))
+        self.stamp.event(copy.message_id, Occurrence::Reception(Box::new(reception)))
+    }
+}
+
+impl Gateway {
+    /// Takes note of what a message asks for: its tags become those of the system, as far
+    /// as there is room, and what is not done is counted.
+    pub(super) fn ask(&self, terms: &mut Terms) {
+        let counters = &self.counters;
+        let ignored = self.ends.shared.tags.admit(&mut terms.request.tags);
+        counters.tags_ignored.add((ignored + terms.request.tags_ignored) as u64);
+        if terms.metadata_reach() == MetadataReach::Reception {
+            counters.metadata_withheld.increment();
+        }
+        if terms.request.options.inline_css == Some(true) {
+            counters.inline_css.increment();
+        }
+        for wrong in &terms.variables_ignored {
+            counters.variables_ignored.increment();
+            warn!(listener = self.config.name, %wrong, "a context variable does not count");
+        }
     }
 }
 

@@ -6,8 +6,12 @@ use proptest::prelude::*;
 use std::fs;
 use tempfile::TempDir;
 use tracking::account::Account;
-use tracking::event::{Click, Client, Event, Occurrence, Reception, UpstreamReply, Visit};
+use tracking::event::{
+    Click, Client, Event, Metadata, MetadataReach, Occurrence, RcptType, Reception, UpstreamReply,
+    Visit,
+};
 use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
+use tracking::smtpapi::Options;
 
 const HOUR: i64 = 3_600_000;
 /// 2026-11-21T00:00:00Z.
@@ -28,12 +32,18 @@ fn reception(message: u8, campaign_id: &str) -> Event {
     let reception = Reception {
         transmission_id: TransmissionId::new(Timestamp(MIDNIGHT), [1, 2, message]),
         rcpt_to: format!("rcpt{message}@example.com"),
+        rcpt_type: RcptType::To,
+        links_of: None,
         msg_from: "news@shop.example".into(),
         subject: "November".into(),
         friendly_from: "Shop <news@shop.example>".into(),
         account: Account::default(),
         client: Client::default(),
         campaign_id: campaign_id.into(),
+        rcpt_meta: Metadata::new(),
+        rcpt_meta_reach: MetadataReach::Engagement,
+        rcpt_tags: Vec::new(),
+        options: Options::default(),
         msg_size: 20_481,
         open_tracking: true,
         initial_pixel: true,

@@ -88,6 +88,10 @@ pub(super) struct Settings {
     pub(super) upstream_refusals_max: u32,
     /// `event_log=full`: its quota is used up.
     pub(super) is_log_full: bool,
+    /// `randomness=none`: the system gives none.
+    pub(super) is_without_randomness: bool,
+    /// `ip_pool_field=NAME`.
+    pub(super) ip_pool_field: Option<String>,
     /// `tls=starttls|required|implicit`.
     pub(super) tls: ListenerTls,
     /// `auth_requires_tls=true`.
@@ -148,6 +152,8 @@ impl Default for Settings {
             upstreams: 1,
             upstream_refusals_max: 100,
             is_log_full: false,
+            is_without_randomness: false,
+            ip_pool_field: None,
             tls: ListenerTls::Off,
             auth_requires_tls: false,
             proxy_protocol_from: Vec::new(),
@@ -229,6 +235,8 @@ impl Settings {
             ("multi_recipient", "one_at_a_time") => self.is_one_at_a_time = true,
             ("upstream", "down") => self.is_upstream_down = true,
             ("event_log", "full") => self.is_log_full = true,
+            ("randomness", "none") => self.is_without_randomness = true,
+            ("ip_pool_field", name) => self.ip_pool_field = Some(name.into()),
             ("tls", "starttls") => self.tls = ListenerTls::Starttls,
             ("tls", "required") => self.tls = ListenerTls::Required,
             ("tls", "implicit") => self.tls = ListenerTls::Implicit,

@@ -12,10 +12,11 @@ use mailwake::{
         writer::{AppendError, Writer},
     },
     gateway::{
-        self, Ends, GatewayConfig, ListenerConfig, Live, MultiRecipient, Shared, Socket,
+        self, Ends, GatewayConfig, ListenerConfig, Live, MultiRecipient, Shared, Socket, Tags,
         accepted::AcceptedMemory,
         safety::{Memory, Safety, Tarpit},
         scopes::Scopes,
+        stamp::{NoRandomness, system_randomness},
     },
     net::tls::{
         client::Verification,
@@ -39,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tracking::{
     account::Account,
     copy,
-    event::{Client, Event, Occurrence, UpstreamReply},
+    event::{Client, Event, Occurrence, RcptType, Reception, UpstreamReply},
     ids::{EventId, MessageId, Timestamp},
     link::TrackingUrl,
     token::key::KeyRing,
@@ -92,12 +93,14 @@ impl<'r> Stage<'r> {
         let address = listener.local_addr().expect("an address");
         let ends = Ends {
             writer: log.writer(),
-            live: Arc::new(ArcSwap::from_pointee(live(address))),
-            shared: Shared::new(
+            live: Arc::new(ArcSwap::from_pointee(live(settings, address))),
+            shared: Shared::with(
                 AcceptedMemory::open(&accepted, now()).expect("a file"),
                 settings.sessions_max,
                 Memory { octets_max: settings.memory_octets_max, wait: Duration::ZERO },
                 CancellationToken::new(),
+                Tags::default(),
+                if settings.is_without_randomness { no_randomness } else { system_randomness },
             ),
             certificate: files.map(|files| Arc::new(ServerTls::load(files).expect("certificate"))),
             upstreams,
@@ -191,7 +194,7 @@ fn event_line(event: &Event) -> String {
             let known = [&reception.rcpt_to, customer_id, subaccount_id];
             let known = known.into_iter().filter(|value| !value.is_empty());
             let line = known.fold(head, |line, value| format!("{line} {value}"));
-            format!("{line}{}", client(&reception.client))
+            format!("{line}{}{}", client(&reception.client), asked(reception))
         }
         Occurrence::Injection(reply)
         | Occurrence::Bounce(reply)
@@ -201,6 +204,22 @@ fn event_line(event: &Event) -> String {
         }
         _ => head,
     }
+}
+
+/// What the sender has asked for.
+fn asked(reception: &Reception) -> String {
+    let mut words = Vec::new();
+    if reception.rcpt_type != RcptType::To {
+        words.push(format!("as {}", reception.rcpt_type.name()));
+    }
+    words.extend(reception.links_of.map(|id| format!("with the links of {id}")));
+    let campaign = Some(&reception.campaign_id).filter(|id| !id.is_empty());
+    words.extend(campaign.map(|id| format!("in {id}")));
+    if !reception.rcpt_meta.is_empty() {
+        words.push(serde_json::to_string(&reception.rcpt_meta).expect("JSON"));
+    }
+    words.extend(reception.rcpt_tags.iter().map(|tag| format!("#{tag}")));
+    words.iter().map(|word| format!(" {word}")).collect()
 }
 
 /// A client that a trusted peer tells of.
@@ -290,14 +309,17 @@ fn upstreams_config(
     }
 }
 
-fn live(listen: SocketAddr) -> Live {
+fn no_randomness(_octets: &mut [u8]) -> Result<(), NoRandomness> {
+    Err(NoRandomness)
+}
+
+fn live(settings: &Settings, listen: SocketAddr) -> Live {
     let tracking_url: TrackingUrl = TRACKING_URL.parse().expect("a tracking URL");
     let keys = KeyRing::generate([7; 32], "2026-11-21");
-    Live {
-        scopes: Scopes::alone(listen, copy::Settings::new(tracking_url)),
-        keys: Arc::new(keys),
-        transcript_for: None,
-    }
+    let mut tracked = copy::Settings::new(tracking_url);
+    tracked.hand_on.ip_pool.clone_from(&settings.ip_pool_field);
+    let scopes = Scopes::alone(listen, tracked);
+    Live { scopes, keys: Arc::new(keys), transcript_for: None }
 }
 
 fn now() -> Timestamp {

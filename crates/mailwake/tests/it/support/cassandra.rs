@@ -173,7 +173,8 @@ fn error(code: u32, text: &str) -> (u8, Body) {
 
 /// RESULT, Prepared: what is bound, and what comes of it.
 fn prepared_answer(id: &[u8], statement: &str) -> Body {
-    let (bound, result): (&[(&str, Type)], &[(&str, Type)]) = match statement {
+    type Columns<'c> = &'c [(&'c str, Type)];
+    let (bound, result): (Columns<'_>, Columns<'_>) = match statement {
         it if it.contains("INSERT INTO") => {
             (&[("system", TEXT), ("place", Type::Int), ("tag", TEXT)], &[])
         }

@@ -5,7 +5,8 @@ const ID: IdField<'_> = IdField { name: "X-Id", value: "1" };
 
 fn check_id(message: &str, id: IdField<'_>, expected: &str, expected_outcome: IdOutcome) {
     let tree = split(message.as_bytes()).expect("within the limits");
-    let (edits, outcome) = edits(message.as_bytes(), tree.root(), Some(id), Removals::default());
+    let (edits, outcome) =
+        edits(message.as_bytes(), tree.root(), Some(id), &[], Removals::default());
     assert_eq!(String::from_utf8_lossy(&edits.apply(message.as_bytes())), expected);
     assert_eq!(outcome, expected_outcome);
 }
@@ -48,7 +49,7 @@ fn signatures_are_stripped_with_their_folds() {
     let tree = split(message).expect("within the limits");
     assert!(is_signed(message, tree.root()));
     let signatures = Removals { signatures: true, ..Removals::default() };
-    let (edits, _) = edits(message, tree.root(), None, signatures);
+    let (edits, _) = edits(message, tree.root(), None, &[], signatures);
     assert_eq!(edits.apply(message), b"A: b\n\n");
 }
 
@@ -57,6 +58,54 @@ fn smtpapi_is_taken_out_with_its_folds() {
     let message = b"A: b\nx-msys-api: {\n }\nC: d\nX-MSYS-API:{}\n\nX-MSYS-API: body\n";
     let tree = split(message).expect("within the limits");
     let smtpapi = Removals { smtpapi: true, ..Removals::default() };
-    let (edits, _) = edits(message, tree.root(), None, smtpapi);
+    let (edits, _) = edits(message, tree.root(), None, &[], smtpapi);
     assert_eq!(edits.apply(message), b"A: b\nC: d\n\nX-MSYS-API: body\n");
+}
+
+fn check_fields(message: &str, wanted: &[FieldEdit], expected: &str) {
+    let tree = split(message.as_bytes()).expect("within the limits");
+    let (edits, _) = edits(message.as_bytes(), tree.root(), Some(ID), wanted, Removals::default());
+    assert_eq!(String::from_utf8_lossy(&edits.apply(message.as_bytes())), expected);
+}
+
+#[test]
+fn wanted_fields_take_the_place_of_those_that_are_there() {
+    let put = [FieldEdit::put("X-Pool", "a")];
+    check_fields("x-pool: b\n c\nA: b\n\nx", &put, "X-Id: 1\nX-Pool: a\nA: b\n\nx");
+    check_fields("A: b\r\n\r\nx", &put, "X-Id: 1\r\nX-Pool: a\r\nA: b\r\n\r\nx");
+    let remove = [FieldEdit::remove("bcc")];
+    check_fields("Bcc: a\nA: b\nBCC: c\n\nx", &remove, "X-Id: 1\nA: b\n\nx");
+}
+
+#[test]
+fn lists_are_made_longer_where_they_stand() {
+    let cc = [FieldEdit::extend("Cc", "a@b.example,\n c@d.example")];
+    check_fields(
+        "A: b\r\n\r\nx",
+        &cc,
+        "X-Id: 1\r\nCc: a@b.example,\r\n c@d.example\r\nA: b\r\n\r\nx",
+    );
+    check_fields(
+        "cc: e@f.example,\n g@h.example \nA: b\nCc: i@j.example\n\nx",
+        &cc,
+        "X-Id: 1\ncc: e@f.example,\n g@h.example,\n a@b.example,\n c@d.example \nA: b\nCc: i@j.example\n\nx",
+    );
+    check_fields("Cc:\n\nx", &cc, "X-Id: 1\nCc: a@b.example,\n c@d.example\n\nx");
+}
+
+#[test]
+fn fields_that_would_harm_the_message_are_left_out() {
+    for (name, value) in [
+        ("", "a"),
+        ("X Y", "a"),
+        ("X:", "a"),
+        ("X", "a\nB: c"),
+        ("X", "a\r\n b"),
+        ("X", "a\n  \n b"),
+    ] {
+        check_fields("A: b\n\n", &[FieldEdit::put(name, value)], "X-Id: 1\nA: b\n\n");
+    }
+    let long = "x".repeat(999);
+    check_fields("A: b\n\n", &[FieldEdit::put("X", long)], "X-Id: 1\nA: b\n\n");
+    check_fields(" A: b\n\n", &[FieldEdit::put("X", "a")], " A: b\n\n");
 }

@@ -15,7 +15,7 @@ type Case = (&'static str, Say, [&'static str; 2]);
 
 fn options() -> Vec<Case> {
     let flags = flags().map(|(key, say)| (key, say, ["false", "true"]));
-    flags.into_iter().chain(places()).chain(others()).collect()
+    flags.into_iter().chain(places()).chain(others()).chain(handed_on()).collect()
 }
 
 /// One of two values, as text gives them.
@@ -26,7 +26,7 @@ where
     Some(if is_other { other } else { one }.parse().expect("it is right"))
 }
 
-fn flags() -> [(&'static str, Say); 11] {
+fn flags() -> [(&'static str, Say); 12] {
     [
         ("open_tracking", |is| Layer { open_tracking: Some(is), ..Layer::default() }),
         ("initial_open_tracking", |is| Layer {
@@ -47,6 +47,10 @@ fn flags() -> [(&'static str, Say); 11] {
         }),
         ("substitution_escapes", |is| Layer { substitution_escapes: Some(is), ..Layer::default() }),
         ("x_msys_api", |is| Layer { x_msys_api: Some(is), ..Layer::default() }),
+        ("click_tracking_include_metadata", |is| Layer {
+            click_tracking_include_metadata: Some(is),
+            ..Layer::default()
+        }),
         ("bind_links_to_host", |is| Layer { bind_links_to_host: Some(is), ..Layer::default() }),
     ]
 }
@@ -90,7 +94,7 @@ fn places() -> [Case; 6] {
     ]
 }
 
-fn others() -> [Case; 7] {
+fn others() -> [Case; 9] {
     [
         (
             "parts",
@@ -133,6 +137,19 @@ fn others() -> [Case; 7] {
             ["1", "2"],
         ),
         (
+            "link_payload",
+            |is| {
+                let payload = if is { LinkPayload::SelfContained } else { LinkPayload::Joined };
+                Layer { link_payload: Some(payload), ..Layer::default() }
+            },
+            ["\"joined\"", "\"self_contained\""],
+        ),
+        (
+            "max_metadata_len",
+            |is| Layer { max_metadata_len: Some(if is { 200 } else { 0 }), ..Layer::default() },
+            ["0", "200"],
+        ),
+        (
             "link_expiry_days",
             |is| Layer { link_expiry_days: Some(if is { 2 } else { 1 }), ..Layer::default() },
             ["1", "2"],
@@ -145,6 +162,51 @@ fn others() -> [Case; 7] {
     ]
 }
 
+/// The fields in which options of X-MSYS-API are handed on.
+fn handed_on() -> [Case; 6] {
+    let shown = ["\"X-A\"", "\"X-B\""];
+    [
+        (
+            "ip_pool_field",
+            |is| hand_on(HandOn { ip_pool: pick(is, ["X-A", "X-B"]), ..none() }),
+            shown,
+        ),
+        (
+            "dkim_key_field",
+            |is| hand_on(HandOn { dkim_key: pick(is, ["X-A", "X-B"]), ..none() }),
+            shown,
+        ),
+        (
+            "transactional_field",
+            |is| hand_on(HandOn { transactional: pick(is, ["X-A", "X-B"]), ..none() }),
+            shown,
+        ),
+        (
+            "skip_suppression_field",
+            |is| hand_on(HandOn { skip_suppression: pick(is, ["X-A", "X-B"]), ..none() }),
+            shown,
+        ),
+        (
+            "list_id_field",
+            |is| hand_on(HandOn { list_id: pick(is, ["X-A", "X-B"]), ..none() }),
+            shown,
+        ),
+        (
+            "sandbox_field",
+            |is| hand_on(HandOn { sandbox: pick(is, ["X-A", "X-B"]), ..none() }),
+            shown,
+        ),
+    ]
+}
+
+fn none() -> HandOn {
+    HandOn::default()
+}
+
+fn hand_on(hand_on: HandOn) -> Layer {
+    Layer { hand_on, ..Layer::default() }
+}
+
 #[test]
 fn every_option_has_a_case() {
     let mut cases: Vec<_> = options().iter().map(|(key, ..)| *key).collect();
@@ -154,7 +216,7 @@ fn every_option_has_a_case() {
     assert_eq!(cases, keys);
 }
 
-/// 24 options in 1,024 combinations of scopes, each twice: the first scope that says
+/// Each option in 1,024 combinations of scopes, each twice: the first scope that says
 /// something says the one, and all others the other.
 #[test]
 fn first_scope_that_says_something_counts() {
