@@ -158,6 +158,24 @@ pub enum MetadataReach {
 }
 
 impl MetadataReach {
+    /// As it stands in events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Engagement => "engagement",
+            Self::Opens => "opens",
+            Self::Reception => "reception",
+        }
+    }
+
+    /// Does an event of this kind tell of it? Those of the way of a message always do.
+    pub fn covers(self, occurrence: &Occurrence) -> bool {
+        match occurrence {
+            Occurrence::Open(_) | Occurrence::InitialOpen(_) => self != Self::Reception,
+            Occurrence::Click(_) => self == Self::Engagement,
+            _ => true,
+        }
+    }
+
     fn is_engagement(&self) -> bool {
         *self == Self::Engagement
     }

@@ -4,7 +4,7 @@ use super::{
     ConfigArgs,
     report::{open_store, parse_time},
 };
-use crate::stores::report::{EventFilter, StoredEvent};
+use crate::stores::report::{EventFilter, MessageFacts, StoredEvent};
 use anyhow::Result;
 use clap::Args;
 use std::{
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 use tracking::{
-    event::{Click, Occurrence, UpstreamReply, Visit},
+    event::{Click, Event, Occurrence, RcptType, UpstreamReply, Visit},
     ids::{MessageId, Timestamp},
 };
 
@@ -81,11 +81,12 @@ fn write_event(out: &mut impl Write, stored: &StoredEvent, json: bool) -> Result
     let time = jiff::Timestamp::from_millisecond(event.timestamp.0)?;
     writeln!(
         out,
-        "{time:.3}  {}  {:<16}  {}",
+        "{time:.3}  {}  {:<16}  {}{}",
         event.message_id,
         event.occurrence.type_name(),
         // Foreign text: what could move the cursor is shown as an escape.
-        details(&event.occurrence).escape_debug()
+        details(&event.occurrence).escape_debug(),
+        facts(event, &stored.message).escape_debug()
     )?;
     Ok(())
 }
@@ -110,6 +111,32 @@ fn details(occurrence: &Occurrence) -> String {
             format!("{} {target_link_url} by {}", click.name(), visitor(visit))
         }
     }
+}
+
+/// What is known of the message: recipients beside the envelope, campaign, tags, metadata.
+fn facts(event: &Event, message: &MessageFacts) -> String {
+    let own = match &event.occurrence {
+        Occurrence::Reception(reception) => Some(MessageFacts {
+            rcpt_type: match reception.rcpt_type {
+                RcptType::To => String::new(),
+                other => other.name().into(),
+            },
+            campaign_id: reception.campaign_id.clone(),
+            rcpt_meta: reception.rcpt_meta.clone(),
+            rcpt_tags: reception.rcpt_tags.clone(),
+        }),
+        _ => None,
+    };
+    let MessageFacts { rcpt_type, campaign_id, rcpt_meta, rcpt_tags } =
+        own.as_ref().unwrap_or(message);
+    let mut words = Vec::new();
+    words.extend(Some(rcpt_type).filter(|part| !part.is_empty()).cloned());
+    words.extend(Some(campaign_id).filter(|id| !id.is_empty()).map(|id| format!("in {id}")));
+    words.extend(rcpt_tags.iter().map(|tag| format!("#{tag}")));
+    if !rcpt_meta.is_empty() {
+        words.extend(serde_json::to_string(rcpt_meta).ok());
+    }
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
 fn visitor(visit: &Visit) -> String {

@@ -29,6 +29,9 @@ pub(super) struct ReportArgs {
     /// Only this campaign.
     #[arg(long, value_name = "ID")]
     campaign: Option<String>,
+    /// Only messages with this tag.
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -36,8 +39,12 @@ pub(super) struct ReportArgs {
 
 pub(super) fn run(args: &ReportArgs) -> Result<()> {
     let mut reader = open_store(&args.config)?;
-    let filter =
-        ReportFilter { since: args.since, until: args.until, campaign: args.campaign.clone() };
+    let filter = ReportFilter {
+        since: args.since,
+        until: args.until,
+        campaign: args.campaign.clone(),
+        tag: args.tag.clone(),
+    };
     let report = reader.report(&filter)?;
     let mut out = io::stdout().lock();
     if args.json {
@@ -57,15 +64,11 @@ pub(super) fn open_store(args: &ConfigArgs) -> Result<StoreReader> {
 pub(crate) fn write_tables(out: &mut impl Write, report: &Report) -> io::Result<()> {
     write_counters(out, &report.counters)?;
     if report.campaigns.iter().any(|campaign| !campaign.campaign_id.is_empty()) {
-        writeln!(out, "\n{:<32} {:>10} {:>10} {:>10}", "Campaign", "Outbound", "Opens", "Clicks")?;
-        for campaign in &report.campaigns {
-            let name = match campaign.campaign_id.as_str() {
-                "" => "(none)",
-                name => name,
-            };
-            let Counters { outbound, opens, clicks, .. } = campaign.counters;
-            writeln!(out, "{name:<32} {outbound:>10} {:>10} {:>10}", opens.unique, clicks.unique)?;
-        }
+        let rows = report.campaigns.iter().map(|one| (one.campaign_id.as_str(), one.counters));
+        write_groups(out, "Campaign", rows)?;
+    }
+    if !report.tags.is_empty() {
+        write_groups(out, "Tag", report.tags.iter().map(|one| (one.tag.as_str(), one.counters)))?;
     }
     if report.links.is_empty() {
         return Ok(());
@@ -82,6 +85,24 @@ pub(crate) fn write_tables(out: &mut impl Write, report: &Report) -> io::Result<
         None | Some(0) => Ok(()),
         Some(more) => writeln!(out, "and {more} more links; --json has them all"),
     }
+}
+
+/// A line for each group of messages.
+fn write_groups<'r>(
+    out: &mut impl Write,
+    title: &str,
+    groups: impl Iterator<Item = (&'r str, Counters)>,
+) -> io::Result<()> {
+    writeln!(out, "\n{title:<32} {:>10} {:>10} {:>10}", "Outbound", "Opens", "Clicks")?;
+    for (name, Counters { outbound, opens, clicks, .. }) in groups {
+        // A name comes from mail: what could move the cursor is shown as an escape.
+        let name = match name {
+            "" => "(none)".to_owned(),
+            name => name.escape_debug().to_string(),
+        };
+        writeln!(out, "{name:<32} {outbound:>10} {:>10} {:>10}", opens.unique, clicks.unique)?;
+    }
+    Ok(())
 }
 
 fn write_counters(out: &mut impl Write, counters: &Counters) -> io::Result<()> {

@@ -7,8 +7,9 @@
 //! happens.
 
 use serde::{Serialize, Serializer};
+use serde_json::Map;
 use std::ops::AddAssign;
-use tracking::event::Event;
+use tracking::event::{Event, Metadata};
 use tracking::ids::{MessageId, Timestamp, TransmissionId};
 
 /// What a report is about. The default is everything.
@@ -20,6 +21,8 @@ pub struct ReportFilter {
     pub until: Option<Timestamp>,
     /// Only this campaign; the empty name is that of messages without one.
     pub campaign: Option<String>,
+    /// Only messages with this tag.
+    pub tag: Option<String>,
 }
 
 /// What happened, counted.
@@ -35,6 +38,8 @@ pub struct Report {
     pub counters: Counters,
     /// Each campaign, by name.
     pub campaigns: Vec<CampaignReport>,
+    /// Each tag, by name. A message with several counts for each of them.
+    pub tags: Vec<TagReport>,
     /// Each link, the most clicked first.
     pub links: Vec<LinkReport>,
 }
@@ -44,6 +49,15 @@ pub struct Report {
 pub struct CampaignReport {
     /// The campaign; empty for messages without one, or unknown to the store.
     pub campaign_id: String,
+    /// What happened.
+    pub counters: Counters,
+}
+
+/// What happened to the messages with one tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TagReport {
+    /// The tag.
+    pub tag: String,
     /// What happened.
     pub counters: Counters,
 }
@@ -156,6 +170,26 @@ pub struct StoredEvent {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+    /// What is known of the message it happened to; nothing in a reception, which says it.
+    #[serde(flatten)]
+    pub message: MessageFacts,
+}
+
+/// What is known of the message of an event: what the store has, or what the link told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MessageFacts {
+    /// The part of its recipient; left out for one of the envelope.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub rcpt_type: String,
+    /// The campaign.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub campaign_id: String,
+    /// The sender's metadata.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub rcpt_meta: Metadata,
+    /// The tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rcpt_tags: Vec<String>,
 }
 
 /// A message as the store knows it: its reception, and what became of it.

@@ -22,6 +22,7 @@
 //! One process writes, which a lock file holds. Readers may be many, and elsewhere.
 
 mod day;
+mod join;
 mod model;
 mod reader;
 mod schema;

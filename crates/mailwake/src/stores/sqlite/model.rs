@@ -4,7 +4,7 @@
 use super::store::LogEntry;
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 use std::collections::HashMap;
-use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply};
+use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit};
 use tracking::ids::{MessageId, Timestamp};
 
 use crate::stores::report::MessageState;
@@ -16,6 +16,9 @@ pub(super) const HOUR_MS: i64 = 3_600_000;
 
 /// The campaign of messages without one, and of those that the store does not know.
 const NO_CAMPAIGN: i64 = 0;
+
+/// In the place of a tag: all messages.
+const ALL: i64 = 0;
 
 /// What is counted. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +53,9 @@ pub(super) fn set_applied(transaction: &Transaction<'_>, applied: u64) -> Result
 
 /// Counts entries, and keeps what they say of messages.
 pub(super) fn apply(transaction: &Transaction<'_>, entries: &[LogEntry]) -> Result<()> {
-    let mut applier = Applier { transaction, changes: HashMap::new() };
+    let knows_tags =
+        transaction.query_row("SELECT EXISTS (SELECT 1 FROM tags)", [], |row| row.get(0))?;
+    let mut applier = Applier { transaction, knows_tags, changes: HashMap::new() };
     for entry in entries {
         match entry {
             LogEntry::Event { event, .. } => applier.event(event)?,
@@ -62,9 +67,11 @@ pub(super) fn apply(transaction: &Transaction<'_>, entries: &[LogEntry]) -> Resu
     applier.write()
 }
 
-/// A row of a rollup. `link` is 0 for the rollups that are not per link.
+/// A row of a rollup. `link` is 0 for the rollups that are not per link, `tag` for those
+/// that count all messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Bucket {
+    tag: i64,
     hour: i64,
     campaign: i64,
     kind: Kind,
@@ -90,12 +97,14 @@ struct First {
 impl First {
     fn bucket(&self, kind: Kind, link: i64) -> Bucket {
         let hour = self.at.0.div_euclid(HOUR_MS);
-        Bucket { hour, campaign: self.campaign, kind, link }
+        Bucket { tag: ALL, hour, campaign: self.campaign, kind, link }
     }
 }
 
 struct Applier<'a> {
     transaction: &'a Transaction<'a>,
+    /// Some message has had a tag; before that, none is looked for.
+    knows_tags: bool,
     changes: HashMap<Bucket, Change>,
 }
 
@@ -115,10 +124,10 @@ impl Applier<'_> {
             Occurrence::PolicyRejection(reply) => {
                 self.outcome(event, reply, MessageState::Refused, Kind::PolicyRejection)
             }
-            Occurrence::Open(_) => self.rendered(event, Kind::Open),
-            Occurrence::InitialOpen(_) => self.rendered(event, Kind::InitialOpen),
+            Occurrence::Open(visit) => self.rendered(event, visit, Kind::Open),
+            Occurrence::InitialOpen(visit) => self.rendered(event, visit, Kind::InitialOpen),
             Occurrence::Click(click) => self.click(event, click),
-            Occurrence::LinkUnsubscribe(_) => self.unsubscribed(event),
+            Occurrence::LinkUnsubscribe(click) => self.unsubscribed(event, click),
         }
     }
 
@@ -127,7 +136,7 @@ impl Applier<'_> {
         self.transaction
             .prepare_cached(
                 "INSERT OR IGNORE INTO messages
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)",
             )?
             .execute(params![
                 event.message_id.octets(),
@@ -140,8 +149,33 @@ impl Applier<'_> {
                 campaign,
                 reception.msg_size.cast_signed(),
                 MessageState::Received.name(),
+                reception.rcpt_type.name(),
+                serde_json::to_string(&reception.rcpt_meta).unwrap_or_default(),
+                reception.rcpt_meta_reach.name(),
             ])?;
-        self.count(event, campaign, Kind::Reception);
+        if !reception.rcpt_tags.is_empty() {
+            self.set_tags(&event.message_id, &reception.rcpt_tags)?;
+        }
+        self.count(event, campaign, Kind::Reception)
+    }
+
+    /// Gives a message its tags, unless something of it was counted already without them.
+    fn set_tags(&mut self, message_id: &MessageId, tags: &[String]) -> Result<()> {
+        let is_seen = self
+            .transaction
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM seen WHERE message_id = ?)")?
+            .query_row([message_id.octets()], |row| row.get(0))?;
+        if is_seen {
+            return Ok(());
+        }
+        let find = "SELECT id FROM tags WHERE tag = ?";
+        for (place, tag) in tags.iter().enumerate() {
+            let tag = self.id(find, "INSERT INTO tags (tag) VALUES (?)", [tag])?;
+            self.transaction
+                .prepare_cached("INSERT OR IGNORE INTO message_tags VALUES (?, ?, ?)")?
+                .execute(params![message_id.octets(), tag, place as i64])?;
+        }
+        self.knows_tags = true;
         Ok(())
     }
 
@@ -164,13 +198,12 @@ impl Applier<'_> {
                 reply.queue_id,
                 event.message_id.octets()
             ])?;
-        let campaign = self.campaign_of(&event.message_id)?;
-        self.count(event, campaign, kind);
-        Ok(())
+        let campaign = self.campaign_of(&event.message_id, "")?;
+        self.count(event, campaign, kind)
     }
 
-    fn rendered(&mut self, event: &Event, kind: Kind) -> Result<()> {
-        let campaign = self.campaign_of(&event.message_id)?;
+    fn rendered(&mut self, event: &Event, visit: &Visit, kind: Kind) -> Result<()> {
+        let campaign = self.campaign_of(&event.message_id, &visit.campaign_id)?;
         for kind in [kind, Kind::Rendered, Kind::ConfirmedOpen] {
             self.count_unique(event, campaign, kind, 0)?;
         }
@@ -178,7 +211,7 @@ impl Applier<'_> {
     }
 
     fn click(&mut self, event: &Event, click: &Click) -> Result<()> {
-        let campaign = self.campaign_of(&event.message_id)?;
+        let campaign = self.campaign_of(&event.message_id, &click.visit.campaign_id)?;
         let link = self.link_id(click)?;
         self.count_unique(event, campaign, Kind::Click, 0)?;
         self.count_unique(event, campaign, Kind::LinkClick, link)?;
@@ -186,8 +219,8 @@ impl Applier<'_> {
     }
 
     /// Who unsubscribes by a link has read the message.
-    fn unsubscribed(&mut self, event: &Event) -> Result<()> {
-        let campaign = self.campaign_of(&event.message_id)?;
+    fn unsubscribed(&mut self, event: &Event, click: &Click) -> Result<()> {
+        let campaign = self.campaign_of(&event.message_id, &click.visit.campaign_id)?;
         self.count_unique(event, campaign, Kind::LinkUnsubscribe, 0)?;
         self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
     }
@@ -199,9 +232,11 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn count(&mut self, event: &Event, campaign: i64, kind: Kind) {
+    fn count(&mut self, event: &Event, campaign: i64, kind: Kind) -> Result<()> {
         let this = First { day: 0, at: event.timestamp, campaign };
-        self.change(this.bucket(kind, 0)).total += 1;
+        let tags = self.tags_of(&event.message_id)?;
+        self.change(this.bucket(kind, 0), &tags, |change| change.total += 1);
+        Ok(())
     }
 
     /// Counts an event and, where it is the earliest of its kind so far, moves the first
@@ -211,19 +246,20 @@ impl Applier<'_> {
         let seen = self.seen(&event.message_id, kind, link)?;
         let of_day = seen.iter().find(|first| first.day == this.day);
         let ever = seen.iter().min_by_key(|first| first.at);
+        let tags = self.tags_of(&event.message_id)?;
         let bucket = this.bucket(kind, link);
-        self.change(bucket).total += 1;
+        self.change(bucket, &tags, |change| change.total += 1);
         let is_earlier = |than: Option<&First>| than.is_none_or(|first| this.at < first.at);
         if is_earlier(ever) {
-            self.change(bucket).first_ever += 1;
+            self.change(bucket, &tags, |change| change.first_ever += 1);
             if let Some(first) = ever {
-                self.change(first.bucket(kind, link)).first_ever -= 1;
+                self.change(first.bucket(kind, link), &tags, |change| change.first_ever -= 1);
             }
         }
         if is_earlier(of_day) {
-            self.change(bucket).distinct_day += 1;
+            self.change(bucket, &tags, |change| change.distinct_day += 1);
             if let Some(first) = of_day {
-                self.change(first.bucket(kind, link)).distinct_day -= 1;
+                self.change(first.bucket(kind, link), &tags, |change| change.distinct_day -= 1);
             }
             self.set_seen(&event.message_id, kind, link, this)?;
         }
@@ -250,13 +286,32 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn campaign_of(&self, message_id: &MessageId) -> Result<i64> {
+    /// The tags of a message, and before them all messages.
+    fn tags_of(&self, message_id: &MessageId) -> Result<Vec<i64>> {
+        let mut tags = vec![ALL];
+        if self.knows_tags {
+            let mut statement = self
+                .transaction
+                .prepare_cached("SELECT tag FROM message_tags WHERE message_id = ?")?;
+            for tag in statement.query_map([message_id.octets()], |row| row.get(0))? {
+                tags.push(tag?);
+            }
+        }
+        Ok(tags)
+    }
+
+    /// The campaign of a message; where that is not known, the one that a link told.
+    fn campaign_of(&self, message_id: &MessageId, told: &str) -> Result<i64> {
         let campaign = self
             .transaction
             .prepare_cached("SELECT campaign FROM messages WHERE message_id = ?")?
             .query_row([message_id.octets()], |row| row.get(0))
             .optional()?;
-        Ok(campaign.unwrap_or(NO_CAMPAIGN))
+        match campaign {
+            Some(campaign) => Ok(campaign),
+            None if told.is_empty() => Ok(NO_CAMPAIGN),
+            None => self.campaign_id(told),
+        }
     }
 
     fn campaign_id(&self, name: &str) -> Result<i64> {
@@ -279,20 +334,42 @@ impl Applier<'_> {
         }
     }
 
-    fn change(&mut self, bucket: Bucket) -> &mut Change {
-        self.changes.entry(bucket).or_default()
+    /// Changes a row, in the rollups of all messages and in those of the tags.
+    fn change(&mut self, bucket: Bucket, tags: &[i64], by: impl Fn(&mut Change)) {
+        for tag in tags {
+            by(self.changes.entry(Bucket { tag: *tag, ..bucket }).or_default());
+        }
     }
 
     fn write(self) -> Result<()> {
-        let mut of_kind = self.transaction.prepare_cached(ADD_TO_ROLLUP)?;
-        let mut of_link = self.transaction.prepare_cached(ADD_TO_LINK_ROLLUP)?;
-        for (Bucket { hour, campaign, kind, link }, change) in self.changes {
+        for (Bucket { tag, hour, campaign, kind, link }, change) in self.changes {
             let Change { total, first_ever, distinct_day } = change;
-            let (statement, of) = match kind {
-                Kind::LinkClick => (&mut of_link, link),
-                _ => (&mut of_kind, kind as i64),
+            let (statement, of) = match (kind, tag) {
+                (Kind::LinkClick, ALL) => (ADD_TO_LINK_ROLLUP, link),
+                (Kind::LinkClick, _) => (ADD_TO_TAG_LINK_ROLLUP, link),
+                (_, ALL) => (ADD_TO_ROLLUP, kind as i64),
+                _ => (ADD_TO_TAG_ROLLUP, kind as i64),
             };
-            statement.execute(params![hour, campaign, of, total, first_ever, distinct_day])?;
+            let mut statement = self.transaction.prepare_cached(statement)?;
+            match tag {
+                ALL => statement.execute(params![
+                    hour,
+                    campaign,
+                    of,
+                    total,
+                    first_ever,
+                    distinct_day
+                ])?,
+                tag => statement.execute(params![
+                    tag,
+                    hour,
+                    campaign,
+                    of,
+                    total,
+                    first_ever,
+                    distinct_day
+                ])?,
+            };
         }
         Ok(())
     }
@@ -304,6 +381,16 @@ const ADD_TO_ROLLUP: &str = "INSERT INTO rollups VALUES (?, ?, ?, ?, ?, ?)
         distinct_day = distinct_day + excluded.distinct_day";
 
 const ADD_TO_LINK_ROLLUP: &str = "INSERT INTO link_rollups VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET total = total + excluded.total,
+        first_ever = first_ever + excluded.first_ever,
+        distinct_day = distinct_day + excluded.distinct_day";
+
+const ADD_TO_TAG_ROLLUP: &str = "INSERT INTO tag_rollups VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET total = total + excluded.total,
+        first_ever = first_ever + excluded.first_ever,
+        distinct_day = distinct_day + excluded.distinct_day";
+
+const ADD_TO_TAG_LINK_ROLLUP: &str = "INSERT INTO tag_link_rollups VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET total = total + excluded.total,
         first_ever = first_ever + excluded.first_ever,
         distinct_day = distinct_day + excluded.distinct_day";

@@ -5,8 +5,8 @@ use super::day::Day;
 use super::model::{self, HOUR_MS, Kind};
 use super::{StoreConfig, StoreError, disk, main_path, schema, sqlite};
 use crate::stores::report::{
-    CampaignReport, Count, Counters, EventFilter, LinkReport, MessageState, Report, ReportFilter,
-    StoredEvent, StoredMessage,
+    CampaignReport, Count, Counters, EventFilter, LinkReport, MessageFacts, MessageState, Report,
+    ReportFilter, StoredEvent, StoredMessage, TagReport,
 };
 use rusqlite::types::{Type, Value};
 use rusqlite::{
@@ -25,9 +25,9 @@ const LINKS_MAX: i64 = 10_000;
 #[derive(Debug)]
 pub struct StoreReader {
     directory: PathBuf,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     busy_timeout: Duration,
-    main: Connection,
+    pub(super) main: Connection,
 }
 
 /// A part of the log that the store could not be told.
@@ -70,9 +70,10 @@ impl StoreReader {
             let campaigns = campaigns(&transaction, filter)?;
             let mut counters = Counters::default();
             campaigns.iter().for_each(|campaign| counters += campaign.counters);
+            let tags = tags(&transaction, filter)?;
             let links = links(&transaction, filter, counters.clicks.total)?;
             let (since, until) = (filter.since, filter.until);
-            Ok(Report { since, until, counters, campaigns, links })
+            Ok(Report { since, until, counters, campaigns, tags, links })
         };
         read().map_err(sqlite("read", &self.path))
     }
@@ -94,6 +95,7 @@ impl StoreReader {
             rows.sort_unstable_by_key(|row: &StoredEvent| row.position);
             rows.truncate(filter.limit);
         }
+        self.join(&mut rows)?;
         Ok(rows)
     }
 
@@ -143,7 +145,7 @@ impl StoreReader {
         let rows = stored(&connection, filter).map_err(sqlite("read", path))?;
         rows.into_iter()
             .map(|(position, octets)| match event::decode(&octets) {
-                Ok(event) => Ok(StoredEvent { position, event }),
+                Ok(event) => Ok(StoredEvent { position, event, message: MessageFacts::default() }),
                 Err(error) => Err(unreadable(path, position, &error)),
             })
             .collect()
@@ -210,24 +212,66 @@ fn campaigns(
     filter: &ReportFilter,
 ) -> Result<Vec<CampaignReport>, rusqlite::Error> {
     let (first, end) = hours(filter);
-    let mut statement = transaction.prepare_cached(
+    let mut statement = transaction.prepare_cached(&of_tag(
         "SELECT campaign_id, kind, SUM(total), SUM(first_ever), SUM(distinct_day)
          FROM rollups JOIN campaigns ON campaigns.id = campaign
          WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR campaign_id = ?3)
          GROUP BY campaign, kind",
-    )?;
+        filter,
+    ))?;
     let mut campaigns: BTreeMap<String, Counters> = BTreeMap::new();
-    let mut rows = statement.query(params![first, end, filter.campaign])?;
+    let mut rows = statement.query(params![first, end, filter.campaign, filter.tag])?;
     while let Some(row) = rows.next()? {
-        let count = Count {
-            total: unsigned(row, 2)?,
-            unique: unsigned(row, 3)?,
-            unique_per_day: unsigned(row, 4)?,
-        };
+        let count = counted(row)?;
         set(campaigns.entry(row.get(0)?).or_default(), row.get(1)?, count);
     }
     let report = |(campaign_id, counters)| CampaignReport { campaign_id, counters };
     Ok(campaigns.into_iter().map(report).collect())
+}
+
+/// The numbers behind a name and a kind.
+fn counted(row: &Row<'_>) -> Result<Count, rusqlite::Error> {
+    Ok(Count {
+        total: unsigned(row, 2)?,
+        unique: unsigned(row, 3)?,
+        unique_per_day: unsigned(row, 4)?,
+    })
+}
+
+/// A query of rollups, of those of one tag where the filter wants that. `?4` is the tag.
+fn of_tag(query: &str, filter: &ReportFilter) -> String {
+    let condition = match filter.tag {
+        None => "WHERE ?4 IS NULL AND ",
+        Some(_) => "WHERE tag = (SELECT id FROM tags WHERE tag = ?4) AND ",
+    };
+    let query = query.replacen("WHERE ", condition, 1);
+    match filter.tag {
+        None => query,
+        Some(_) => query
+            .replace("FROM rollups", "FROM tag_rollups")
+            .replace("FROM link_rollups", "FROM tag_link_rollups"),
+    }
+}
+
+fn tags(
+    transaction: &Transaction<'_>,
+    filter: &ReportFilter,
+) -> Result<Vec<TagReport>, rusqlite::Error> {
+    let (first, end) = hours(filter);
+    let mut statement = transaction.prepare_cached(
+        "SELECT tags.tag, kind, SUM(total), SUM(first_ever), SUM(distinct_day)
+         FROM tag_rollups JOIN campaigns ON campaigns.id = campaign
+         JOIN tags ON tags.id = tag_rollups.tag
+         WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR campaign_id = ?3)
+             AND (?4 IS NULL OR tags.tag = ?4)
+         GROUP BY tags.tag, kind",
+    )?;
+    let mut tags: BTreeMap<String, Counters> = BTreeMap::new();
+    let mut rows = statement.query(params![first, end, filter.campaign, filter.tag])?;
+    while let Some(row) = rows.next()? {
+        set(tags.entry(row.get(0)?).or_default(), row.get(1)?, counted(row)?);
+    }
+    Ok(tags.into_iter().map(|(tag, counters)| TagReport { tag, counters }).collect())
 }
 
 fn set(counters: &mut Counters, kind: i64, count: Count) {
@@ -254,15 +298,16 @@ fn links(
     all_clicks: u64,
 ) -> Result<Vec<LinkReport>, rusqlite::Error> {
     let (first, end) = hours(filter);
-    let mut statement = transaction.prepare_cached(
+    let mut statement = transaction.prepare_cached(&of_tag(
         "SELECT campaign_id, target_link_url, name, SUM(total) AS clicks, SUM(first_ever)
          FROM link_rollups
          JOIN campaigns ON campaigns.id = campaign JOIN links ON links.id = link
          WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR campaign_id = ?3)
          GROUP BY campaign, link
-         ORDER BY clicks DESC, campaign_id, target_link_url, name LIMIT ?4",
-    )?;
-    let parameters = params![first, end, filter.campaign, LINKS_MAX];
+         ORDER BY clicks DESC, campaign_id, target_link_url, name LIMIT ?5",
+        filter,
+    ))?;
+    let parameters = params![first, end, filter.campaign, filter.tag, LINKS_MAX];
     let link = |row: &Row<'_>| {
         let clicks = unsigned(row, 3)?;
         Ok(LinkReport {

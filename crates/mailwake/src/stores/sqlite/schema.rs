@@ -10,7 +10,10 @@ use std::path::Path;
 /// `seen.link` is 0 for kinds that are counted per message. `first_at` is the earliest
 /// time of that kind on that day, and `campaign` the one it was counted under: an event
 /// that arrives late, but happened earlier, moves the first time to its hour.
-const MAIN: &[&str] = &[
+///
+/// The rollups of tags count the same for the messages of each tag. A message has its tags
+/// from its reception on, or never: what was counted without them stays so.
+pub(super) const MAIN: &[&str] = &[
     "
     CREATE TABLE progress (only INTEGER PRIMARY KEY CHECK (only = 0), applied INTEGER NOT NULL);
     INSERT INTO progress VALUES (0, 0);
@@ -78,6 +81,38 @@ const MAIN: &[&str] = &[
     INSERT INTO named_links SELECT id, target_link_url, name FROM links;
     DROP TABLE links;
     ALTER TABLE named_links RENAME TO links;
+    ",
+    "
+    ALTER TABLE messages ADD COLUMN rcpt_type TEXT NOT NULL DEFAULT 'to';
+    ALTER TABLE messages ADD COLUMN rcpt_meta TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE messages ADD COLUMN rcpt_meta_reach TEXT NOT NULL DEFAULT 'engagement';
+    CREATE TABLE tags (id INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE);
+    CREATE TABLE message_tags (
+        message_id BLOB NOT NULL,
+        tag INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        PRIMARY KEY (message_id, tag)
+    ) WITHOUT ROWID;
+    CREATE TABLE tag_rollups (
+        tag INTEGER NOT NULL,
+        hour INTEGER NOT NULL,
+        campaign INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        first_ever INTEGER NOT NULL,
+        distinct_day INTEGER NOT NULL,
+        PRIMARY KEY (tag, hour, campaign, kind)
+    ) WITHOUT ROWID;
+    CREATE TABLE tag_link_rollups (
+        tag INTEGER NOT NULL,
+        hour INTEGER NOT NULL,
+        campaign INTEGER NOT NULL,
+        link INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        first_ever INTEGER NOT NULL,
+        distinct_day INTEGER NOT NULL,
+        PRIMARY KEY (tag, hour, campaign, link)
+    ) WITHOUT ROWID;
 ",
 ];
 

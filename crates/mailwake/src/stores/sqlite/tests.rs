@@ -13,6 +13,8 @@ use tracking::event::{
 use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
 use tracking::smtpapi::Options;
 
+mod tags;
+
 const HOUR: i64 = 3_600_000;
 /// 2026-11-21T00:00:00Z.
 const MIDNIGHT: i64 = 1_795_219_200_000;
@@ -203,6 +205,7 @@ fn report_has_the_json_that_scripts_read() {
         since: Some(Timestamp(MIDNIGHT)),
         until: None,
         campaign: Some("november".into()),
+        tag: None,
     };
     let json = serde_json::to_value(report_of(&directory, &filter)).expect("JSON");
     assert_eq!(json["since"], "2026-11-21T00:00:00Z");
@@ -221,8 +224,11 @@ fn time_is_rounded_to_whole_hours() {
     store(&directory).apply(&day()).expect("applied");
     let check = |since, until, opens| {
         let at = |after: i64| Timestamp(MIDNIGHT + after);
-        let filter =
-            ReportFilter { since: Some(at(since)), until: Some(at(until)), campaign: None };
+        let filter = ReportFilter {
+            since: Some(at(since)),
+            until: Some(at(until)),
+            ..ReportFilter::default()
+        };
         assert_eq!(report_of(&directory, &filter).counters.opens, opens, "{since} to {until}");
     };
     check(HOUR, 2 * HOUR, count(1, 1, 1));
@@ -461,13 +467,16 @@ proptest! {
             (Just(in_time), Just(visits).prop_shuffle())
         }),
     ) {
-        let known = || (1..4).map(|message| reception(message, "november"));
+        let known = || (1..4).map(|message| match message {
+            1 => reception(message, "november"),
+            _ => tags::tagged(message, &["cat", "dog"], MetadataReach::Engagement),
+        });
         let (sorted, shuffled) = (directory(), directory());
         store(&sorted).apply(&logged(known().chain(in_time.clone()))).expect("applied");
         store(&shuffled).apply(&logged(known().chain(in_log))).expect("applied");
         for hour in 0..72 {
             let at = |hour| Some(Timestamp(MIDNIGHT + hour * HOUR));
-            let filter = ReportFilter { since: at(hour), until: at(hour + 1), campaign: None };
+            let filter = ReportFilter { since: at(hour), until: at(hour + 1), ..ReportFilter::default() };
             prop_assert_eq!(report_of(&sorted, &filter).counters, report_of(&shuffled, &filter).counters);
         }
         let all = ReportFilter::default();
