@@ -195,7 +195,7 @@ impl FromStr for Scheme {
 
 /// The host of tracked links, with a port where that is not the scheme's own:
 /// Momentum's `tracking_domain`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TrackingDomain(String);
 
 /// Why a text is no tracking domain.

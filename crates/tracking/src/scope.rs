@@ -430,33 +430,34 @@ fn table(entries: impl Iterator<Item = (impl fmt::Display, impl fmt::Display)>) 
 }
 
 /// Beginnings of all links that may be made where these layers stand: what one scope has
-/// tracked, another one leaves alone.
+/// tracked, another one leaves alone. The path of a URL is that of its own host alone, which
+/// may have other pages besides; a domain that is said alone has any of them.
 pub fn own_links<'l>(layers: impl IntoIterator<Item = &'l Layer>) -> Vec<String> {
-    let (mut schemes, mut domains, mut paths) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let mut has_domain_alone = false;
+    let (mut urls, mut domains, mut schemes) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for layer in layers {
-        if let Some(url) = &layer.tracking_url {
-            schemes.insert(url.scheme().name());
-            domains.insert(url.domain());
-            paths.insert(url.path());
-        }
-        let said = [layer.click_tracking_scheme, layer.open_tracking_scheme];
-        schemes.extend(said.into_iter().flatten().map(Scheme::name));
-        let own = layer.tracking_domain.iter();
+        urls.extend(&layer.tracking_url);
+        schemes.extend(layer.click_tracking_scheme.map(Scheme::name));
+        schemes.extend(layer.open_tracking_scheme.map(Scheme::name));
         let of_senders = layer.tracking_domain_by_sender.iter().flat_map(|map| map.iter());
         let of_customers = layer.tracking_domain_by_customer.iter().flat_map(|map| map.values());
-        let all = own.chain(of_senders.map(|(_, domain)| domain)).chain(of_customers);
-        let before = domains.len();
-        domains.extend(all.map(TrackingDomain::as_str));
-        has_domain_alone |= domains.len() > before && layer.tracking_url.is_none();
+        domains.extend(&layer.tracking_domain);
+        domains.extend(of_senders.map(|(_, domain)| domain).chain(of_customers));
     }
-    // Without a URL below it, a domain stands for one of no path.
-    if paths.is_empty() && has_domain_alone {
-        schemes.insert(Scheme::Http.name());
-        paths.insert("/");
+    let mut own = BTreeSet::new();
+    let mut paths: BTreeSet<_> = urls.iter().map(|url| (url.scheme().name(), url.path())).collect();
+    if paths.is_empty() {
+        paths.insert((Scheme::Http.name(), "/"));
     }
-    let domains = domains.iter();
-    let below = domains.flat_map(|domain| paths.iter().map(move |path| format!("{domain}{path}")));
-    let urls = below.flat_map(|rest| schemes.iter().map(move |name| format!("{name}://{rest}")));
-    urls.collect()
+    let below = |domain: &str, scheme: &str, path: &str| format!("{scheme}://{domain}{path}");
+    for url in urls {
+        own.insert(url.to_string());
+        own.extend(schemes.iter().map(|scheme| below(url.domain(), scheme, url.path())));
+    }
+    for domain in domains {
+        for (scheme, path) in &paths {
+            let schemes = schemes.iter().chain([scheme]);
+            own.extend(schemes.map(|scheme| below(domain.as_str(), scheme, path)));
+        }
+    }
+    own.into_iter().collect()
 }

@@ -244,11 +244,13 @@ fn links_of_all_scopes_are_left_alone() {
         &[layer("https://a/"), layer("https://b/"), Layer::default()],
         &["https://a/", "https://b/"],
     );
+    // Other pages of a host are not the tracker's.
+    check(&[layer("https://shop/t/"), layer("http://b/")], &["http://b/", "https://shop/t/"]);
     let alone = Layer { tracking_domain: Some(domain("c")), ..Layer::default() };
     check(std::slice::from_ref(&alone), &["http://c/"]);
     check(
         &[layer("https://a/p/"), Layer { open_tracking_scheme: Some(Scheme::Http), ..alone }],
-        &["http://a/p/", "https://a/p/", "http://c/p/", "https://c/p/"],
+        &["http://a/p/", "http://c/p/", "https://a/p/", "https://c/p/"],
     );
     let senders = domains(&[("x", "d")], &[("y", "e")]);
     check(&[layer("https://a/"), senders], &["https://a/", "https://d/", "https://e/"]);
