@@ -1,6 +1,7 @@
 //! The command line: what each command takes, and which part does it.
 
 mod events;
+mod explain;
 mod filter;
 mod import;
 pub(crate) mod keys;
@@ -38,7 +39,7 @@ enum Command {
     /// Show the main job in one process: mail is sent, opened, clicked and counted.
     Demo(demo::DemoArgs),
     /// Read the configuration and the keys, and tell every mistake in them.
-    CheckConfig(ConfigArgs),
+    CheckConfig(CheckConfigArgs),
     /// Print Momentum's configuration as that of mailwake.
     ImportConfig(import::ImportArgs),
     /// Make, change and list the keys that seal links.
@@ -61,6 +62,14 @@ pub(crate) struct ConfigArgs {
     /// The configuration file.
     #[arg(long, value_name = "FILE", env = "MAILWAKE_CONFIG", default_value = config::DEFAULT_PATH)]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct CheckConfigArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    explain: explain::ExplainArgs,
 }
 
 #[derive(Debug, Args)]
@@ -161,8 +170,12 @@ fn rebuild(args: &RebuildArgs) -> Result<()> {
     Ok(writeln!(io::stdout(), "{text}")?)
 }
 
-fn check_config(args: &ConfigArgs) -> Result<()> {
+fn check_config(args: &CheckConfigArgs) -> Result<()> {
+    let CheckConfigArgs { config: args, explain } = args;
     let config = Config::load(&args.config)?;
+    if explain.is_asked() {
+        return explain::run(&config, explain, &mut io::stdout().lock());
+    }
     let keys = config.keys.load()?;
     for listener in config.gateway.iter().flat_map(|gateway| &gateway.listeners) {
         let named = || format!("listener {:?}", listener.config.name);

@@ -10,5 +10,6 @@ mod layering;
 mod listeners;
 mod memory;
 mod protocol;
+mod scopes;
 mod support;
 mod tags;

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, Write},
-    net::{Ipv4Addr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -25,14 +25,23 @@ pub(crate) struct Session {
 impl Session {
     /// Connects, reads the greeting and says EHLO.
     pub(crate) fn open(port: u16) -> io::Result<Self> {
-        let mut session = Self::connect(port)?;
+        Self::open_at((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// The same at any address.
+    pub(crate) fn open_at(address: SocketAddr) -> io::Result<Self> {
+        let mut session = Self::connect_to(address)?;
         session.command("EHLO client.example.com")?;
         Ok(session)
     }
 
     /// Connects and reads the greeting.
     pub(crate) fn connect(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        Self::connect_to((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    fn connect_to(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut session = Self { stream: BufReader::new(stream) };
         session.reply()?;
