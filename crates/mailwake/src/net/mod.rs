@@ -30,6 +30,20 @@ pub fn bind(address: SocketAddr) -> io::Result<Bound> {
     Ok(Bound { sockets: vec![socket], address })
 }
 
+/// The same beside others. An address for all of IPv6 is not one for IPv4 as well where one
+/// of the others has its port.
+pub fn bind_beside(address: SocketAddr, others: &[SocketAddr]) -> io::Result<Bound> {
+    let is_other = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+    let is_wildcard = address.is_ipv6() && address.ip().is_unspecified();
+    if address.port() == 0 || !is_wildcard || !others.iter().any(is_other) {
+        return bind(address);
+    }
+    let socket = new_socket(address, false)?;
+    socket.set_only_v6(true)?;
+    socket.bind(&address.into())?;
+    Ok(Bound { sockets: vec![socket], address })
+}
+
 /// Binds `address` as often as there are threads that accept, with `SO_REUSEPORT`: the
 /// kernel spreads connections over the listeners, and no lock is shared. With port 0 all
 /// get the same free port.
@@ -58,12 +72,17 @@ impl Bound {
 }
 
 fn bind_once(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
+    let socket = new_socket(address, is_shared)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn new_socket(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of an earlier process may still be closing.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(is_shared)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
     Ok(socket)
 }
 

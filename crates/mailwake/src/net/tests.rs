@@ -1,5 +1,5 @@
 use super::*;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 
 #[test]
 fn listeners_share_a_port() {
@@ -19,6 +19,19 @@ fn a_taken_port_is_told() {
     for refused in [bind(address), bind_shared(address, 2)] {
         assert_eq!(refused.expect_err("taken").kind(), io::ErrorKind::AddrInUse);
     }
+}
+
+#[test]
+fn both_families_may_have_a_port_each() {
+    let v4 = bind((Ipv4Addr::UNSPECIFIED, 0).into()).expect("bound");
+    let v4_address = v4.address();
+    let _listeners = v4.listen().expect("it listens");
+    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, v4_address.port()));
+    let refused = bind_beside(v6, &[v6]).expect_err("it is one for both");
+    assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    let beside = bind_beside(v6, &[v4_address, v6]).expect("bound");
+    assert_eq!(beside.address(), v6);
+    beside.listen().expect("it listens");
 }
 
 #[test]

@@ -27,10 +27,14 @@ impl Sockets {
             net::bind_shared(tracker.listen, tracker.threads)
                 .with_context(|| told(tracker.listen, "tracker.listen"))
         });
-        let listeners = config.gateway.iter().filter(|_| parts.gateway);
-        let gateway = listeners.flat_map(|gateway| &gateway.listeners).map(|listener| {
+        let gateways = config.gateway.iter().filter(|_| parts.gateway);
+        let listeners = gateways.flat_map(|gateway| &gateway.listeners);
+        let all: Vec<SocketAddr> =
+            listeners.clone().flat_map(|listener| listener.listen.clone()).collect();
+        let gateway = listeners.map(|listener| {
             let bind = |listen: &SocketAddr| {
-                net::bind(*listen).with_context(|| told(*listen, &listener.listen_key()))
+                net::bind_beside(*listen, &all)
+                    .with_context(|| told(*listen, &listener.listen_key()))
             };
             listener.listen.iter().map(bind).collect::<Result<Vec<_>>>()
         });
