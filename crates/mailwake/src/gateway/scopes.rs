@@ -86,7 +86,8 @@ pub struct ClientScope {
     outer: Vec<Arc<Scope>>,
     pathway: Option<String>,
     context: BTreeMap<String, String>,
-    surroundings: Surroundings,
+    pathways: Arc<Pathways>,
+    own_links: Arc<[String]>,
     settings: Arc<Settings>,
     /// The settings with each other pathway, by its name, made when they are first asked for.
     of_pathways: BTreeMap<String, OnceLock<Option<Arc<Settings>>>>,
@@ -106,7 +107,7 @@ impl Scopes {
 
     /// One socket and one scope, with these settings.
     pub fn alone(listen: SocketAddr, settings: Settings) -> Self {
-        let of_all = ClientScope::new(&[], Surroundings::default());
+        let of_all = ClientScope::new(&[], &Surroundings::default());
         let of_all = Arc::new(ClientScope { settings: Arc::new(settings), ..of_all });
         let of_peers = Vec::new();
         Self { sockets: vec![Arc::new(SocketScopes { listen, of_all, of_peers })] }
@@ -153,7 +154,7 @@ impl Scopes {
 
 impl SocketScopes {
     fn new(socket: &Socket, surroundings: &Surroundings) -> Self {
-        let scope = |places: &[&Place]| Arc::new(ClientScope::new(places, surroundings.clone()));
+        let scope = |places: &[&Place]| Arc::new(ClientScope::new(places, surroundings));
         let of_peer = |(peer, place): &(Network, Place)| (*peer, scope(&[place, &socket.place]));
         let mut of_peers: Vec<_> = socket.peers.iter().map(of_peer).collect();
         of_peers.sort_by_key(|(peer, _)| std::cmp::Reverse(peer.prefix_bits()));
@@ -163,7 +164,7 @@ impl SocketScopes {
 
 impl ClientScope {
     /// What counts in these places, the nearest first.
-    fn new(inner: &[&Place], surroundings: Surroundings) -> Self {
+    fn new(inner: &[&Place], surroundings: &Surroundings) -> Self {
         let places = || inner.iter().copied().chain(&surroundings.above);
         let pathway = places().find_map(|place| place.pathway.clone());
         let mut context = BTreeMap::new();
@@ -180,11 +181,12 @@ impl ClientScope {
             pathway,
             context,
             of_pathways: cells.collect(),
-            surroundings,
+            pathways: surroundings.pathways.clone(),
+            own_links: surroundings.own_links.clone(),
             settings: Arc::default(),
         };
-        let own_links = &scope.surroundings.own_links;
-        scope.settings = Arc::new(settled(&scope.effective(scope.pathway(), &[]), own_links));
+        let effective = scope.effective(scope.pathway(), &[]);
+        scope.settings = Arc::new(settled(&effective, &scope.own_links));
         scope
     }
 
@@ -212,8 +214,7 @@ impl ClientScope {
 
     /// What counts with this pathway, under what is said of one message.
     pub fn effective<'s>(&'s self, pathway: Option<&str>, message: &[&'s Scope]) -> Effective<'s> {
-        let pathways = &self.surroundings.pathways;
-        let of_pathway = pathway.and_then(|name| pathways.get(name)).into_iter().flatten();
+        let of_pathway = pathway.and_then(|name| self.pathways.get(name)).into_iter().flatten();
         let layers = self.inner.iter().chain(of_pathway).chain(&self.outer).map(Arc::as_ref);
         let stack: Vec<&Scope> = message.iter().copied().chain(layers).collect();
         effective(&stack)
@@ -227,7 +228,7 @@ impl ClientScope {
         let cell = self.of_pathways.get(name).ok_or(UnknownPathway)?;
         let made = cell.get_or_init(|| {
             let effective = self.effective(Some(name), &[]);
-            let settings = || Arc::new(settled(&effective, &self.surroundings.own_links));
+            let settings = || Arc::new(settled(&effective, &self.own_links));
             effective.has_tracking_domain().then(settings)
         });
         made.as_ref().ok_or(UnknownPathway)
