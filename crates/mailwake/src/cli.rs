@@ -182,6 +182,9 @@ fn check_config(args: &CheckConfigArgs) -> Result<()> {
         listener.load_certificate().with_context(named)?;
         Upstreams::load(&listener.config.upstreams, &mut Vec::new()).with_context(named)?;
     }
+    let tags = config.tags.store.cassandra();
+    let of_file = |(file, error)| anyhow::Error::new(error).context(format!("read {file:?}"));
+    let tags = tags.map_err(of_file)?;
     let mut out = io::stdout().lock();
     writeln!(out, "{} is right", args.config.display())?;
     writeln!(out, "  keys: {} in the ring, {} seals", keys.keys().len(), keys.active().id())?;
@@ -199,6 +202,10 @@ fn check_config(args: &CheckConfigArgs) -> Result<()> {
     match &config.tracker {
         Some(tracker) => writeln!(out, "  tracker: {}", tracker.listen)?,
         None => writeln!(out, "  tracker: none")?,
+    }
+    match tags {
+        Some(config) => writeln!(out, "  tags: Cassandra, {}", config.contact_points.join(", "))?,
+        None => writeln!(out, "  tags: embedded")?,
     }
     writeln!(out, "  event log: {}", config.event_log.directory.display())?;
     writeln!(out, "  store: {}", config.store_directory.display())?;

@@ -7,9 +7,11 @@ mod gateway;
 pub mod import;
 mod reader;
 mod scopes;
+mod tags;
 mod tracker;
 
 pub use reader::{Known, Mistake};
+pub use tags::{TagsConfig, TagsPlace};
 
 use crate::{
     admin::AdminConfig,
@@ -54,6 +56,8 @@ pub struct Config {
     pub gateway: Option<Gateway>,
     /// The tracker, if there is one.
     pub tracker: Option<Tracker>,
+    /// Where the tags of the system are kept.
+    pub tags: TagsConfig,
     /// The event log.
     pub event_log: LogConfig,
     /// Where the store is.
@@ -248,6 +252,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let gateway = root.has("gateway").then(|| gateway::read(&gateway, &global, &data_directory));
     let tracker = root.section("tracker");
     let tracker = root.has("tracker").then(|| tracker::read(&tracker));
+    let tags = tags::read(&root.section("tags"), &data_directory);
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) = read_store(&root.section("store"), &data_directory);
     let admin = root.section("admin");
@@ -259,6 +264,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         gateway,
         // A part that could not be read has left its mistakes behind.
         tracker: tracker.flatten(),
+        tags,
         event_log,
         store_directory,
         store,

@@ -3,6 +3,7 @@
 
 mod gateway;
 mod sockets;
+mod tags;
 mod vitals;
 
 use crate::{
@@ -351,6 +352,7 @@ impl Server {
             writer: self.log.as_ref().map(EventLog::writer).context("a gateway has a log")?,
             keys: self.keys.load_full(),
             transcript_for: config.transcript_for,
+            tags: config.tags.clone(),
             halt: self.halt.clone(),
             counters: self.vitals.gateway.clone(),
         };

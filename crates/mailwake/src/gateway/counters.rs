@@ -26,6 +26,8 @@ pub struct Counters {
     pub log_refusals: Counter,
     /// Tags that were ignored because there are as many as may be.
     pub tags_ignored: Counter,
+    /// New tags about which the store did not answer in time.
+    pub tags_undecided: Counter,
     /// Context variables that were ignored because they have no value of their type.
     pub variables_ignored: Counter,
     /// Messages with more metadata than engagements tell.
@@ -194,6 +196,11 @@ impl Counters {
             "mailwake_gateway_tags_ignored_total",
             "Tags that were ignored: a recipient has ten, the system a hundred.",
             self.tags_ignored.get(),
+        );
+        to.counter(
+            "mailwake_gateway_tags_undecided_total",
+            "New tags about which their store did not answer in time, so the gateway decided.",
+            self.tags_undecided.get(),
         );
         to.counter(
             "mailwake_gateway_variables_ignored_total",

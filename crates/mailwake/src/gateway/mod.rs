@@ -21,7 +21,7 @@ mod tally;
 mod transmission;
 
 pub use counters::{Counters, Fate, ListenerCounters, RefusalReason};
-pub use tags::{SYSTEM_TAGS_MAX, Tags};
+pub use tags::{Ask, SYSTEM_TAGS_MAX, Tags};
 
 use crate::{
     event_log::writer::Writer,
@@ -190,17 +190,18 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// With places for so many sessions, and so much memory for their messages.
+    /// With places for so many sessions, so much memory for their messages, and these tags.
     pub fn new(
         accepted: AcceptedMemory,
         sessions_max: usize,
         memory: Memory,
         halt: CancellationToken,
+        tags: Tags,
     ) -> Arc<Self> {
-        Self::with(accepted, sessions_max, memory, halt, Tags::default(), system_randomness)
+        Self::with(accepted, sessions_max, memory, halt, tags, system_randomness)
     }
 
-    /// The same, with these tags and this randomness.
+    /// The same, with this randomness.
     pub fn with(
         accepted: AcceptedMemory,
         sessions_max: usize,

@@ -130,7 +130,7 @@ pub(super) async fn transmit<'g>(
             return Verdict { reply, ends_session, is_upstream_lost, in_hand };
         }
     };
-    gateway.ask(&mut terms);
+    gateway.ask(&mut terms).await;
     let in_hand = InHand::take(&gateway.ends.shared.accepted, &audience.transaction, content);
     let mut transmission = Transmission {
         gateway,

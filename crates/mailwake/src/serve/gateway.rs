@@ -1,13 +1,13 @@
 //! The gateway's start: each listener gets what it needs, and what it shares with others.
 //! What is live in it is replaced here when the configuration was read again.
 
-use super::sockets::listen_alone;
+use super::{sockets::listen_alone, tags};
 use crate::{
-    config::{self, Config},
+    config::{self, Config, TagsConfig},
     event_log::writer::Writer,
     gateway::{
-        self, Counters, Ends, GatewayConfig, Live, Shared, Socket, accepted::AcceptedMemory,
-        scopes::Scopes,
+        self, Ask, Counters, Ends, GatewayConfig, Live, Shared, Socket, Tags,
+        accepted::AcceptedMemory, scopes::Scopes,
     },
     net::{
         self,
@@ -24,7 +24,7 @@ use std::{
     sync::Arc,
     time::SystemTime,
 };
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use tracking::token::key::KeyRing;
@@ -34,6 +34,7 @@ pub(super) struct Supplies {
     pub(super) writer: Writer,
     pub(super) keys: Arc<KeyRing>,
     pub(super) transcript_for: Option<Network>,
+    pub(super) tags: TagsConfig,
     /// Cancelled when sessions under way are to be cut off.
     pub(super) halt: CancellationToken,
     pub(super) counters: Arc<Counters>,
@@ -43,6 +44,9 @@ pub(super) struct Supplies {
 pub(super) struct Listeners {
     counters: Arc<Counters>,
     listeners: Vec<Listener>,
+    /// Who keeps the tags, and what is asked.
+    keeper: (tags::Store, mpsc::Receiver<Ask>),
+    shared: Arc<Shared>,
 }
 
 /// A listener, ready to run.
@@ -74,8 +78,10 @@ impl Listeners {
         }
         let accepted = AcceptedMemory::open(&config.accepted_file, SystemTime::now().into())
             .with_context(|| format!("open {}", config.accepted_file.display()))?;
-        let shared =
-            Shared::new(accepted, config.sessions_max, config.memory, supplies.halt.clone());
+        let store = tags::Store::open(&supplies.tags)?;
+        let (tags, asks) = Tags::kept(supplies.tags.patience);
+        let halt = supplies.halt.clone();
+        let shared = Shared::new(accepted, config.sessions_max, config.memory, halt, tags);
         let (mut listeners, mut reloads) = (Vec::new(), Reloads::default());
         let mut targets = Vec::new();
         for (listener, bound) in config.listeners.iter().zip(sockets) {
@@ -94,12 +100,16 @@ impl Listeners {
             Ok(Listener { config, sockets, ends })
         });
         let listeners = listeners.collect::<Result<_>>()?;
-        Ok((Self { counters: supplies.counters.clone(), listeners }, reloads))
+        let counters = supplies.counters.clone();
+        Ok((Self { counters, listeners, keeper: (store, asks), shared }, reloads))
     }
 
     /// Serves clients of all listeners until `shutdown`. When one ends, the others do too.
     pub(super) async fn run(self, shutdown: CancellationToken) -> Result<()> {
         let mut running = JoinSet::new();
+        let (store, asks) = self.keeper;
+        let are_over = CancellationToken::new();
+        let keeper = tokio::spawn(store.keep(asks, self.shared, are_over.clone()));
         for Listener { config, sockets, ends } in self.listeners {
             let sockets = sockets.into_iter().map(|(listen, listener)| {
                 Ok(Socket { listen, listener: tokio::net::TcpListener::from_std(listener)? })
@@ -113,7 +123,9 @@ impl Listeners {
             shutdown.cancel();
             first = first.and(ended.map_err(Into::into).and_then(|ended| Ok(ended?)));
         }
-        first
+        // The last sessions may have said new tags.
+        are_over.cancel();
+        first.and(keeper.await.map_err(Into::into))
     }
 }
 

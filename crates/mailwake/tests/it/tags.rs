@@ -1,11 +1,19 @@
-//! Tags of the system in Cassandra, against a double of it (`support::cassandra`).
+//! Tags of the system: in the file of a gateway, and in Cassandra, against a double of it
+//! (`support::cassandra`).
 
-use crate::support::cassandra::Cassandra;
+use crate::support::{
+    PATIENCE, cassandra::Cassandra, mailwake::Installation, smtp::Session, upstream::Upstream,
+    wait_for,
+};
 use mailwake::stores::tags::{
     TagStore,
     cassandra::{CassandraConfig, CassandraTags},
 };
-use std::{net::TcpListener, time::Duration};
+use std::{
+    fs,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 fn config(contact_point: String) -> CassandraConfig {
     CassandraConfig {
@@ -97,4 +105,82 @@ async fn a_cluster_that_falls_silent_is_not_waited_for() {
     store.admit("spring").await.expect_err("silence");
     cassandra.be_silent(false);
     assert_eq!(store.admit("spring").await.expect("tags"), ["spring"]);
+}
+
+/// Sends a message with these tags.
+fn say(installation: &Installation, tags: &str) {
+    let mut session = Session::open(installation.gateway_port).expect("a session");
+    let content = format!("X-MSYS-API: {{\"tags\": {tags}}}\r\nSubject: sale\r\n\r\nHello.\r\n");
+    let reply = session.send("news@a.example", "ann@b.example", content.as_bytes());
+    assert_eq!(reply.expect("a reply").code, 250);
+}
+
+fn is_counted(installation: &Installation, metric: &str, wanted: f64) {
+    wait_for(metric, PATIENCE, || (installation.metric(metric) == wanted).then_some(()));
+}
+
+const IGNORED: &str = "mailwake_gateway_tags_ignored_total";
+const UNDECIDED: &str = "mailwake_gateway_tags_undecided_total";
+
+#[test]
+fn tags_outlive_the_gateway() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let file = installation.data().join("tags");
+    let known: String = (0..99).map(|number| format!("\"{number}\"\n")).collect();
+    fs::write(&file, &known).expect("a file");
+    let serving = installation.serve();
+    say(&installation, r#"["0", "spring"]"#);
+    assert!(serving.stop().success());
+    assert_eq!(fs::read_to_string(&file).expect("the file"), known + "\"spring\"\n");
+    let serving = installation.serve();
+    say(&installation, r#"["summer", "spring", "98"]"#);
+    is_counted(&installation, IGNORED, 1.0);
+    is_counted(&installation, UNDECIDED, 0.0);
+    assert!(serving.stop().success());
+}
+
+#[test]
+fn gateways_with_one_cluster_have_the_same_tags() {
+    let (upstream, cassandra) = (Upstream::start(), Cassandra::start());
+    let installations = [Installation::new(upstream.port), Installation::new(upstream.port)];
+    for installation in &installations {
+        let tags = format!(
+            "[tags]\nstore = \"cassandra\"\nwait_ms_max = 10000\n\
+             cassandra_contact_points = [\"{}\"]\n[tracker]\n",
+            cassandra.address()
+        );
+        installation.set("[tracker]\n", &tags);
+    }
+    let [one, other] = &installations;
+    let (first, second) = (one.serve(), other.serve());
+    say(one, r#"["spring", "summer"]"#);
+    say(other, r#"["summer", "autumn"]"#);
+    let mut tags = cassandra.tags();
+    tags.sort();
+    assert_eq!(tags, ["autumn", "spring", "summer"]);
+    is_counted(one, UNDECIDED, 0.0);
+    assert!(first.stop().success() && second.stop().success());
+}
+
+#[test]
+fn mail_does_not_wait_for_a_cluster_that_is_silent() {
+    let (upstream, cassandra) = (Upstream::start(), Cassandra::start());
+    cassandra.be_silent(true);
+    let installation = Installation::new(upstream.port);
+    let tags = format!(
+        "[tags]\nstore = \"cassandra\"\ncassandra_contact_points = [\"{}\"]\n[tracker]\n",
+        cassandra.address()
+    );
+    installation.set("[tracker]\n", &tags);
+    let serving = installation.serve();
+    let began = Instant::now();
+    say(&installation, r#"["spring"]"#);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    is_counted(&installation, UNDECIDED, 1.0);
+    is_counted(&installation, IGNORED, 0.0);
+    // It is told when it answers again.
+    cassandra.be_silent(false);
+    wait_for("the tag", PATIENCE, || (cassandra.tags() == ["spring"]).then_some(()));
+    assert!(serving.stop().success());
 }

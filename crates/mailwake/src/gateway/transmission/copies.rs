@@ -162,10 +162,11 @@ impl Transmission<'_, '_> {
 impl Gateway {
     /// Takes note of what a message asks for: its tags become those of the system, as far
     /// as there is room, and what is not done is counted.
-    pub(super) fn ask(&self, terms: &mut Terms) {
+    pub(super) async fn ask(&self, terms: &mut Terms) {
         let counters = &self.counters;
-        let ignored = self.ends.shared.tags.admit(&mut terms.request.tags);
-        counters.tags_ignored.add((ignored + terms.request.tags_ignored) as u64);
+        let admission = self.ends.shared.tags.admit(&mut terms.request.tags).await;
+        counters.tags_ignored.add((admission.ignored + terms.request.tags_ignored) as u64);
+        counters.tags_undecided.add(admission.undecided as u64);
         if terms.metadata_reach() == MetadataReach::Reception {
             counters.metadata_withheld.increment();
         }

@@ -15,6 +15,9 @@ use std::{
 
 const TEXT: Type = Type::Text;
 
+/// Names with their types.
+type Columns<'c> = &'c [(&'c str, Type)];
+
 /// What requests come to.
 #[derive(Debug, Default)]
 struct State {
@@ -173,7 +176,6 @@ fn error(code: u32, text: &str) -> (u8, Body) {
 
 /// RESULT, Prepared: what is bound, and what comes of it.
 fn prepared_answer(id: &[u8], statement: &str) -> Body {
-    type Columns<'c> = &'c [(&'c str, Type)];
     let (bound, result): (Columns<'_>, Columns<'_>) = match statement {
         it if it.contains("INSERT INTO") => {
             (&[("system", TEXT), ("place", Type::Int), ("tag", TEXT)], &[])
