@@ -80,10 +80,8 @@ impl Notes {
 fn reason(name: &str) -> &'static str {
     const REASONS: &[(&[&str], &str)] = &[
         (&["binding", "binding_group", "domain", "host"], "delivery is upstream's"),
-        (
-            &["cassandra_client", "substitution_engine", "httpsrv"],
-            "mailwake does what smtpapi needs it for by itself",
-        ),
+        (&["substitution_engine", "httpsrv"], "mailwake does what smtpapi needs it for by itself"),
+        (&["cassandra_client"], "tags are kept where [tags] says"),
         (&["http_listener"], "links lead to [tracker], which is a server of its own"),
         (
             &["tls_certificate", "tls_key", "tls_ca", "tls_protocols", "tls_ciphers"],
@@ -104,8 +102,8 @@ struct Plan {
     listeners: Vec<Listener>,
     pathways: Vec<Pathway>,
     groups: Vec<Group>,
-    /// Lua scripts of `scriptlet`, in order: names and sources.
-    scripts: Vec<(String, String)>,
+    /// The files of Lua scripts of `scriptlet`, in order.
+    scripts: Vec<String>,
 }
 
 impl Plan {
@@ -181,7 +179,12 @@ impl Plan {
                     if name.eq_ignore_ascii_case("script") =>
                 {
                     match source_of(body) {
-                        Some(source) => self.scripts.push((label, source)),
+                        // A name of a module is looked up among those of Momentum.
+                        Some(module) if !module.contains('/') => {
+                            let what = format!("script {label:?}: {module} is Momentum's own");
+                            notes.pass_over(place, what);
+                        }
+                        Some(source) => self.scripts.push(source),
                         None => notes.pass_over(place, format!("script {label:?}: has no source")),
                     }
                 }

@@ -199,21 +199,16 @@ impl Toml {
         }
     }
 
-    fn scripts(&mut self, scripts: &[(String, String)]) {
+    fn scripts(&mut self, scripts: &[String]) {
         if scripts.is_empty() {
             return;
         }
         self.text.push('\n');
-        self.comment(
-            "FILL IN: scripts of scriptlet, in the order in which they run. Those that are",
-        );
-        self.comment("policy of yours, and none of Momentum's own, belong into [policy].");
-        for (name, source) in scripts {
-            let mut line = String::new();
-            // A String takes every write.
-            write!(line, "  {name}: {source}").ok();
-            self.comment(&line);
-        }
+        self.comment("FILL IN: scripts of scriptlet, in their order. mailwake runs those that are");
+        self.comment("policy for mail; which are, only you know.");
+        self.comment("[policy]");
+        let sources: Vec<String> = scripts.iter().map(|source| quoted(source)).collect();
+        self.comment(&format!("scripts = [{}]", sources.join(", ")));
     }
 }
 
