@@ -6,11 +6,12 @@ use wide::u8x16;
 /// Octets that are looked at together, one bit for each.
 const BLOCK: usize = 64;
 
-/// Gives the places of octets that have one of these values, in order.
+/// Gives the places of marks, in order.
 #[derive(Debug, Clone)]
-pub(crate) struct Marks<'a, const N: usize> {
+pub(crate) struct Marks<'a, F> {
     octets: &'a [u8],
-    values: [u8; N],
+    /// Tells the marks of a lane: all bits of an octet that is one.
+    is_mark: F,
     /// Where the block starts.
     block: usize,
     /// A bit for each mark in the block that was not given yet, the lowest for the first
@@ -18,10 +19,20 @@ pub(crate) struct Marks<'a, const N: usize> {
     marks: u64,
 }
 
-impl<'a, const N: usize> Marks<'a, N> {
+/// The octets that have one of these values.
+#[inline(always)]
+pub(crate) fn marks<const N: usize>(octets: &[u8], values: [u8; N]) -> impl Iterator<Item = usize> {
+    let values = values.map(u8x16::splat);
+    Marks::new(octets, move |lane| {
+        values.iter().fold(u8x16::splat(0), |equal, value| equal | lane.simd_eq(*value))
+    })
+}
+
+impl<'a, F: Fn(u8x16) -> u8x16> Marks<'a, F> {
     /// The marks of all these octets.
-    pub(crate) fn new(octets: &'a [u8], values: [u8; N]) -> Self {
-        let mut marks = Self { octets, values, block: 0, marks: 0 };
+    #[inline(always)]
+    pub(crate) fn new(octets: &'a [u8], is_mark: F) -> Self {
+        let mut marks = Self { octets, is_mark, block: 0, marks: 0 };
         marks.look();
         marks
     }
@@ -31,18 +42,27 @@ impl<'a, const N: usize> Marks<'a, N> {
     fn look(&mut self) {
         let rest = &self.octets[self.block..];
         self.marks = match rest.first_chunk() {
-            Some(block) => marks(block, self.values),
+            Some(block) => self.marks_of(block),
             None => {
                 let mut block = [0; BLOCK];
                 block[..rest.len()].copy_from_slice(rest);
                 let inside = (1 << rest.len()) - 1;
-                marks(&block, self.values) & inside
+                self.marks_of(&block) & inside
             }
         };
     }
+
+    /// A bit for each mark.
+    #[inline(always)]
+    fn marks_of(&self, block: &[u8; BLOCK]) -> u64 {
+        let (lanes, _) = block.as_chunks();
+        lanes.iter().rev().fold(0, |marks, lane| {
+            marks << 16 | u64::from((self.is_mark)(u8x16::new(*lane)).to_bitmask())
+        })
+    }
 }
 
-impl<const N: usize> Iterator for Marks<'_, N> {
+impl<F: Fn(u8x16) -> u8x16> Iterator for Marks<'_, F> {
     type Item = usize;
 
     #[inline(always)]
@@ -60,19 +80,6 @@ impl<const N: usize> Iterator for Marks<'_, N> {
     }
 }
 
-/// A bit for each octet that has one of the values.
-#[inline(always)]
-fn marks<const N: usize>(block: &[u8; BLOCK], values: [u8; N]) -> u64 {
-    let values = values.map(u8x16::splat);
-    let (lanes, _) = block.as_chunks();
-    lanes.iter().rev().fold(0, |marks, lane| {
-        let lane = u8x16::new(*lane);
-        let equal =
-            values.iter().fold(u8x16::splat(0), |equal, value| equal | lane.simd_eq(*value));
-        marks << 16 | u64::from(equal.to_bitmask())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,7 +92,7 @@ mod tests {
             for values in [[b'=', b'\n'], [b'\0', b'\xBD']] {
                 let expected = octets.iter().enumerate().filter(|(_, octet)| values.contains(octet));
                 let expected: Vec<_> = expected.map(|(place, _)| place).collect();
-                prop_assert_eq!(Marks::new(&octets, values).collect::<Vec<_>>(), expected);
+                prop_assert_eq!(marks(&octets, values).collect::<Vec<_>>(), expected);
             }
         }
     }
@@ -94,7 +101,7 @@ mod tests {
     fn blocks_end_where_the_octets_do() {
         for len in [0, 1, 63, 64, 65, 127, 128, 129] {
             let octets = vec![b'='; len];
-            assert!(Marks::new(&octets, [b'=']).eq(0..len), "{len}");
+            assert!(marks(&octets, [b'=']).eq(0..len), "{len}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Edits of octets: what is taken out, where, and what comes in its place.
 
 use super::splice::Splicer;
-use std::ops::Range;
+use std::{iter::from_fn, mem, ops::Range};
 use thiserror::Error;
 
 #[cfg(test)]
@@ -133,6 +133,27 @@ impl<'a> Edits<'a> {
         let front = Self { list: self.list, places: self.places.start..middle };
         self.places.start = middle;
         front
+    }
+
+    /// The pieces of a stretch of the original, which starts at `start` there, with these
+    /// edits made.
+    pub fn made_in<'o>(self, stretch: &'o [u8], start: usize) -> impl Iterator<Item = &'o [u8]>
+    where
+        'a: 'o,
+    {
+        let mut rest = stretch;
+        let mut position = start;
+        let mut edits = self.map(Some).chain([None]);
+        from_fn(move || {
+            let Some(edit) = edits.next()? else { return Some([mem::take(&mut rest), &[]]) };
+            let kept = edit.range.start.saturating_sub(position).min(rest.len());
+            let taken = edit.range.len().min(rest.len() - kept);
+            let piece = &rest[..kept];
+            rest = &rest[kept + taken..];
+            position = edit.range.end;
+            Some([piece, edit.replacement])
+        })
+        .flatten()
     }
 }
 

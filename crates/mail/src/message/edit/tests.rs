@@ -42,6 +42,21 @@ fn edit_behind_the_end_is_refused() {
 }
 
 #[test]
+fn edits_are_made_in_a_stretch() {
+    let mut list = EditList::new(9);
+    for (range, replacement) in [(2..2, b"x"), (3..5, b"y"), (8..8, b"z")] {
+        list.push(range, replacement).expect("it fits");
+    }
+    let made =
+        |stretch: &[u8], start| list.iter().made_in(stretch, start).collect::<Vec<_>>().concat();
+    assert_eq!(made(b"cdefgh", 2), b"xcyfghz");
+    assert_eq!(made(b"cdefghi", 2), b"xcyfghzi");
+    // Beyond what the stretch holds, nothing is there to be taken out.
+    assert_eq!(made(b"cd", 2), b"xcyz");
+    assert_eq!(made(b"", 2), b"xyz");
+}
+
+#[test]
 fn edits_are_split_where_they_start() {
     let mut list = EditList::new(9);
     for start in [1, 4, 4, 7] {
@@ -68,5 +83,7 @@ proptest! {
         let taken: usize = list.iter().map(|edit| edit.range.len()).sum();
         let result = list.apply(&original);
         prop_assert_eq!(result.len(), original.len() - taken + list.replacement_octets());
+        let made: Vec<_> = list.iter().made_in(&original, 0).collect();
+        prop_assert_eq!(made.concat(), result);
     }
 }

@@ -1,5 +1,5 @@
 //! Bodies whose content is edited. What of a body has to be encoded anew is found when
-//! it was decoded; the content itself is not needed any more after that.
+//! it was decoded; of the content only that is kept.
 
 use super::{DecodeError, ENCODED_LINE_MAX, LineEnd, base64, quoted_printable};
 use crate::message::{
@@ -45,23 +45,23 @@ impl<'b> Decoded<'b> {
     /// what stands there in the content; that would be a mistake of ours.
     pub fn editable(self, edited: &[Range<usize>]) -> Option<EditableBody> {
         let Self { body, encoding, content, line_starts } = self;
+        let content_len = content.len();
         let stretches = match (encoding, edited) {
             (TransferEncoding::QuotedPrintable, _) => {
                 let lines = quoted_printable::lines(body, content.len(), &line_starts, edited);
                 let mut room = quoted_printable::Room::default();
                 lines.iter().all(|lines| lines.hold(body, &content, &mut room)).then_some(())?;
-                let growth = lines.iter().map(|lines| lines.growth(&content)).sum();
-                Stretches::Lines { all: lines, growth }
+                Stretches::Lines(Kept::new(lines, content.into_owned()))
             }
             (TransferEncoding::Base64, [first, ..]) => {
                 let tail = base64::tail(body, content.len(), first.start);
                 tail.holds(body, &content).then_some(())?;
                 Stretches::Tail(tail)
             }
-            (TransferEncoding::Base64, []) => Stretches::Lines { all: Vec::new(), growth: 0 },
+            (TransferEncoding::Base64, []) => Stretches::Lines(Kept::default()),
             _ => Stretches::Identity,
         };
-        Some(EditableBody { content_len: content.len(), stretches })
+        Some(EditableBody { content_len, stretches })
     }
 }
 
@@ -78,13 +78,52 @@ enum Stretches {
     /// Nothing: its content is itself.
     Identity,
     /// Each of these that holds an edit, in quoted-printable.
-    Lines {
-        all: Vec<quoted_printable::Lines>,
-        /// By how many octets all of them grow without an edit.
-        growth: usize,
-    },
+    Lines(Kept),
     /// This, in base64.
     Tail(base64::Tail),
+}
+
+/// Lines of a body, and what they hold. It is decoded once, when the body is made ready.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    lines: Vec<quoted_printable::Lines>,
+    /// What they hold, of one behind the other.
+    content: Vec<u8>,
+    /// By how many octets all of them grow without an edit.
+    growth: usize,
+}
+
+impl Kept {
+    /// Keeps what these lines hold, and nothing else of the content.
+    fn new(lines: Vec<quoted_printable::Lines>, mut content: Vec<u8>) -> Self {
+        let mut len = 0;
+        for lines in &lines {
+            content.copy_within(lines.content.clone(), len);
+            len += lines.content.len();
+        }
+        content.truncate(len);
+        content.shrink_to_fit();
+        let encoded = lines.iter().map(|lines| lines.body.len()).sum();
+        let growth = quoted_printable::growth(&content, encoded);
+        Self { lines, content, growth }
+    }
+
+    /// The lines that hold edits, with what they hold and with these edits. An edit where two
+    /// stand next to each other belongs to the second.
+    fn edited<'a>(
+        &'a self,
+        edits: &'a EditList,
+    ) -> impl Iterator<Item = (&'a quoted_printable::Lines, &'a [u8], Edits<'a>)> {
+        let mut edits = edits.iter();
+        let mut content = self.content.as_slice();
+        let ends = self.lines.iter().skip(1).map(|next| next.content.start).chain([usize::MAX]);
+        self.lines.iter().zip(ends).filter_map(move |(lines, end)| {
+            let (held, rest) = content.split_at(lines.content.len());
+            content = rest;
+            let edits = edits.split_before(end);
+            (edits.len() > 0).then_some((lines, held, edits))
+        })
+    }
 }
 
 impl EditableBody {
@@ -100,7 +139,7 @@ impl EditableBody {
             Stretches::Identity => added,
             // An escape takes two octets more, and a pixel holds five; a line of 75
             // needs another break.
-            Stretches::Lines { growth, .. } => growth + added + added / 20 + 16 * edits.len(),
+            Stretches::Lines(kept) => kept.growth + added + added / 20 + 16 * edits.len(),
             Stretches::Tail(tail) => {
                 let digits = (tail.content.len() + added).div_ceil(3) * 4;
                 (digits + digits / ENCODED_LINE_MAX * 2).saturating_sub(tail.body.len())
@@ -127,14 +166,11 @@ impl EditableBody {
             Stretches::Identity => edits.iter().try_for_each(|edit| {
                 splicer.replace(moved(&edit.range), |out| out.extend_from_slice(edit.replacement))
             }),
-            Stretches::Lines { all, .. } => {
-                let mut room = quoted_printable::Room::default();
-                edited_lines(all, edits).try_for_each(|(lines, edits)| {
-                    splicer.replace(moved(&lines.body), |out| {
-                        lines.encode(body, edits, line_end, &mut room, out);
-                    })
+            Stretches::Lines(kept) => kept.edited(edits).try_for_each(|(lines, content, edits)| {
+                splicer.replace(moved(&lines.body), |out| {
+                    lines.encode(content, edits, line_end, out);
                 })
-            }
+            }),
             Stretches::Tail(_) if edits.is_empty() => Ok(()),
             Stretches::Tail(tail) => splicer.replace(moved(&tail.body), |out| {
                 tail.encode(body, edits.iter(), line_end, out);
@@ -159,10 +195,10 @@ impl EditableBody {
         };
         match &self.stretches {
             Stretches::Identity => are_edits(splices, copy, edits.iter(), in_message.start),
-            Stretches::Lines { all, .. } => {
+            Stretches::Lines(kept) => {
                 let (mut edits_left, mut splices) = (edits.len(), splices.iter());
                 let mut room = quoted_printable::Room::default();
-                let are_held = edited_lines(all, edits).all(|(lines, edits)| {
+                let are_held = kept.edited(edits).all(|(lines, content, edits)| {
                     let Some(splice) = splices.next() else { return false };
                     let original = relative(&splice.original, in_message.start);
                     let Some(result) = relative(&splice.result, in_copy.start) else {
@@ -170,7 +206,7 @@ impl EditableBody {
                     };
                     edits_left -= edits.len();
                     original.as_ref() == Some(&lines.body)
-                        && lines.are_held_by(body, (copied, result), edits, &mut room)
+                        && lines.are_held_by((body, content), (copied, result), edits, &mut room)
                 });
                 are_held && edits_left == 0 && splices.next().is_none()
             }
@@ -182,18 +218,4 @@ impl EditableBody {
 /// A range as one of what starts at `offset`.
 fn relative(range: &Range<usize>, offset: usize) -> Option<Range<usize>> {
     Some(range.start.checked_sub(offset)?..range.end.checked_sub(offset)?)
-}
-
-/// The lines that hold edits, with these. An edit where two stand next to each other
-/// belongs to the second.
-fn edited_lines<'a>(
-    all: &'a [quoted_printable::Lines],
-    edits: &'a EditList,
-) -> impl Iterator<Item = (&'a quoted_printable::Lines, Edits<'a>)> {
-    let mut rest = edits.iter();
-    let ends = all.iter().skip(1).map(|next| next.content.start).chain([usize::MAX]);
-    all.iter().zip(ends).filter_map(move |(lines, end)| {
-        let edits = rest.split_before(end);
-        (edits.len() > 0).then_some((lines, edits))
-    })
 }

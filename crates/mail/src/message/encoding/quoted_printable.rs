@@ -2,11 +2,8 @@
 //! encoded anew, from the start of the first to the end of the last; an escape never
 //! spans lines, so each line can be read and replaced by itself.
 
-use super::{
-    ENCODED_LINE_MAX, LineEnd,
-    source::{Edited, are_equal, drain},
-};
-use crate::message::edit::Edits;
+use super::{ENCODED_LINE_MAX, LineEnd, source::gives};
+use crate::{marks::marks, message::edit::Edits};
 use memchr::memchr;
 use std::ops::Range;
 
@@ -15,9 +12,10 @@ mod encoder;
 #[cfg(test)]
 mod tests;
 
-use decoder::{Decoder, LineStart, escape, trimmed};
+use decoder::{Decoder, LineStart, is_escape, trimmed};
 pub(super) use decoder::{LineStarts, decode};
-use encoder::{Encoder, growth};
+use encoder::Encoder;
+pub(super) use encoder::growth;
 
 /// One line of a body.
 #[derive(Debug, Clone)]
@@ -56,14 +54,11 @@ impl Line {
 
     /// How many octets of content it decodes to, without the line end.
     fn decoded_len(&self, body: &[u8]) -> usize {
-        let mut rest = &body[self.content.clone()];
-        let mut len = rest.len();
-        while let Some(equals) = memchr(b'=', rest) {
-            let is_escape = escape(&rest[equals + 1..]).is_some();
-            len -= if is_escape { 2 } else { 0 };
-            rest = &rest[equals + if is_escape { 3 } else { 1 }..];
-        }
-        len
+        let line = &body[self.content.clone()];
+        // Behind an escape there are two octets that begin none.
+        let is_escape =
+            |at: &usize| matches!(line[at + 1..], [high, low, ..] if is_escape(high, low));
+        line.len() - 2 * marks(line, [b'=']).filter(is_escape).count()
     }
 }
 
@@ -135,35 +130,28 @@ pub(super) fn lines(
     found
 }
 
-/// Room for content that is decoded to be written or compared. What it holds between
-/// does not matter.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    before: Vec<u8>,
-    after: Vec<u8>,
-}
+/// Room for content that is decoded to be compared. What it holds between does not matter.
+pub(super) type Room = Vec<u8>;
 
 impl Lines {
     /// Writes lines that hold the content of these with edits made.
     pub(super) fn encode(
         &self,
-        body: &[u8],
+        content: &[u8],
         edits: Edits<'_>,
         line_end: LineEnd,
-        room: &mut Room,
         out: &mut Vec<u8>,
     ) {
-        let content = Decoder::new(&body[self.body.clone()], &mut room.before);
         let mut encoder = Encoder::new(line_end, out);
-        drain(&mut Edited::new(content, self.content.start, edits), |piece| encoder.push(piece));
+        edits.made_in(content, self.content.start).for_each(|piece| encoder.push(piece));
         encoder.finish(self.is_soft);
     }
 
-    /// Do lines of a copy of the body hold this content in the place of these? What is
-    /// compared goes to the end of the line.
+    /// Do lines of a copy of the body hold this content, with edits made, in the place of
+    /// these? What is compared goes to the end of the line.
     pub(super) fn are_held_by(
         &self,
-        body: &[u8],
+        (body, content): (&[u8], &[u8]),
         (copy, place): (&[u8], Range<usize>),
         edits: Edits<'_>,
         room: &mut Room,
@@ -173,22 +161,15 @@ impl Lines {
         else {
             return false;
         };
-        let before = Decoder::new(before, &mut room.before);
-        let mut edited = Edited::new(before, self.content.start, edits);
-        are_equal(&mut edited, &mut Decoder::new(after, &mut room.after))
-    }
-
-    /// By how many octets they grow when they are encoded anew, for what they should have
-    /// encoded and did not.
-    pub(super) fn growth(&self, content: &[u8]) -> usize {
-        let content = content.get(self.content.clone()).unwrap_or_default();
-        growth(content, self.body.len())
+        let line_end = if self.is_soft { &[] } else { &before[self.body.len()..] };
+        let edited = edits.made_in(content, self.content.start);
+        gives(&mut Decoder::new(after, room), edited.chain([line_end]))
     }
 
     /// Do these lines decode to what stands in the content?
     pub(super) fn hold(&self, body: &[u8], content: &[u8], room: &mut Room) -> bool {
-        let Some(mut content) = content.get(self.content.clone()) else { return false };
-        are_equal(&mut Decoder::new(&body[self.body.clone()], &mut room.before), &mut content)
+        let Some(content) = content.get(self.content.clone()) else { return false };
+        gives(&mut Decoder::new(&body[self.body.clone()], room), [content])
     }
 }
 

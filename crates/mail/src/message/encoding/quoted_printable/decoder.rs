@@ -1,7 +1,7 @@
 //! Lines of quoted-printable in, content out.
 
 use super::super::source::Source;
-use crate::marks::Marks;
+use crate::marks::marks;
 use memchr::memrchr;
 use std::ops::Range;
 
@@ -26,36 +26,51 @@ fn decode_into(body: &[u8], content: &mut [u8], mut starts_line: impl FnMut(Line
     let mut copied = Copied { body, content, len: 0 };
     // What stands before it is decoded.
     let mut position = 0;
-    for at in Marks::new(body, [b'=', b'\n']) {
+    for at in marks(body, [b'=', b'\n']) {
         if at < position {
+            // The line end of a soft line break.
             continue;
         }
-        if body[at] == b'\n' {
-            copied.line_end(position, at);
-            position = at + 1;
-            starts_line(LineStart { body: position, content: copied.len });
-            continue;
-        }
-        let rest = &body[at + 1..];
-        if let Some(octet) = escape(rest) {
-            copied.copy(position, at);
-            copied.push(octet);
-            position = at + 3;
-        } else if let Some(len) = soft_break(rest) {
-            copied.copy(position, at);
-            position = at + 1 + len;
-            if body[..position].ends_with(b"\n") {
-                starts_line(LineStart { body: position, content: copied.len });
+        let soft_break = match body[at..] {
+            // Escapes and nearly all soft line breaks are three octets, and stand for one or
+            // none: one way for both.
+            [b'=', high, low, ..] if is_escape(high, low) || [high, low] == *b"\r\n" => {
+                let is_escape = high != b'\r';
+                copied.copy(position, at);
+                copied.put(octet(high, low), usize::from(is_escape));
+                position = at + 3;
+                !is_escape
             }
+            [b'=', ref rest @ ..] => match soft_break(rest) {
+                Some(len) => {
+                    copied.copy(position, at);
+                    position = at + 1 + len;
+                    rest[..len].ends_with(b"\n")
+                }
+                None => false,
+            },
+            // A line end is content like what stands around it.
+            _ => {
+                if let Some(padding) = padding(&body[position..at]) {
+                    copied.copy(position, position + padding.start);
+                    position += padding.end;
+                }
+                let content = copied.len + (at + 1 - position);
+                starts_line(LineStart { body: at + 1, content });
+                false
+            }
+        };
+        if soft_break {
+            starts_line(LineStart { body: position, content: copied.len });
         }
     }
     copied.copy(position, position + trimmed(&body[position..]).len());
     copied.len
 }
 
-/// Octets that are copied at a time. What is copied too far is written over by what comes
-/// behind it.
-const STRIDE: usize = 32;
+/// Octets that are copied at a time, more than a line has. What is copied too far is
+/// written over by what comes behind it.
+const STRIDE: usize = 80;
 
 /// Pieces of a body, copied one behind the other.
 struct Copied<'a> {
@@ -70,41 +85,35 @@ impl Copied<'_> {
     fn copy(&mut self, start: usize, end: usize) {
         let (source, place) = (&self.body[start..], &mut self.content[self.len..]);
         let len = end - start;
-        let mut done = 0;
-        while done < len {
-            let octets = source[done..].first_chunk::<STRIDE>();
-            match (octets, place[done..].first_chunk_mut::<STRIDE>()) {
-                (Some(octets), Some(room)) => *room = *octets,
-                _ => {
-                    place[done..len].copy_from_slice(&source[done..len]);
-                    break;
-                }
-            }
-            done += STRIDE;
+        match (source.first_chunk::<STRIDE>(), place.first_chunk_mut::<STRIDE>()) {
+            (Some(octets), Some(room)) if len <= STRIDE => *room = *octets,
+            _ => copy(&source[..len], place),
         }
         self.len += len;
     }
 
+    /// Appends an octet, if `len` is 1 and not 0.
     #[inline(always)]
-    fn push(&mut self, octet: u8) {
+    fn put(&mut self, octet: u8, len: usize) {
         self.content[self.len] = octet;
-        self.len += 1;
+        self.len += len;
     }
+}
 
-    /// Appends the rest of a line that ends in a hard line break, without white space that
-    /// a transport may have added.
-    #[inline(always)]
-    fn line_end(&mut self, start: usize, newline: usize) {
-        let line = &self.body[start..newline];
-        let visible = line.strip_suffix(b"\r").unwrap_or(line);
-        let content = trimmed(visible);
-        if content.len() == visible.len() {
-            self.copy(start, newline + 1);
-        } else {
-            self.copy(start, start + content.len());
-            self.copy(start + visible.len(), newline + 1);
-        }
-    }
+/// What is longer, or stands near the end.
+#[cold]
+#[inline(never)]
+fn copy(octets: &[u8], place: &mut [u8]) {
+    place[..octets.len()].copy_from_slice(octets);
+}
+
+/// Where white space stands that a transport may have added, at the end of a line that ends
+/// in a hard line break. Most lines have none.
+#[inline(always)]
+fn padding(line: &[u8]) -> Option<Range<usize>> {
+    let visible = line.strip_suffix(b"\r").unwrap_or(line);
+    let content = trimmed(visible);
+    (content.len() < visible.len()).then_some(content.len()..visible.len())
 }
 
 /// White space at the end of a line is no content (§6.7, rule 3).
@@ -137,12 +146,16 @@ static DIGITS: [u8; 256] = {
     digits
 };
 
-/// The octet that an escape stands for, behind its `=`.
+/// Are these the digits of an escape?
 #[inline(always)]
-pub(super) fn escape(rest: &[u8]) -> Option<u8> {
-    let &[high, low, ..] = rest else { return None };
-    let (high, low) = (DIGITS[usize::from(high)], DIGITS[usize::from(low)]);
-    ((high | low) < 16).then_some(high << 4 | low)
+pub(super) fn is_escape(high: u8, low: u8) -> bool {
+    (DIGITS[usize::from(high)] | DIGITS[usize::from(low)]) < 16
+}
+
+/// The octet that an escape with these digits stands for.
+#[inline(always)]
+fn octet(high: u8, low: u8) -> u8 {
+    DIGITS[usize::from(high)] << 4 | DIGITS[usize::from(low)]
 }
 
 /// Where a line starts, in the body and in the content.

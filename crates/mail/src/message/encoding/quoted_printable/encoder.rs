@@ -1,20 +1,8 @@
 //! Content in, lines of quoted-printable out.
 
 use super::{ENCODED_LINE_MAX, LineEnd};
-
-/// What stands for itself (§6.7, rules 2 and 3).
-const LITERAL: [bool; 256] = literal();
-
-const fn literal() -> [bool; 256] {
-    let mut literal = [false; 256];
-    let mut octet = b' ';
-    while octet <= b'~' {
-        literal[octet as usize] = octet != b'=';
-        octet += 1;
-    }
-    literal[b'\t' as usize] = true;
-    literal
-}
+use crate::marks::Marks;
+use wide::u8x16;
 
 /// Encodes content as the lines between two line ends.
 pub(super) struct Encoder<'o> {
@@ -28,31 +16,48 @@ impl<'o> Encoder<'o> {
         Self { octets, line_end, column: 0 }
     }
 
-    pub(super) fn push(&mut self, mut content: &[u8]) {
-        while let Some(&first) = content.first() {
-            if !LITERAL[usize::from(first)] {
-                self.put(&escaped(first));
-                content = &content[1..];
-            } else {
-                let room = (ENCODED_LINE_MAX - 1).saturating_sub(self.column);
-                let run = literal_run(&content[..room.clamp(1, content.len())]);
-                // Either it fits, or it is one octet that begins the next line.
-                self.put(&content[..run]);
-                content = &content[run..];
-            }
+    pub(super) fn push(&mut self, content: &[u8]) {
+        let mut position = 0;
+        for at in Marks::new(content, are_escaped) {
+            self.put_literals(&content[position..at]);
+            self.put_escape(content[at]);
+            position = at + 1;
         }
+        self.put_literals(&content[position..]);
     }
 
-    /// Puts octets that must not be torn apart; one octet of the line is kept for the
-    /// `=` of a soft line break.
-    fn put(&mut self, octets: &[u8]) {
-        if self.column + octets.len() >= ENCODED_LINE_MAX {
-            self.octets.push(b'=');
-            self.octets.extend_from_slice(self.line_end.octets());
-            self.column = 0;
+    /// Puts octets that stand for themselves. One octet of each line is kept for the `=` of
+    /// a soft line break.
+    fn put_literals(&mut self, mut octets: &[u8]) {
+        loop {
+            let room = ENCODED_LINE_MAX - 1 - self.column;
+            let Some((line, rest)) = octets.split_at_checked(room) else { break };
+            if rest.is_empty() {
+                break;
+            }
+            self.octets.extend_from_slice(line);
+            self.break_line();
+            octets = rest;
         }
         self.octets.extend_from_slice(octets);
         self.column += octets.len();
+    }
+
+    /// Puts the escape of an octet, which must not be torn apart.
+    fn put_escape(&mut self, octet: u8) {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        if self.column + 3 >= ENCODED_LINE_MAX {
+            self.break_line();
+        }
+        let digits = [DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]];
+        self.octets.extend_from_slice(&[b'=', digits[0], digits[1]]);
+        self.column += 3;
+    }
+
+    fn break_line(&mut self) {
+        self.octets.push(b'=');
+        self.octets.extend_from_slice(self.line_end.octets());
+        self.column = 0;
     }
 
     /// The lines. §6.7, rule 3: white space before a line end is encoded, since a
@@ -65,37 +70,22 @@ impl<'o> Encoder<'o> {
         {
             self.octets.pop();
             self.column -= 1;
-            self.put(&escaped(space));
+            self.put_escape(space);
         }
     }
 }
 
-/// How many octets from the start on stand for themselves.
-fn literal_run(octets: &[u8]) -> usize {
-    // Without an early end, so that the compiler takes many octets at a time: most of
-    // what is encoded are the letters of a link.
-    if !octets.iter().fold(false, |found, octet| found | is_escaped(*octet)) {
-        return octets.len();
-    }
-    octets.iter().position(|octet| !LITERAL[usize::from(*octet)]).unwrap_or(octets.len())
-}
-
-/// Is this escaped, but for the tab?
-fn is_escaped(octet: u8) -> bool {
-    !(b' '..=b'~').contains(&octet) | (octet == b'=')
+/// Which octets do not stand for themselves (§6.7, rules 2 and 3).
+#[inline(always)]
+fn are_escaped(octets: u8x16) -> u8x16 {
+    let is_at_least = |octet| octets.max(u8x16::splat(octet)).simd_eq(octets);
+    let is_at_most = |octet| octets.min(u8x16::splat(octet)).simd_eq(octets);
+    let is = |octet| octets.simd_eq(u8x16::splat(octet));
+    !(is_at_least(b' ') & is_at_most(b'~') & !is(b'=') | is(b'\t'))
 }
 
 /// By about how many octets content grows over `encoded` when it is encoded, seldom less.
-pub(super) fn growth(content: &[u8], encoded: usize) -> usize {
-    // As many as an octet can count.
-    let counted =
-        |octets: &[u8]| octets.iter().map(|octet| u8::from(is_escaped(*octet))).sum::<u8>();
-    let escaped: usize = content.chunks(255).map(|octets| usize::from(counted(octets))).sum();
-    let octets = content.len() + 2 * escaped;
+pub(in super::super) fn growth(content: &[u8], encoded: usize) -> usize {
+    let octets = content.len() + 2 * Marks::new(content, are_escaped).count();
     (octets + octets / (ENCODED_LINE_MAX - 2) * 3).saturating_sub(encoded)
-}
-
-fn escaped(octet: u8) -> [u8; 3] {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    [b'=', DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]
 }

@@ -1,4 +1,4 @@
-use super::*;
+use super::{super::source::drain, *};
 use crate::message::content_type::TransferEncoding;
 use proptest::prelude::*;
 
