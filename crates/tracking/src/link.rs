@@ -287,7 +287,7 @@ impl<'a> SealedLinks<'a> {
     /// metadata is sealed without: a link that leads home is worth more.
     fn token(
         &mut self,
-        engagement: Engagement,
+        engagement: Engagement<&str>,
         link_index: u32,
         name: &str,
         url: &mut String,
@@ -321,7 +321,7 @@ impl<'a> SealedLinks<'a> {
         self.sealer.seal_into(&link, host, url).is_ok()
     }
 
-    fn pixel(&mut self, engagement: Engagement, url: &mut String) -> bool {
+    fn pixel(&mut self, engagement: Engagement<&str>, url: &mut String) -> bool {
         url.push_str(self.facts.tracking_urls.open.as_str());
         self.token(engagement, 0, "", url)
     }
@@ -329,7 +329,7 @@ impl<'a> SealedLinks<'a> {
 
 impl Links for SealedLinks<'_> {
     fn click(&mut self, link: &LinkRequest<'_>, url: &mut String) -> bool {
-        let target_url = link.target_url.to_owned();
+        let target_url = link.target_url;
         let engagement = match link.is_unsubscribe {
             true => Engagement::Unsubscribe { target_url },
             false => Engagement::Click { target_url },

@@ -48,9 +48,10 @@ const FLAG_SELF_CONTAINED: u8 = 1 << 5;
 const TARGET_DEFLATED: u8 = 1 << 6;
 const TARGET_ENCODING: u8 = 0b11 << 6;
 
-/// What a tracked link or pixel stands for.
+/// What a tracked link or pixel stands for. Its target is owned where it was read, and may
+/// be borrowed where it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct Link<T = String> {
     /// Whose message it is; 0 where there is one tenant.
     pub tenant: u64,
     /// The message that carries the link.
@@ -64,12 +65,12 @@ pub struct Link {
     /// What a tracker without any store needs to report a whole event.
     pub context: Option<Context>,
     /// What a request for it means.
-    pub engagement: Engagement,
+    pub engagement: Engagement<T>,
 }
 
 /// What the recipient did when the link is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Engagement {
+pub enum Engagement<T = String> {
     /// The pixel at the end was fetched.
     Open,
     /// The pixel at the top was fetched.
@@ -77,12 +78,12 @@ pub enum Engagement {
     /// A link was followed.
     Click {
         /// Where it leads, as it stood in the message.
-        target_url: String,
+        target_url: T,
     },
     /// The recipient wants no more mail.
     Unsubscribe {
         /// The sender's own place for it; empty where there is none.
-        target_url: String,
+        target_url: T,
     },
 }
 
@@ -148,7 +149,9 @@ pub enum OpenError {
 /// Makes tokens with the active key of a key ring.
 pub struct Sealer {
     keys: Arc<KeyRing>,
+    aad: Vec<u8>,
     plaintext: Vec<u8>,
+    characters: Vec<u8>,
     targets: Targets,
 }
 
@@ -156,7 +159,13 @@ impl Sealer {
     /// A sealer with these keys. It remembers what it has compressed, so one serves many
     /// links, and the messages of one newsletter.
     pub fn new(keys: Arc<KeyRing>) -> Self {
-        Self { keys, plaintext: Vec::new(), targets: Targets::default() }
+        Self {
+            keys,
+            aad: Vec::new(),
+            plaintext: Vec::new(),
+            characters: Vec::new(),
+            targets: Targets::default(),
+        }
     }
 
     /// Takes these keys from now on.
@@ -165,16 +174,20 @@ impl Sealer {
     }
 
     /// The token of a link; with `host`, it is valid on that host alone.
-    pub fn seal(&mut self, link: &Link, host: Option<&str>) -> Result<String, SealError> {
+    pub fn seal<T: AsRef<str>>(
+        &mut self,
+        link: &Link<T>,
+        host: Option<&str>,
+    ) -> Result<String, SealError> {
         let mut token = String::new();
         self.seal_into(link, host, &mut token)?;
         Ok(token)
     }
 
     /// Appends the token of a link to the URL that it stands behind.
-    pub fn seal_into(
+    pub fn seal_into<T: AsRef<str>>(
         &mut self,
-        link: &Link,
+        link: &Link<T>,
         host: Option<&str>,
         url: &mut String,
     ) -> Result<(), SealError> {
@@ -187,14 +200,18 @@ impl Sealer {
         write_link(sealed, link, &mut self.targets)?;
         let tag = key
             .aead()
-            .seal_in_place_separate_tag(nonce(), aad(head, host), &mut sealed[1..])
+            .seal_in_place_separate_tag(nonce(), aad(head, host, &mut self.aad), &mut sealed[1..])
             .expect("a plaintext of some kilobytes is below the limit of AES-GCM-SIV");
         sealed.extend_from_slice(tag.as_ref());
         // Four characters for three octets, without padding.
-        if (sealed.len() * 4).div_ceil(3) > TOKEN_CHARACTERS_MAX {
+        let characters = (sealed.len() * 4).div_ceil(3);
+        if characters > TOKEN_CHARACTERS_MAX {
             return Err(SealError::TooLong { octets: target_of(&link.engagement).len() });
         }
-        URL_SAFE_NO_PAD.encode_string(sealed, url);
+        self.characters.resize(characters, 0);
+        let encoded = URL_SAFE_NO_PAD.encode_slice(sealed, &mut self.characters);
+        encoded.expect("the room is as large as what is put there");
+        url.push_str(str::from_utf8(&self.characters).expect("base64 is ASCII"));
         Ok(())
     }
 }
@@ -202,13 +219,14 @@ impl Sealer {
 /// Reads tokens with any key of a key ring.
 pub struct Opener {
     keys: Arc<KeyRing>,
+    aad: Vec<u8>,
     inflater: Inflater,
 }
 
 impl Opener {
     /// An opener with these keys. It keeps buffers, so one serves many tokens.
     pub fn new(keys: Arc<KeyRing>) -> Self {
-        Self { keys, inflater: Inflater::new() }
+        Self { keys, aad: Vec::new(), inflater: Inflater::new() }
     }
 
     /// The link that a token stands for. `host` is the one that was asked; it
@@ -231,7 +249,7 @@ impl Opener {
         let key = self.keys.find(key_id).ok_or(OpenError::UnknownKey(key_id))?;
         let plaintext = key
             .aead()
-            .open_in_place(nonce(), aad(*head, host), sealed)
+            .open_in_place(nonce(), aad(*head, host, &mut self.aad), sealed)
             .map_err(|_| OpenError::Forged)?;
         read_link(plaintext, &mut self.inflater).ok_or(OpenError::Content)
     }
@@ -241,22 +259,28 @@ fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; 12])
 }
 
-fn aad(head: u8, host: Option<&str>) -> Aad<Vec<u8>> {
-    let host = host.unwrap_or_default();
-    let mut data = Vec::with_capacity(1 + host.len());
+fn aad<'d>(head: u8, host: Option<&str>, data: &'d mut Vec<u8>) -> Aad<&'d [u8]> {
+    data.clear();
     data.push(head);
+    let host = host.unwrap_or_default();
     data.extend(host.bytes().map(|octet| octet.to_ascii_lowercase()));
-    Aad::from(data)
+    Aad::from(data.as_slice())
 }
 
-fn target_of(engagement: &Engagement) -> &str {
+fn target_of<T: AsRef<str>>(engagement: &Engagement<T>) -> &str {
     match engagement {
         Engagement::Open | Engagement::InitialOpen => "",
-        Engagement::Click { target_url } | Engagement::Unsubscribe { target_url } => target_url,
+        Engagement::Click { target_url } | Engagement::Unsubscribe { target_url } => {
+            target_url.as_ref()
+        }
     }
 }
 
-fn write_link(out: &mut Vec<u8>, link: &Link, targets: &mut Targets) -> Result<(), SealError> {
+fn write_link<T: AsRef<str>>(
+    out: &mut Vec<u8>,
+    link: &Link<T>,
+    targets: &mut Targets,
+) -> Result<(), SealError> {
     let target = target_of(&link.engagement);
     if target.len() > TARGET_OCTETS_MAX {
         return Err(SealError::TooLong { octets: target.len() });

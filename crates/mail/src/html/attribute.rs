@@ -2,6 +2,7 @@
 //! is written back.
 
 use super::entities::ENTITIES;
+use crate::marks::marks;
 use memchr::{memchr, memchr3};
 use std::borrow::Cow;
 
@@ -98,25 +99,20 @@ fn numbered(number: u32) -> char {
 
 /// Writes text so that it is an attribute value in quotes of either kind.
 pub fn escape_into(text: &str, value: &mut Vec<u8>) {
-    let is_special = |octet: &u8| matches!(octet, b'&' | b'<' | b'>' | b'"' | b'\'');
-    let mut rest = text.as_bytes();
-    // Most links hold none, and without an early end many octets are looked at a time.
-    if !rest.iter().fold(false, |found, octet| found | is_special(octet)) {
-        value.extend_from_slice(rest);
-        return;
-    }
-    while let Some(run) = rest.iter().position(is_special) {
-        value.extend_from_slice(&rest[..run]);
-        value.extend_from_slice(match rest[run] {
+    let octets = text.as_bytes();
+    let mut position = 0;
+    for at in marks(octets, [b'&', b'<', b'>', b'"', b'\'']) {
+        value.extend_from_slice(&octets[position..at]);
+        value.extend_from_slice(match octets[at] {
             b'&' => b"&amp;",
             b'<' => b"&lt;",
             b'>' => b"&gt;",
             b'"' => b"&quot;",
             _ => b"&#39;",
         });
-        rest = &rest[run + 1..];
+        position = at + 1;
     }
-    value.extend_from_slice(rest);
+    value.extend_from_slice(&octets[position..]);
 }
 
 /// What the URL standard does to any URL before it reads it (§4.4): C0 controls and

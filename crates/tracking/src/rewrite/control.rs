@@ -53,12 +53,19 @@ const WORDS: [(&str, Word); 10] = [
     ("ses:tags", Word::Foreign),
 ];
 
+/// The shortest of them is `ses:tags`.
+const WORD_OCTETS_MIN: usize = 8;
+
 /// Does a tracker read an attribute of this name?
 pub(super) fn is_word(name: &[u8]) -> bool {
     word(name).is_some()
 }
 
 fn word(name: &[u8]) -> Option<Word> {
+    // Most attributes have shorter names.
+    if name.len() < WORD_OCTETS_MIN {
+        return None;
+    }
     let known = WORDS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
     known.map(|(_, word)| *word)
 }

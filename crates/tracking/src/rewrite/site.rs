@@ -128,15 +128,21 @@ pub(super) fn write_pixel(url: &str, space: &[u8], octets: &mut Vec<u8>) {
 /// Is it fit to stand in a message? A URL that is not plain ASCII would break a 7-bit
 /// part, and one with white space its own attribute or text.
 pub(super) fn is_url(url: &str) -> bool {
-    !url.is_empty() && url.bytes().all(|octet| octet.is_ascii_graphic())
+    // Without an early end, so that many octets are looked at a time.
+    let is_fit = url.bytes().fold(true, |is_fit, octet| is_fit & octet.is_ascii_graphic());
+    is_fit && !url.is_empty()
 }
 
 /// What http and https URLs are told by: the length of the scheme with its colon.
 pub(super) fn scheme_len(url: &str) -> Option<usize> {
-    let is_start = |scheme: &&str| {
-        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    ["http:", "https:"].iter().find(|scheme| is_start(scheme)).map(|scheme| scheme.len())
+    fn starts<const N: usize>(url: &str, scheme: &[u8; N]) -> bool {
+        url.as_bytes().first_chunk::<N>().is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    }
+    match () {
+        () if starts(url, b"http:") => Some(5),
+        () if starts(url, b"https:") => Some(6),
+        () => None,
+    }
 }
 
 /// What Postal's senders put into the scheme of a link that is not to be tracked.

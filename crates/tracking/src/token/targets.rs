@@ -34,9 +34,9 @@ impl Targets {
             return compression::deflate(target, out);
         }
         self.slots.resize(SLOTS, Slot::default());
-        let place = self.place(target);
+        let (place, is_remembered) = self.place(target);
         let slot = &mut self.slots[place];
-        if slot.target != target {
+        if !is_remembered {
             target.clone_into(&mut slot.target);
             slot.deflated.clear();
             compression::deflate(target, &mut slot.deflated);
@@ -45,12 +45,17 @@ impl Targets {
         !slot.deflated.is_empty()
     }
 
-    /// The slot that holds a target; else one that is free, or its own.
-    fn place(&self, target: &[u8]) -> usize {
+    /// The slot for a target, and whether that holds it; else one that is free, or its own.
+    fn place(&self, target: &[u8]) -> (usize, bool) {
         let own = own_slot(target);
         let near = || (own..own + REACH).map(|slot| slot % SLOTS);
-        let found = near().find(|slot| self.slots[*slot].target == target);
-        found.or_else(|| near().find(|slot| self.slots[*slot].target.is_empty())).unwrap_or(own)
+        match near().find(|slot| self.slots[*slot].target == target) {
+            Some(found) => (found, true),
+            None => {
+                let free = near().find(|slot| self.slots[*slot].target.is_empty());
+                (free.unwrap_or(own), false)
+            }
+        }
     }
 }
 

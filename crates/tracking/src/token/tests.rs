@@ -178,7 +178,7 @@ fn sealed(plaintext: &[u8]) -> String {
     ring()
         .active()
         .aead()
-        .seal_in_place_append_tag(nonce(), aad(head, None), &mut octets)
+        .seal_in_place_append_tag(nonce(), aad(head, None, &mut Vec::new()), &mut octets)
         .expect("seal");
     octets.insert(0, head);
     URL_SAFE_NO_PAD.encode(octets)

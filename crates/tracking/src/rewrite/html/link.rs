@@ -15,6 +15,7 @@ use mail::{
     },
     text::charset::Charset,
 };
+use memchr::{memchr, memmem};
 use std::ops::Range;
 
 /// VML elements that have an href.
@@ -63,10 +64,13 @@ impl LinkFinder<'_> {
         if self.decision.remove_link_attributes {
             self.remove_words((html, offset), tag);
         }
-        // HTML standard, 13.2.5.33: the first of a name counts.
-        let is_href =
-            |attribute: &Attribute| html[attribute.name.clone()].eq_ignore_ascii_case(b"href");
-        let href = tag.attributes(html).find(is_href)?;
+        let (href, control) = self.attributes(html, tag);
+        let href = href?;
+        // Most of the links that are not tracked are told by their first octet.
+        let first = html[href.value.clone()].iter().find(|octet| **octet > b' ');
+        if !matches!(first, Some(b'h' | b'H' | b'&')) {
+            return None;
+        }
         let href = Href {
             raw: &html[href.value.clone()],
             range: href.value.start + offset..href.value.end + offset,
@@ -76,12 +80,6 @@ impl LinkFinder<'_> {
                 _ => LinkForm::Quoted,
             },
         };
-        // Most of the links that are not tracked are told by their first octet.
-        let first = href.raw.iter().find(|octet| **octet > b' ');
-        if !matches!(first, Some(b'h' | b'H' | b'&')) {
-            return None;
-        }
-        let control = self.control(html, tag);
         let sites = self.sites.len();
         self.add(href, control);
         let site = self.sites.get(sites)?;
@@ -97,8 +95,7 @@ impl LinkFinder<'_> {
         let is_conditional = comment.len() > START.len() + END.len()
             && comment[..START.len()].eq_ignore_ascii_case(START)
             && comment[comment.len() - END.len()..].eq_ignore_ascii_case(END);
-        let Some(condition) = memchr::memmem::find(comment, b"]>").filter(|_| is_conditional)
-        else {
+        let Some(condition) = memmem::find(comment, b"]>").filter(|_| is_conditional) else {
             return;
         };
         let end = comment.len() - END.len();
@@ -111,22 +108,28 @@ impl LinkFinder<'_> {
         }
     }
 
-    /// What the attributes of a tag say of its link.
-    fn control(&self, html: &[u8], tag: &Tag) -> LinkControl {
-        let mut control = LinkControl::default();
+    /// The href of a tag, and what its other attributes say of its link.
+    fn attributes(&self, html: &[u8], tag: &Tag) -> (Option<Attribute>, LinkControl) {
+        let (mut href, mut control) = (None, LinkControl::default());
         for attribute in tag.attributes(html) {
-            control.take(&html[attribute.name], || {
+            let name = &html[attribute.name.clone()];
+            if name.eq_ignore_ascii_case(b"href") {
+                // HTML standard, 13.2.5.33: the first of a name counts.
+                href.get_or_insert(attribute);
+                continue;
+            }
+            control.take(name, || {
                 let value = self.charset.decode(&html[attribute.value])?;
                 Some(attribute::decode(&value).into_owned())
             });
         }
-        control
+        (href, control)
     }
 
     /// Adds a link, and its site if it is tracked, unless it is none of http or https.
     fn add(&mut self, href: Href<'_>, control: LinkControl) {
         let Href { raw, range, form } = href;
-        let decoded = self.charset.decode(raw).filter(|_| !raw.contains(&0));
+        let decoded = self.charset.decode(raw).filter(|_| memchr(0, raw).is_none());
         let is_text = decoded.is_some();
         let text = decoded.unwrap_or_else(|| String::from_utf8_lossy(raw));
         let text = attribute::decode(&text);
