@@ -1,4 +1,4 @@
-//! Eight octets at a time: how far a name or a run goes, without a branch for each octet.
+//! Eight octets at a time: how far a name goes, without a branch for each octet.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x80 * ONES;
@@ -13,28 +13,21 @@ impl Word {
         octets.get(from..)?.first_chunk().map(|eight| Self(u64::from_le_bytes(*eight)))
     }
 
-    /// How many octets stand before the first of this value; eight if there is none.
-    pub(crate) fn until(self, octet: u8) -> usize {
-        let difference = self.0 ^ (u64::from(octet) * ONES);
-        // The high bit of the first octet of this value, and perhaps of some behind it.
-        let equal = difference.wrapping_sub(ONES) & !difference & HIGH_BITS;
-        equal.trailing_zeros() as usize / 8
+    /// How many octets of a name it starts with: up to the first that may end one, which is
+    /// any below `0` and `<`, `=`, `>` and `?`.
+    pub(crate) fn name_len(self) -> usize {
+        // The high bit of the first that is found, and perhaps of some behind it.
+        let below = self.0.wrapping_sub(0x30 * ONES) & !self.0;
+        let other = (self.0 ^ (0x3C * ONES)) & (0xFC * ONES);
+        let equal = other.wrapping_sub(ONES) & !other;
+        ((below | equal) & HIGH_BITS).trailing_zeros() as usize / 8
     }
 
-    /// How many ASCII letters and digits it starts with, and these as a number with the
-    /// letters in lower case.
-    pub(crate) fn name(self) -> (usize, u64) {
-        let low = self.0 & !HIGH_BITS;
-        // The high bit of each octet that is at least `octet`. Octets have seven bits here,
-        // so that no sum carries into the next.
-        let at_least = |octets: u64, octet: u8| octets + (0x80 - u64::from(octet)) * ONES;
-        let lower = low | (0x20 * ONES);
-        let letters = at_least(lower, b'a') & !at_least(lower, b'z' + 1) & !self.0 & HIGH_BITS;
-        let digits = at_least(low, b'0') & !at_least(low, b'9' + 1) & !self.0 & HIGH_BITS;
-        let others = !(letters | digits) & HIGH_BITS;
-        let len = others.trailing_zeros() as usize / 8;
+    /// Its first octets, which are of a name, with letters in lower case. No other octets of a
+    /// name become letters or digits by this, so names of these are told by it.
+    pub(crate) fn lower_case(self, len: usize) -> u64 {
         let kept = if len == 8 { u64::MAX } else { (1 << (len * 8)) - 1 };
-        (len, (self.0 | letters >> 2) & kept)
+        (self.0 | (0x20 * ONES)) & kept
     }
 }
 
@@ -45,27 +38,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn name_is_what_letters_and_digits_it_starts_with(octets: [u8; 8]) {
-            let expected = octets.iter().take_while(|octet| octet.is_ascii_alphanumeric()).count();
-            let mut lower = [0; 8];
-            lower[..expected].copy_from_slice(&octets[..expected].to_ascii_lowercase());
-            let found = Word::at(&octets, 0).expect("there are eight").name();
-            prop_assert_eq!(found, (expected, u64::from_le_bytes(lower)));
-        }
-
-        #[test]
-        fn run_ends_at_the_first_of_a_value(picks: [u8; 8]) {
-            let octets = picks.map(|pick| b"=\n<>\x00\x7f\xbd\x80"[usize::from(pick) % 8]);
+        fn name_goes_up_to_what_may_end_it(octets: [u8; 8]) {
+            let goes_on = |octet: &&u8| **octet >= b'0' && !matches!(octet, b'<'..=b'?');
+            let expected = octets.iter().take_while(goes_on).count();
             let word = Word::at(&octets, 0).expect("there are eight");
-            let expected = octets.iter().position(|octet| *octet == b'=').unwrap_or(8);
-            prop_assert_eq!(word.until(b'='), expected);
-        }
-
-        #[test]
-        fn octets_next_to_letters_are_none(octets in "[@A-Z\\[`a-z{/0-9:]{8}") {
-            let expected = octets.bytes().take_while(u8::is_ascii_alphanumeric).count();
-            let found = Word::at(octets.as_bytes(), 0).expect("there are eight").name();
-            prop_assert_eq!(found.0, expected);
+            prop_assert_eq!(word.name_len(), expected);
+            let lower = word.lower_case(expected).to_le_bytes();
+            for (lower, octet) in lower.iter().zip(octets).take(expected) {
+                let is_plain = |octet: u8| octet.is_ascii_alphanumeric();
+                prop_assert_eq!(is_plain(*lower), is_plain(octet));
+                prop_assert!(!is_plain(octet) || *lower == octet.to_ascii_lowercase());
+            }
+            prop_assert!(lower[expected..].iter().all(|octet| *octet == 0));
         }
     }
 

@@ -4,6 +4,7 @@
 //! tree it knows only what changes how octets are read: which elements hold raw text,
 //! and what is SVG or MathML. A mail client runs no script, so noscript is live markup.
 
+use crate::marks::find_near;
 use memchr::{memchr, memchr_iter};
 use std::ops::Range;
 
@@ -14,7 +15,7 @@ mod tag;
 #[cfg(test)]
 mod tests;
 
-pub use element::{Element, ElementSet};
+pub use element::{Element, ElementSet, ElementSets};
 use foreign::Foreign;
 pub use foreign::Namespace;
 use raw_text::RawText;
@@ -86,13 +87,10 @@ impl<'a> Tokenizer<'a> {
     /// Text up to the next markup: what 13.2.5.1 to 13.2.5.7 tell apart. A `<` that
     /// begins no markup is text.
     #[inline(always)]
-    fn text_or_markup(&mut self) -> Option<Token> {
+    fn text(&mut self) -> Option<Token> {
         let start = self.position;
-        if self.html[start] == b'<' && self.begins_markup(start) {
-            return self.markup();
-        }
-        let mut from = start + usize::from(self.html[start] == b'<');
-        while let Some(found) = memchr(b'<', &self.html[from..]) {
+        let mut from = start;
+        while let Some(found) = find_near(b'<', &self.html[from..]) {
             let less_than = from + found;
             if self.begins_markup(less_than) {
                 self.position = less_than;
@@ -101,7 +99,7 @@ impl<'a> Tokenizer<'a> {
             from = less_than + 1;
         }
         self.position = self.html.len();
-        (start < self.position).then_some(Token::Text(start..self.position))
+        Some(Token::Text(start..self.position))
     }
 
     /// Does this `<` begin markup? At the end it may become the start of a tag.
@@ -111,16 +109,15 @@ impl<'a> Tokenizer<'a> {
         next.is_none_or(|octet| octet.is_ascii_alphabetic() || matches!(octet, b'!' | b'/' | b'?'))
     }
 
-    /// Markup at the position, which is a `<`.
-    #[inline(always)]
-    fn markup(&mut self) -> Option<Token> {
+    /// What stands at a `<` and is no tag.
+    #[inline(never)]
+    fn other_markup(&mut self) -> Option<Token> {
         let start = self.position;
-        match self.html.get(start + 1..) {
-            Some([b'/', first, ..]) if first.is_ascii_alphabetic() => self.end_tag(),
-            Some([b'/']) | Some([]) | None => self.cut_off(start, Unfinished::Tag),
-            Some([b'!', rest @ ..]) => self.declaration(rest),
-            Some([b'/' | b'?', ..]) => self.bogus_comment(),
-            Some(_) => self.start_tag(),
+        match &self.html[start + 1..] {
+            [b'/'] | [] => self.cut_off(start, Unfinished::Tag),
+            [b'!', rest @ ..] => self.declaration(rest),
+            [b'/' | b'?', ..] => self.bogus_comment(),
+            _ => self.text(),
         }
     }
 
@@ -209,19 +206,20 @@ impl<'a> Tokenizer<'a> {
         Some(Token::EndTag(Tag { namespace, ..tag }))
     }
 
-    /// Raw text up to the end tag of its element.
+    /// Raw text up to the end tag of its element, if there is any.
+    #[inline(never)]
     fn raw_text(&mut self, raw_text: RawText) -> Option<Token> {
         let start = self.position;
         let content_len = raw_text.len(&self.html[start..]);
         let end = content_len.map_or(self.html.len(), |len| start + len);
         // An end tag that is itself cut off ends nothing.
         let is_ended = content_len.is_some() && tag::read(self.html, end).is_some();
-        if !is_ended {
-            self.cut_off(raw_text.start, Unfinished::RawText);
-            return (start < self.html.len()).then_some(Token::Text(start..self.html.len()));
+        if is_ended {
+            self.position = end;
+            return (start < end).then_some(Token::Text(start..end));
         }
-        self.position = end;
-        if start == end { self.text_or_markup() } else { Some(Token::Text(start..end)) }
+        self.cut_off(raw_text.start, Unfinished::RawText);
+        (start < self.html.len()).then_some(Token::Text(start..self.html.len()))
     }
 }
 
@@ -230,10 +228,18 @@ impl Iterator for Tokenizer<'_> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Token> {
-        match self.raw_text.take() {
-            Some(raw_text) => self.raw_text(raw_text),
-            None if self.position < self.html.len() => self.text_or_markup(),
-            None => None,
+        if let Some(raw_text) = self.raw_text.take()
+            && let Some(text) = self.raw_text(raw_text)
+        {
+            return Some(text);
+        }
+        // Tags first: most of what is no text is one.
+        match &self.html[self.position..] {
+            [b'<', first, ..] if first.is_ascii_alphabetic() => self.start_tag(),
+            [b'<', b'/', first, ..] if first.is_ascii_alphabetic() => self.end_tag(),
+            [b'<', ..] => self.other_markup(),
+            [_, ..] => self.text(),
+            [] => None,
         }
     }
 }

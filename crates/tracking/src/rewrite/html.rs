@@ -36,21 +36,22 @@ pub(super) fn sites(
     while let Some(token) = tokenizer.next() {
         places.pass(html, &token, tokenizer.open_foreign());
         if let Some(link) = &mut shown
-            && link.is_over(html, &token)
+            && link.is_over(html, &token.clone())
         {
             if link.is_url(charset) {
                 leave_alone(&mut finder, link, Reason::ShownAsUrl);
             }
             shown = None;
         }
-        match &token {
-            Token::StartTag(tag) => {
-                let site = finder.tag((html, 0), tag);
+        match token {
+            // Nearly all tags are of others, and are not looked at.
+            Token::StartTag(tag) if matches!(tag.element, Element::A | Element::Area) => {
+                let site = finder.tag((html, 0), &tag);
                 if decision.skip_links_shown_as_urls && tag.element == Element::A {
                     shown = site.map(ShownLink::new);
                 }
             }
-            Token::Comment(range) if decision.vml_links => finder.comment(html, range.clone()),
+            Token::Comment(range) if decision.vml_links => finder.comment(html, range),
             _ => {}
         }
     }

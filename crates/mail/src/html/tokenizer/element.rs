@@ -65,8 +65,35 @@ impl ElementSet {
     }
 
     /// Is the element one of them?
-    pub fn has(self, element: Element) -> bool {
+    pub const fn has(self, element: Element) -> bool {
         self.0 >> element as u32 & 1 == 1
+    }
+}
+
+/// Up to eight sets of which it is told with one look which of them an element is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ElementSets([u8; NAMES.len() + 1]);
+
+impl ElementSets {
+    /// These sets.
+    pub const fn of(sets: &[ElementSet]) -> Self {
+        let mut bits = [0; NAMES.len() + 1];
+        let mut set = 0;
+        while set < sets.len() {
+            let mut at = 0;
+            while at < NAMES.len() {
+                bits[at] |= (sets[set].has(ELEMENTS[at]) as u8) << set;
+                at += 1;
+            }
+            set += 1;
+        }
+        Self(bits)
+    }
+
+    /// A bit for each set that has the element, the lowest for the first set.
+    #[inline(always)]
+    pub fn with(&self, element: Element) -> u8 {
+        self.0[element as usize]
     }
 }
 
@@ -176,5 +203,19 @@ mod tests {
         let set = ElementSet::of(&[Element::A, Element::Xmp]);
         assert!(set.has(Element::A) && set.has(Element::Xmp));
         assert!(!set.has(Element::B) && !set.has(Element::Other));
+    }
+
+    #[test]
+    fn sets_have_what_each_of_them_has() {
+        let all = [
+            ElementSet::of(&[Element::A, Element::Xmp]),
+            ElementSet::of(&[]),
+            ElementSet::of(&[Element::A, Element::B]),
+        ];
+        let sets = ElementSets::of(&all);
+        for element in ELEMENTS.into_iter().chain([Element::Other]) {
+            let expected = [0, 1, 2].map(|set| u8::from(all[set].has(element)) << set);
+            assert_eq!(sets.with(element), expected.iter().sum::<u8>());
+        }
     }
 }

@@ -73,8 +73,16 @@ impl Foreign {
     }
 
     /// Takes a start tag and tells what its element belongs to.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(&mut self, html: &[u8], tag: &Tag) -> Namespace {
+        // Most mail has nothing but HTML.
+        if self.open.is_empty() && !matches!(tag.element, Element::Svg | Element::Math) {
+            return Namespace::Html;
+        }
+        self.enter_foreign(html, tag)
+    }
+
+    fn enter_foreign(&mut self, html: &[u8], tag: &Tag) -> Namespace {
         let current = self.namespace();
         if current != Namespace::Html && is_breakout(html, tag) {
             while self.namespace() != Namespace::Html {
@@ -105,8 +113,12 @@ impl Foreign {
     }
 
     /// Takes the element of an end tag and tells what it belonged to.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave(&mut self, element: Element) -> Namespace {
+        if self.open.is_empty() { Namespace::Html } else { self.leave_foreign(element) }
+    }
+
+    fn leave_foreign(&mut self, element: Element) -> Namespace {
         let current = self.namespace();
         if let Some(&Open::Point(outer)) = self.open.last()
             && points(outer).has(element)

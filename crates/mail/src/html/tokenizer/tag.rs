@@ -1,8 +1,7 @@
 //! Tags and their attributes (HTML standard, 13.2.5.6 to 13.2.5.40).
 
 use super::{Element, Namespace, element::NameReader};
-use crate::word::Word;
-use memchr::memchr;
+use crate::{marks::find_near, word::Word};
 use std::ops::Range;
 
 /// A tag. Names are as they stand, in any case.
@@ -110,19 +109,30 @@ pub(super) fn read(html: &[u8], start: usize) -> Option<Tag> {
     let mut reader = NameReader::default();
     let mut position = name_start;
     if let Some(word) = Word::at(html, name_start) {
-        let (len, octets) = word.name();
-        reader.begin(len, octets);
+        let len = word.name_len();
+        reader.begin(len, word.lower_case(len));
         position += len;
     }
-    loop {
+    let behind = loop {
         let octet = *html.get(position)?;
         if is(octet, SPACE | SLASH | GREATER_THAN) {
-            break;
+            break octet;
         }
         reader.take(octet);
         position += 1;
-    }
+    };
     let name = name_start..position;
+    let tag = |end: usize, is_self_closing| Tag {
+        range: start..end + 1,
+        name,
+        element: reader.element(),
+        is_self_closing,
+        namespace: Namespace::Html,
+    };
+    // Most tags have no attributes.
+    if behind == b'>' {
+        return Some(tag(position, false));
+    }
     // An unquoted value may end in `/`, which closes nothing.
     let mut value_end = position;
     loop {
@@ -136,13 +146,7 @@ pub(super) fn read(html: &[u8], start: usize) -> Option<Tag> {
             Next::End(end) => {
                 // 13.2.5.40: white space between `/` and `>` undoes the self-closing.
                 let is_self_closing = html[end - 1] == b'/' && end > value_end;
-                return Some(Tag {
-                    range: start..end + 1,
-                    name,
-                    element: reader.element(),
-                    is_self_closing,
-                    namespace: Namespace::Html,
-                });
+                return Some(tag(end, is_self_closing));
             }
         }
     }
@@ -169,7 +173,7 @@ fn next(html: &[u8], position: usize) -> Option<Next> {
     let (value, quote, end) = match html[value_start] {
         quote @ (b'"' | b'\'') => {
             let start = value_start + 1;
-            let end = start + distance_to(quote, &html[start..])?;
+            let end = start + find_near(quote, &html[start..])?;
             let quote = if quote == b'"' { Quote::Double } else { Quote::Single };
             (start..end, quote, end + 1)
         }
@@ -206,29 +210,13 @@ fn is(octet: u8, classes: u8) -> bool {
     CLASSES[usize::from(octet)] & classes != 0
 }
 
-/// Where the next octet of these classes stands. Letters and digits are of none.
+/// Where the next octet of these classes stands.
 fn find(html: &[u8], mut from: usize, classes: u8) -> Option<usize> {
     if let Some(word) = Word::at(html, from) {
-        from += word.name().0;
+        from += word.name_len();
     }
     let found = html.get(from..)?.iter().position(|octet| is(*octet, classes))?;
     Some(from + found)
-}
-
-/// How far the next octet of this value is. Most values are short, and a general search
-/// takes longer to begin than to search them.
-fn distance_to(octet: u8, octets: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while from < 16
-        && let Some(word) = Word::at(octets, from)
-    {
-        let passed = word.until(octet);
-        if passed < 8 {
-            return Some(from + passed);
-        }
-        from += 8;
-    }
-    memchr(octet, &octets[from..]).map(|found| found + from)
 }
 
 /// Where the next octet of none of these classes stands.

@@ -1,7 +1,8 @@
 //! Where pixels can stand in HTML so that a mail client builds the same tree with and
 //! without them: in the body, and in no element that hides or drops images.
 
-use mail::html::tokenizer::{Element, ElementSet, Namespace, Tag, Token, Tokenizer};
+use mail::html::tokenizer::{Element, ElementSet, ElementSets, Namespace, Tag, Token, Tokenizer};
+use std::ops::Range;
 
 /// Elements that keep an image inside from being shown, or drop it. A pixel is put
 /// before the outermost that is open.
@@ -9,7 +10,6 @@ const TRAPS: [Element; 6] = {
     use Element::*;
     [Select, Template, Noscript, Object, Video, Audio]
 };
-const TRAP_SET: ElementSet = ElementSet::of(&TRAPS);
 /// What may stand in the head (HTML standard, 13.2.6.4.4), and html and head. Anything
 /// else begins the body.
 const HEAD: ElementSet = {
@@ -42,6 +42,13 @@ const BEFORE_NO_FRAMESET: ElementSet = {
         Textarea, Xmp,
     ])
 };
+/// Most elements are in none of these sets, and are told by one look.
+static ROLES: ElementSets =
+    ElementSets::of(&[RAW_TEXT, FORMATTING, REOPENING, ElementSet::of(&TRAPS)]);
+const IS_RAW_TEXT: u8 = 1;
+const IS_FORMATTING: u8 = 1 << 1;
+const IS_REOPENING: u8 = 1 << 2;
+const IS_TRAP: u8 = 1 << 3;
 const OTHERS_BEFORE_NO_FRAMESET: [&str; 6] =
     ["applet", "button", "input", "keygen", "marquee", "wbr"];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -138,40 +145,44 @@ impl Places {
         let is_html = tag.namespace == Namespace::Html;
         let element = if is_html { tag.element } else { Element::Other };
         match self.body_start {
-            None => self.before_body(html, tag, element),
+            None => self.before_body(html, tag.range.clone(), element),
             Some(start) if element == Element::Frameset => {
                 self.frameset(&html[start..tag.range.start]);
             }
             Some(_) => {}
         }
-        self.is_raw_text = RAW_TEXT.has(element);
-        let is_formatting = FORMATTING.has(element);
-        self.open_formatting += usize::from(is_formatting);
-        if is_formatting || REOPENING.has(element) {
+        let roles = ROLES.with(element);
+        self.is_raw_text = roles & IS_RAW_TEXT != 0;
+        self.open_formatting += usize::from(roles & IS_FORMATTING != 0);
+        if roles & (IS_FORMATTING | IS_REOPENING) != 0 {
             self.shown(tag.range.end);
         }
-        if let Some(trap) = trap_of(element) {
-            if self.open_trap().is_none() {
-                self.outermost_trap = tag.range.start;
-            }
-            self.open_traps[trap] += 1;
-            self.open_traps_in_all += 1;
+        if roles & IS_TRAP != 0 {
+            self.open_trap_at(tag.range.start, element);
         }
     }
 
-    fn before_body(&mut self, html: &[u8], tag: &Tag, element: Element) {
+    fn open_trap_at(&mut self, start: usize, element: Element) {
+        if self.open_trap().is_none() {
+            self.outermost_trap = start;
+        }
+        self.open_traps[trap(element)] += 1;
+        self.open_traps_in_all += 1;
+    }
+
+    fn before_body(&mut self, html: &[u8], tag: Range<usize>, element: Element) {
         match element {
             Element::Body => {
                 // A frameset behind it is none (13.2.6.4.6).
                 self.is_frameset_judged = true;
                 // Behind the line break that mostly follows, which stays the body's first text.
-                let rest = &html[tag.range.end..];
+                let rest = &html[tag.end..];
                 let space = rest.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
-                self.begin_body(Some(tag.range.end + space));
+                self.begin_body(Some(tag.end + space));
             }
             Element::Frameset => self.has_frameset = true,
             _ if HEAD.has(element) => {}
-            _ => self.begin_body(Some(tag.range.start)),
+            _ => self.begin_body(Some(tag.start)),
         }
     }
 
@@ -203,7 +214,9 @@ impl Places {
         if tag.namespace != Namespace::Html {
             return;
         }
-        if let Some(trap) = trap_of(tag.element) {
+        let roles = ROLES.with(tag.element);
+        if roles & IS_TRAP != 0 {
+            let trap = trap(tag.element);
             let closed = usize::from(self.open_traps[trap] > 0);
             self.open_traps[trap] -= closed;
             self.open_traps_in_all -= closed;
@@ -214,7 +227,7 @@ impl Places {
         } else if tag.element == Element::Html {
             self.html_end = Some(tag.range.start);
         } else {
-            let closed = usize::from(FORMATTING.has(tag.element));
+            let closed = usize::from(roles & IS_FORMATTING != 0);
             self.open_formatting = self.open_formatting.saturating_sub(closed);
             self.is_behind_end_tag = true;
         }
@@ -238,9 +251,6 @@ fn without_line_end(html: &[u8]) -> &[u8] {
 }
 
 /// Which of the traps it is.
-fn trap_of(element: Element) -> Option<usize> {
-    if !TRAP_SET.has(element) {
-        return None;
-    }
-    TRAPS.iter().position(|trap| *trap == element)
+fn trap(element: Element) -> usize {
+    TRAPS.iter().position(|trap| *trap == element).expect("it is one of them")
 }
