@@ -20,6 +20,10 @@ use tracking::{
     token::{Sealer, key::KeyRing},
 };
 
+/// What `mailwake` allocates with, for both.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const LINKS: usize = 30;
 const ROUNDS: usize = 400;
 const RUNS_PER_ROUND: u32 = 10;
