@@ -247,7 +247,7 @@ fn serve(arguments: &[String]) -> Result<()> {
         link_name: String::new(),
         expires_after: None,
         context: None,
-        engagement: Engagement::Open,
+        engagement: Engagement::<String>::Open,
     };
     let token = Sealer::new(keys.clone()).seal(&link, None)?;
     let keys = Arc::new(ArcSwap::new(keys));
