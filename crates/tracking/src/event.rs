@@ -171,7 +171,7 @@ impl MetadataReach {
     pub fn covers(self, occurrence: &Occurrence) -> bool {
         match occurrence {
             Occurrence::Open(_) | Occurrence::InitialOpen(_) => self != Self::Reception,
-            Occurrence::Click(_) => self == Self::Engagement,
+            Occurrence::Click(_) | Occurrence::LinkUnsubscribe(_) => self == Self::Engagement,
             _ => true,
         }
     }

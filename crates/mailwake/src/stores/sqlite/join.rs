@@ -53,7 +53,7 @@ impl StoreReader {
 fn told(event: &mut Event) -> MessageFacts {
     let visit = match &mut event.occurrence {
         Occurrence::Open(visit) | Occurrence::InitialOpen(visit) => visit,
-        Occurrence::Click(click) => &mut click.visit,
+        Occurrence::Click(click) | Occurrence::LinkUnsubscribe(click) => &mut click.visit,
         _ => return MessageFacts::default(),
     };
     let Visit { campaign_id, rcpt_meta, .. } = visit;

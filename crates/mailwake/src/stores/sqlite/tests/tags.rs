@@ -22,6 +22,13 @@ fn metadata() -> Metadata {
     metadata
 }
 
+fn unsubscribe(message: u8, after_midnight: i64) -> Event {
+    let mut event = click(message, after_midnight, "https://shop.example/");
+    let Occurrence::Click(click) = event.occurrence else { panic!("a click") };
+    event.occurrence = Occurrence::LinkUnsubscribe(click);
+    event
+}
+
 fn of_tag(tag: &str) -> ReportFilter {
     ReportFilter { tag: Some(tag.into()), ..ReportFilter::default() }
 }
@@ -83,9 +90,11 @@ fn events_tell_what_is_known_of_their_message() {
             event(1, 1, Occurrence::Injection(reply(250))),
             open(1, 2),
             click(1, 3, "https://shop.example/"),
+            unsubscribe(1, 4),
         ]);
         let told = |is_told| known(if is_told { metadata() } else { Metadata::new() });
-        let wanted = [MessageFacts::default(), told(true), told(in_open), told(in_click)];
+        let wanted =
+            [MessageFacts::default(), told(true), told(in_open), told(in_click), told(in_click)];
         assert_eq!(facts(&entries), wanted, "{reach:?}");
     };
     check(MetadataReach::Engagement, true, true);
