@@ -98,3 +98,76 @@ fn metadata_reaches_engagements_whole_or_not_at_all() {
     assert_eq!(reach(1_000, false), MetadataReach::Opens);
     assert_eq!(reach(1_001, true), MetadataReach::Reception);
 }
+
+/// The name of each field of a header, in lower case.
+fn names(message: &[u8]) -> Vec<String> {
+    let name = |field: &[u8]| String::from_utf8_lossy(field).to_ascii_lowercase();
+    mail::message::header::fields(message).map(|field| name(field.name)).collect()
+}
+
+/// The copy for a bcc, with options handed on, of a message with this field.
+fn copy_of(field: &str) -> Option<(Vec<u8>, Request)> {
+    let mut settings = Settings::new("https://t.example/".parse().expect("a URL"));
+    settings.hand_on.ip_pool = Some("X-Pool".into());
+    settings.hand_on.list_id = Some("X-List".into());
+    let message = format!("{field}\r\nCc: a@b.example\r\nTo: x\r\n\r\nbody\r\n").into_bytes();
+    let request = settings.request(&message).ok()?;
+    let terms = Terms::new(&Arc::new(settings), request.as_ref(), &Context::default()).ok()?;
+    let further = &terms.request.recipients;
+    let cc = further.cc_field(&message);
+    let fields = terms.fields(RcptType::Bcc, further.bcc.first(), cc.as_ref());
+    let keys = Arc::new(token::key::KeyRing::generate([7; 32], "2026-11-21"));
+    let id = MessageId::new(Timestamp(0), [1; 5]);
+    let addressed = Addressed { fields: &fields, ..id.into() };
+    let plan = Plan::new(&message, &terms.settings.decision);
+    let copy = make(&plan, &terms, &addressed, Timestamp(0), &mut Sealer::new(keys));
+    assert!(!copy.report.safety_net, "{field}");
+    Some((copy.octets.into_owned(), terms.request))
+}
+
+mod safety {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever stands in the texts, a copy has the fields that it is to have and no other.
+        #[test]
+        fn no_sender_writes_another_field(
+            name in "\\PC{0,40}|[\r\n\t :a-zé\u{2028}]{0,80}",
+            local in "[a-z.!\"\\\\ \r\n<>@:,é]{1,12}",
+            option in "[ -~]{0,40}|\\PC{0,20}|[a\r\n: ]{0,20}",
+        ) {
+            let one = serde_json::json!({"email": format!("{local}@b.example"), "name": name});
+            let value = serde_json::json!({
+                "cc": [one], "bcc": [one], "options": {"ip_pool": option, "list_id": option},
+            });
+            if let Some((copy, request)) = copy_of(&format!("X-MSYS-API: {value}")) {
+                let mut found = names(&copy);
+                found.sort_unstable();
+                let wanted = ["bcc", "cc", "to", "x-list", "x-pool", "x-sp-message-id"];
+                prop_assert_eq!(found, wanted, "{:?}", request);
+                prop_assert!(copy.ends_with(b"\r\n\r\nbody\r\n"));
+                let rcpt = format!("RCPT TO:<{}>", request.recipients.bcc[0].email);
+                let mail::smtp::command::Command::Rcpt(envelope) =
+                    mail::smtp::command::Command::parse(&rcpt)
+                else {
+                    panic!("{rcpt}")
+                };
+                prop_assert_eq!(envelope.path, &request.recipients.bcc[0].email);
+                prop_assert_eq!(envelope.parameter("NOTIFY"), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn texts_of_a_sender_stand_in_their_fields() {
+    let field = "X-MSYS-API: {\"cc\":[{\"email\":\"c@d.example\",\"name\":\"C\\r\\nX: y\"}],\
+                 \"bcc\":[\"b@d.example\"],\"options\":{\"ip_pool\":\"a b\",\"list_id\":\"<l>\"}}";
+    let (copy, _) = copy_of(field).expect("valid");
+    let wanted = "X-Sp-Message-Id: 00000000000101010101\r\nBcc: b@d.example\r\nX-Pool: a b\r\n\
+                  X-List: <l>\r\nCc: a@b.example,\r\n \"C  X: y\" <c@d.example>\r\nTo: x\r\n\r\nbody\r\n";
+    assert_eq!(String::from_utf8_lossy(&copy), wanted);
+}

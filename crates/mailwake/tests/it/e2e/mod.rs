@@ -11,4 +11,5 @@ mod notification;
 mod recipes;
 mod reload;
 mod sessions;
+mod smtpapi;
 mod tls;
