@@ -19,7 +19,11 @@ use mail::smtp::{
     secret::Secret,
     session::{Rules, Session, Starttls, Step, Trust},
 };
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 use tokio::{net::TcpStream, time::timeout};
 use tracing::warn;
 use tracking::context::Context;
@@ -297,6 +301,7 @@ impl Conversation<'_> {
     /// What is to be done with a line, which is forgotten when it is nobody's to see.
     fn decide(&mut self, line: Secret) -> (Step, Secret) {
         let is_secret = self.session.is_secret(&line);
+        let client = self.session.client().address;
         let step = match self.session.awaits_response() {
             true => self.session.response(&line),
             false => self.session.command(&line),
@@ -304,6 +309,7 @@ impl Conversation<'_> {
         if is_secret {
             self.client.wipe_taken();
         }
+        self.follow_client(client);
         (step, line)
     }
 
@@ -361,7 +367,11 @@ impl Conversation<'_> {
 
     /// Where the client has come in, and what is said of it there.
     fn scope(&self) -> Arc<ClientScope> {
-        let client = self.session.client().address;
+        self.scope_of(self.session.client().address)
+    }
+
+    /// The same for another client.
+    fn scope_of(&self, client: Option<IpAddr>) -> Arc<ClientScope> {
         self.gateway.ends.live.load().scopes.of(self.listen, client).clone()
     }
 

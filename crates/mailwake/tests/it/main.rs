@@ -1,6 +1,7 @@
 //! Every integration test of mailwake, in one binary.
 
 mod admin;
+mod context;
 mod dialogs;
 mod docs;
 mod e2e;

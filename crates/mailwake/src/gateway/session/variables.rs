@@ -3,6 +3,7 @@
 
 use super::Conversation;
 use mail::smtp::{context as command, reply::Reply};
+use std::net::IpAddr;
 use tracing::warn;
 use tracking::{
     account::CUSTOMER_VARIABLE,
@@ -16,6 +17,27 @@ impl Conversation<'_> {
     pub(super) fn begin_context(&mut self) {
         self.context = self.scope().context();
         self.name_customer();
+    }
+
+    /// A client whose address is another one than before (XREMOTEIP) has the variables that
+    /// the configuration presets for it in the place of those of the one before. What was set
+    /// since then stays.
+    pub(super) fn follow_client(&mut self, before: Option<IpAddr>) {
+        if self.session.client().address == before {
+            return;
+        }
+        let of = Lifetime::Connection;
+        for (name, value) in self.scope_of(before).context().iter(of) {
+            if self.context.get(of, name) == Some(value) {
+                self.context.delete(of, name);
+            }
+        }
+        for (name, value) in self.scope().context().iter(of) {
+            let is_set = self.context.get(of, name).is_some();
+            if !is_set && self.context.set(of, name, value).is_err() {
+                warn!(name, "the context of a session is full, so a preset is left out");
+            }
+        }
     }
 
     /// Names the customer of the connection, where the client is authenticated.
