@@ -61,13 +61,18 @@ impl<'a, F: Fn(u8x16) -> u8x16> Marks<'a, F> {
     #[inline(always)]
     fn look(&mut self) {
         let rest = &self.octets[self.block..];
-        self.marks = match rest.first_chunk() {
-            Some(block) => self.marks_of(block),
-            None => {
+        self.marks = match (rest.first_chunk(), self.octets.last_chunk()) {
+            (Some(block), _) => self.marks_of(block),
+            // The last octets were looked at before, but for the rest. To look again is
+            // cheaper than to copy the rest, which the processor cannot load again at once.
+            (None, Some(block)) => {
+                let looked_at = BLOCK - rest.len();
+                self.marks_of(block).unbounded_shr(looked_at as u32)
+            }
+            (None, None) => {
                 let mut block = [0; BLOCK];
                 block[..rest.len()].copy_from_slice(rest);
-                let inside = (1 << rest.len()) - 1;
-                self.marks_of(&block) & inside
+                self.marks_of(&block) & ((1 << rest.len()) - 1)
             }
         };
     }

@@ -118,7 +118,9 @@ pub fn escape_into(text: &str, value: &mut Vec<u8>) {
 /// What the URL standard does to any URL before it reads it (§4.4): C0 controls and
 /// spaces at the ends go, and tabs and line breaks go everywhere.
 pub fn url(value: &str) -> Cow<'_, str> {
-    let trimmed = value.trim_matches(|character| character <= ' ');
+    let is_space = |octet: Option<&u8>| octet.is_some_and(|octet| *octet <= b' ');
+    let has_spaces = is_space(value.as_bytes().first()) || is_space(value.as_bytes().last());
+    let trimmed = if has_spaces { value.trim_matches(|character| character <= ' ') } else { value };
     if memchr3(b'\t', b'\n', b'\r', trimmed.as_bytes()).is_some() {
         return Cow::Owned(trimmed.replace(['\t', '\n', '\r'], ""));
     }

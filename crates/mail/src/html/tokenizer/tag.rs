@@ -83,6 +83,7 @@ impl<'a> Attributes<'a> {
 impl Iterator for Attributes<'_> {
     type Item = Attribute;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Attribute> {
         match next(self.html, self.position)? {
             Next::Attribute(attribute, position) => {

@@ -48,9 +48,7 @@ impl<'b> Decoded<'b> {
         let content_len = content.len();
         let stretches = match (encoding, edited) {
             (TransferEncoding::QuotedPrintable, _) => {
-                let lines = quoted_printable::lines(body, content.len(), &line_starts, edited);
-                let mut room = quoted_printable::Room::default();
-                lines.iter().all(|lines| lines.hold(body, &content, &mut room)).then_some(())?;
+                let lines = quoted_printable::lines(body, &content, &line_starts, edited)?;
                 Stretches::Lines(Kept::new(lines, content.into_owned()))
             }
             (TransferEncoding::Base64, [first, ..]) => {
@@ -197,7 +195,6 @@ impl EditableBody {
             Stretches::Identity => are_edits(splices, copy, edits.iter(), in_message.start),
             Stretches::Lines(kept) => {
                 let (mut edits_left, mut splices) = (edits.len(), splices.iter());
-                let mut room = quoted_printable::Room::default();
                 let are_held = kept.edited(edits).all(|(lines, content, edits)| {
                     let Some(splice) = splices.next() else { return false };
                     let original = relative(&splice.original, in_message.start);
@@ -206,7 +203,7 @@ impl EditableBody {
                     };
                     edits_left -= edits.len();
                     original.as_ref() == Some(&lines.body)
-                        && lines.are_held_by((body, content), (copied, result), edits, &mut room)
+                        && lines.are_held_by((body, content), (copied, result), edits)
                 });
                 are_held && edits_left == 0 && splices.next().is_none()
             }

@@ -2,8 +2,8 @@
 //! encoded anew, from the start of the first to the end of the last; an escape never
 //! spans lines, so each line can be read and replaced by itself.
 
-use super::{ENCODED_LINE_MAX, LineEnd, source::gives};
-use crate::{marks::marks, message::edit::Edits};
+use super::{ENCODED_LINE_MAX, LineEnd};
+use crate::message::edit::Edits;
 use memchr::memchr;
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ mod encoder;
 #[cfg(test)]
 mod tests;
 
-use decoder::{Decoder, LineStart, is_escape, trimmed};
+use decoder::{LineStart, trimmed};
 pub(super) use decoder::{LineStarts, decode};
 use encoder::Encoder;
 pub(super) use encoder::growth;
@@ -47,18 +47,18 @@ impl Line {
         })
     }
 
-    /// How many octets its line end has in the content.
-    fn hard_end_len(&self) -> usize {
-        if self.is_soft { 0 } else { self.end - self.visible_end }
-    }
-
-    /// How many octets of content it decodes to, without the line end.
-    fn decoded_len(&self, body: &[u8]) -> usize {
-        let line = &body[self.content.clone()];
-        // Behind an escape there are two octets that begin none.
-        let is_escape =
-            |at: &usize| matches!(line[at + 1..], [high, low, ..] if is_escape(high, low));
-        line.len() - 2 * marks(line, [b'=']).filter(is_escape).count()
+    /// Where what it decodes to ends in the content, without the line end and with it, if it
+    /// starts there and is that.
+    fn held_to(&self, body: &[u8], (content, start): (&[u8], usize)) -> Option<(usize, usize)> {
+        // With its `=`, before which white space is content.
+        let line = &body[self.content.start..self.content.end + usize::from(self.is_soft)];
+        let len = decoder::prefix_len(line, content.get(start..)?)?;
+        let end = start + len;
+        if self.is_soft {
+            return Some((end, end));
+        }
+        let line_end = &body[self.visible_end..self.end];
+        content[end..].starts_with(line_end).then_some((end, end + line_end.len()))
     }
 }
 
@@ -74,13 +74,14 @@ pub(super) struct Lines {
 }
 
 /// The lines that must be encoded anew when these ranges of the content are edited. The
-/// ranges are in the order of their starts.
+/// ranges are in the order of their starts. `None` if a line that was looked at does not
+/// decode to what stands in the content.
 pub(super) fn lines(
     body: &[u8],
-    content_len: usize,
+    content: &[u8],
     line_starts: &LineStarts,
     mut edited: &[Range<usize>],
-) -> Vec<Lines> {
+) -> Option<Vec<Lines>> {
     let mut found: Vec<Lines> = Vec::with_capacity(edited.len());
     let mut open: Option<LineStart> = None;
     let mut start = LineStart { body: 0, content: 0 };
@@ -91,8 +92,7 @@ pub(super) fn lines(
             start = known.filter(|known| known.body > start.body).unwrap_or(start);
         }
         let Some(line) = Line::at(body, start.body) else { break };
-        let content_end = start.content + line.decoded_len(body);
-        let decoded_end = content_end + line.hard_end_len();
+        let (content_end, decoded_end) = line.held_to(body, (content, start.content))?;
         let is_last = line.end == body.len();
         // What is put in behind a last line that has no line end belongs to that line.
         let reach = decoded_end + usize::from(is_last && content_end == decoded_end);
@@ -124,14 +124,11 @@ pub(super) fn lines(
     }
     if !edited.is_empty() {
         // What is put in behind the last line end becomes a line of its own.
-        let (body, content) = (body.len()..body.len(), content_len..content_len);
+        let (body, content) = (body.len()..body.len(), content.len()..content.len());
         found.push(Lines { body, content, is_soft: false });
     }
-    found
+    Some(found)
 }
-
-/// Room for content that is decoded to be compared. What it holds between does not matter.
-pub(super) type Room = Vec<u8>;
 
 impl Lines {
     /// Writes lines that hold the content of these with edits made.
@@ -154,7 +151,6 @@ impl Lines {
         (body, content): (&[u8], &[u8]),
         (copy, place): (&[u8], Range<usize>),
         edits: Edits<'_>,
-        room: &mut Room,
     ) -> bool {
         let (Some(before), Some(after)) =
             (whole_lines(body, self.body.clone()), whole_lines(copy, place))
@@ -163,13 +159,7 @@ impl Lines {
         };
         let line_end = if self.is_soft { &[] } else { &before[self.body.len()..] };
         let edited = edits.made_in(content, self.content.start);
-        gives(&mut Decoder::new(after, room), edited.chain([line_end]))
-    }
-
-    /// Do these lines decode to what stands in the content?
-    pub(super) fn hold(&self, body: &[u8], content: &[u8], room: &mut Room) -> bool {
-        let Some(content) = content.get(self.content.clone()) else { return false };
-        gives(&mut Decoder::new(&body[self.body.clone()], room), [content])
+        decoder::is(after, edited.chain([line_end]))
     }
 }
 

@@ -39,25 +39,6 @@ pub(super) fn are_equal(left: &mut impl Source, right: &mut impl Source) -> bool
     }
 }
 
-/// Does a source give these pieces, one behind the other, and nothing besides?
-pub(super) fn gives<'a>(
-    source: &mut impl Source,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> bool {
-    for mut expected in pieces {
-        while !expected.is_empty() {
-            let piece = source.piece();
-            let octets = piece.len().min(expected.len());
-            if octets == 0 || piece[..octets] != expected[..octets] {
-                return false;
-            }
-            source.pass(octets);
-            expected = &expected[octets..];
-        }
-    }
-    source.piece().is_empty()
-}
-
 /// Octets as they stand.
 impl Source for &[u8] {
     fn piece(&mut self) -> &[u8] {

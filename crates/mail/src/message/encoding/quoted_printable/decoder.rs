@@ -1,8 +1,6 @@
-//! Lines of quoted-printable in, content out.
+//! Lines of quoted-printable in, content out: as octets, or only held against octets.
 
-use super::super::source::Source;
 use crate::marks::marks;
-use memchr::memrchr;
 use std::ops::Range;
 
 /// Decodes a body, and tells where some of its lines start. `=` that begins no escape is
@@ -13,17 +11,40 @@ pub(in super::super) fn decode(body: &[u8]) -> (Vec<u8>, LineStarts) {
         places: Vec::with_capacity(body.len() / LINE_STARTS_APART + 1),
         wanted_from: LINE_STARTS_APART,
     };
-    let len = decode_into(body, &mut content, |start| line_starts.take(start));
+    let mut copied = Copied { content: &mut content, len: 0 };
+    decode_to(body, &mut copied, |start| line_starts.take(start));
+    let len = copied.len;
     content.truncate(len);
     (content, line_starts)
 }
 
-/// Puts the content of a body into `content`, which has room for as many octets as the
-/// body and [`STRIDE`] more, and tells how many octets it is and where each line but the
-/// first starts.
+/// Does a body decode to these pieces, one behind the other, and to nothing besides?
+pub(super) fn is<'a>(body: &[u8], pieces: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    let mut compared = Compared::with(pieces);
+    decode_to(body, &mut compared, |_| {});
+    compared.is_same && compared.piece.is_empty() && compared.pieces.all(<[u8]>::is_empty)
+}
+
+/// How many octets a body decodes to, if content starts with all of them.
+pub(super) fn prefix_len(body: &[u8], content: &[u8]) -> Option<usize> {
+    let mut compared = Compared::with([content]);
+    decode_to(body, &mut compared, |_| {});
+    compared.is_same.then_some(compared.len)
+}
+
+/// What takes the content of a body, from its start to its end.
+trait Sink {
+    /// Takes a range of the body as it is.
+    fn copy(&mut self, body: &[u8], range: Range<usize>);
+    /// Takes an octet, if `len` is 1 and not 0.
+    fn put(&mut self, octet: u8, len: usize);
+    /// How many octets it has taken.
+    fn len(&self) -> usize;
+}
+
+/// Gives the content of a body to a sink, and tells where each line but the first starts.
 #[inline(always)]
-fn decode_into(body: &[u8], content: &mut [u8], mut starts_line: impl FnMut(LineStart)) -> usize {
-    let mut copied = Copied { body, content, len: 0 };
+fn decode_to(body: &[u8], sink: &mut impl Sink, mut starts_line: impl FnMut(LineStart)) {
     // What stands before it is decoded.
     let mut position = 0;
     for at in marks(body, [b'=', b'\n']) {
@@ -31,19 +52,19 @@ fn decode_into(body: &[u8], content: &mut [u8], mut starts_line: impl FnMut(Line
             // The line end of a soft line break.
             continue;
         }
-        let soft_break = match body[at..] {
+        let is_soft_break = match body[at..] {
             // Escapes and nearly all soft line breaks are three octets, and stand for one or
             // none: one way for both.
             [b'=', high, low, ..] if is_escape(high, low) || [high, low] == *b"\r\n" => {
                 let is_escape = high != b'\r';
-                copied.copy(position, at);
-                copied.put(octet(high, low), usize::from(is_escape));
+                sink.copy(body, position..at);
+                sink.put(octet(high, low), usize::from(is_escape));
                 position = at + 3;
                 !is_escape
             }
             [b'=', ref rest @ ..] => match soft_break(rest) {
                 Some(len) => {
-                    copied.copy(position, at);
+                    sink.copy(body, position..at);
                     position = at + 1 + len;
                     rest[..len].ends_with(b"\n")
                 }
@@ -52,51 +73,51 @@ fn decode_into(body: &[u8], content: &mut [u8], mut starts_line: impl FnMut(Line
             // A line end is content like what stands around it.
             _ => {
                 if let Some(padding) = padding(&body[position..at]) {
-                    copied.copy(position, position + padding.start);
+                    sink.copy(body, position..position + padding.start);
                     position += padding.end;
                 }
-                let content = copied.len + (at + 1 - position);
+                let content = sink.len() + (at + 1 - position);
                 starts_line(LineStart { body: at + 1, content });
                 false
             }
         };
-        if soft_break {
-            starts_line(LineStart { body: position, content: copied.len });
+        if is_soft_break {
+            starts_line(LineStart { body: position, content: sink.len() });
         }
     }
-    copied.copy(position, position + trimmed(&body[position..]).len());
-    copied.len
+    sink.copy(body, position..position + trimmed(&body[position..]).len());
 }
 
 /// Octets that are copied at a time, more than a line has. What is copied too far is
 /// written over by what comes behind it.
 const STRIDE: usize = 80;
 
-/// Pieces of a body, copied one behind the other.
+/// Content as octets. There is room for as many as the body has, and for a stride more.
 struct Copied<'a> {
-    body: &'a [u8],
     content: &'a mut [u8],
     len: usize,
 }
 
-impl Copied<'_> {
-    /// Appends a range of the body.
+impl Sink for Copied<'_> {
     #[inline(always)]
-    fn copy(&mut self, start: usize, end: usize) {
-        let (source, place) = (&self.body[start..], &mut self.content[self.len..]);
-        let len = end - start;
+    fn copy(&mut self, body: &[u8], range: Range<usize>) {
+        let (source, place) = (&body[range.start..], &mut self.content[self.len..]);
         match (source.first_chunk::<STRIDE>(), place.first_chunk_mut::<STRIDE>()) {
-            (Some(octets), Some(room)) if len <= STRIDE => *room = *octets,
-            _ => copy(&source[..len], place),
+            (Some(octets), Some(room)) if range.len() <= STRIDE => *room = *octets,
+            _ => copy(&source[..range.len()], place),
         }
-        self.len += len;
+        self.len += range.len();
     }
 
-    /// Appends an octet, if `len` is 1 and not 0.
     #[inline(always)]
     fn put(&mut self, octet: u8, len: usize) {
         self.content[self.len] = octet;
         self.len += len;
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
     }
 }
 
@@ -105,6 +126,62 @@ impl Copied<'_> {
 #[inline(never)]
 fn copy(octets: &[u8], place: &mut [u8]) {
     place[..octets.len()].copy_from_slice(octets);
+}
+
+/// Content that is held against octets in pieces, and is written nowhere.
+struct Compared<'a, P> {
+    /// What the next octets should be, and what is behind it.
+    piece: &'a [u8],
+    pieces: P,
+    len: usize,
+    is_same: bool,
+}
+
+impl<'a, P: Iterator<Item = &'a [u8]>> Compared<'a, P> {
+    fn with(pieces: impl IntoIterator<IntoIter = P>) -> Self {
+        Self { piece: &[], pieces: pieces.into_iter(), len: 0, is_same: true }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, mut octets: &[u8]) {
+        self.len += octets.len();
+        while !octets.is_empty() && self.is_same {
+            while self.piece.is_empty() {
+                let Some(next) = self.pieces.next() else {
+                    self.is_same = false;
+                    return;
+                };
+                self.piece = next;
+            }
+            let len = octets.len().min(self.piece.len());
+            self.is_same = octets[..len] == self.piece[..len];
+            (octets, self.piece) = (&octets[len..], &self.piece[len..]);
+        }
+    }
+}
+
+impl<'a, P: Iterator<Item = &'a [u8]>> Sink for Compared<'a, P> {
+    #[inline(always)]
+    fn copy(&mut self, body: &[u8], range: Range<usize>) {
+        self.take(&body[range]);
+    }
+
+    #[inline(always)]
+    fn put(&mut self, octet: u8, len: usize) {
+        match self.piece.split_first() {
+            Some((first, rest)) if len == 1 && *first == octet => {
+                self.piece = rest;
+                self.len += 1;
+            }
+            // The start of a piece, or another octet.
+            _ => self.take(&[octet][..len]),
+        }
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
 }
 
 /// Where white space stands that a transport may have added, at the end of a line that ends
@@ -148,7 +225,7 @@ static DIGITS: [u8; 256] = {
 
 /// Are these the digits of an escape?
 #[inline(always)]
-pub(super) fn is_escape(high: u8, low: u8) -> bool {
+fn is_escape(high: u8, low: u8) -> bool {
     (DIGITS[usize::from(high)] | DIGITS[usize::from(low)]) < 16
 }
 
@@ -195,70 +272,4 @@ impl LineStarts {
         let [body, content] = self.places[behind.checked_sub(1)?];
         Some(LineStart { body: body as usize, content: content as usize })
     }
-}
-
-/// Octets of a body that are decoded together.
-const PIECE: usize = 4_096;
-
-/// Gives the content of a body in pieces.
-#[derive(Debug)]
-pub(super) struct Decoder<'b, 's> {
-    /// What was not decoded yet.
-    rest: &'b [u8],
-    /// Where it is decoded to, and what of that is content that was not passed over.
-    room: &'s mut Vec<u8>,
-    piece: Range<usize>,
-}
-
-impl<'b, 's> Decoder<'b, 's> {
-    /// Decodes into `room`, piece by piece. What that holds does not matter.
-    pub(super) fn new(body: &'b [u8], room: &'s mut Vec<u8>) -> Self {
-        Self { rest: body, room, piece: 0..0 }
-    }
-
-    #[cold]
-    fn enlarge(&mut self, octets: usize) {
-        self.room.resize(octets, 0);
-    }
-
-    fn decode_piece(&mut self) {
-        let (piece, rest) = self.rest.split_at(piece_len(self.rest));
-        let wanted = piece.len() + STRIDE;
-        if self.room.len() < wanted {
-            self.enlarge(wanted);
-        }
-        self.piece = 0..decode_into(piece, self.room, |_| {});
-        self.rest = rest;
-    }
-}
-
-impl Source for Decoder<'_, '_> {
-    #[inline]
-    fn piece(&mut self) -> &[u8] {
-        while self.piece.is_empty() && !self.rest.is_empty() {
-            self.decode_piece();
-        }
-        &self.room[self.piece.clone()]
-    }
-
-    #[inline]
-    fn pass(&mut self, octets: usize) {
-        self.piece.start += octets;
-    }
-}
-
-/// How many octets can be decoded without those behind them: some lines, or a part of one
-/// that is far too long.
-fn piece_len(body: &[u8]) -> usize {
-    let Some(piece) = body.get(..PIECE) else { return body.len() };
-    if let Some(newline) = memrchr(b'\n', piece) {
-        return newline + 1;
-    }
-    // Between two octets that are neither white space nor of an escape.
-    let is_inside = |end: &usize| {
-        let visible = |octet: u8| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | b'=');
-        visible(piece[end - 2]) && visible(piece[end - 1]) && visible(piece[*end])
-    };
-    let line_len = || memchr::memchr(b'\n', body).map_or(body.len(), |newline| newline + 1);
-    (2..PIECE).rev().find(is_inside).unwrap_or_else(line_len)
 }

@@ -1,4 +1,4 @@
-use super::{super::source::drain, *};
+use super::*;
 use crate::message::content_type::TransferEncoding;
 use proptest::prelude::*;
 
@@ -149,12 +149,34 @@ proptest! {
     }
 
     #[test]
-    fn pieces_are_the_content(body in "[a =\r\n\t3DAz]{0,200}") {
-        let mut content = Vec::new();
-        let mut room = Vec::new();
-        let mut decoder = Decoder::new(body.as_bytes(), &mut room);
-        drain(&mut decoder, |piece| content.extend_from_slice(piece));
-        prop_assert_eq!(content, decode(body.as_bytes()).0);
+    fn what_it_is_held_against_is_the_content(
+        body in "[a =\r\n\t3DAz]{0,200}",
+        cuts in prop::collection::vec(0usize..200, 0..5),
+        changed in 0usize..400,
+    ) {
+        let mut content = decode(body.as_bytes()).0;
+        let mut places: Vec<_> = cuts.into_iter().map(|cut| cut.min(content.len())).collect();
+        places.extend([0, content.len()]);
+        places.sort_unstable();
+        let is_held = |content: &[u8]| {
+            let pieces = places.windows(2).map(|cut| &content[cut[0]..cut[1]]);
+            decoder::is(body.as_bytes(), pieces)
+        };
+        prop_assert!(is_held(&content));
+        prop_assert_eq!(decoder::prefix_len(body.as_bytes(), &content), Some(content.len()));
+        prop_assert!(!decoder::is(body.as_bytes(), [&content[..], b"a"]));
+        content.extend_from_slice(b"behind it");
+        prop_assert_eq!(decoder::prefix_len(body.as_bytes(), &content), Some(content.len() - 9));
+        content.truncate(content.len() - 9);
+        if let Some(octet) = content.get_mut(changed) {
+            *octet ^= 1;
+            prop_assert!(!is_held(&content));
+            prop_assert_eq!(decoder::prefix_len(body.as_bytes(), &content), None);
+        }
+        if content.pop().is_some() {
+            prop_assert!(!decoder::is(body.as_bytes(), [&content[..]]));
+            prop_assert_eq!(decoder::prefix_len(body.as_bytes(), &content), None);
+        }
     }
 
     #[test]
