@@ -27,6 +27,35 @@ fn every_place_in_the_table_of_rfcs_exists() {
     }
 }
 
+/// Each row names functions, dialogs or configurations that hold what it says.
+#[test]
+fn every_sentence_of_the_documentation_has_its_tests() {
+    let page = read(&crates().join("../docs/momentum.md"));
+    let (_, table) = page.split_once("## Sentence by sentence").expect("a table");
+    let sources: String = ["mail", "tracking", "mailwake"]
+        .iter()
+        .flat_map(|name| rust_files(&crates().join(name)))
+        .map(|file| read(&file))
+        .collect();
+    let tests = |folder: &str| crates().join("mailwake/tests").join(folder);
+    let is_there = |name: &str| match name.rsplit_once('.') {
+        Some((_, "smtp")) => tests("dialogs").join(name).exists(),
+        Some(_) => ["momentum", "momentum/conf.d"].iter().any(|at| tests(at).join(name).exists()),
+        None => sources.contains(&format!("fn {name}()")),
+    };
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| documentation |");
+    let rows: Vec<&str> = table.lines().filter(is_row).collect();
+    assert!(rows.len() > 70, "{} rows", rows.len());
+    for row in rows {
+        let (sentence, named) = row.trim_matches('|').rsplit_once('|').expect("two columns");
+        let named: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "no test for:{sentence}");
+        for name in named {
+            assert!(is_there(name), "there is no test {name} for:{sentence}");
+        }
+    }
+}
+
 /// Those of Postfix are run by `e2e::recipes`; the others have to be right at least.
 #[test]
 fn every_example_of_a_configuration_is_right() {

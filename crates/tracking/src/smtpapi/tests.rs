@@ -1,4 +1,5 @@
 use super::*;
+use crate::scope::Layer;
 use serde_json::json;
 
 fn check(header: &str, expected: &Result<Option<Request>, Refusal>) {
@@ -14,6 +15,22 @@ fn check_refusal(value: &str, text: &str) {
 
 fn campaign(id: &str) -> Request {
     Request { campaign_id: Some(id.into()), ..Request::default() }
+}
+
+#[test]
+fn the_header_has_no_word_for_places_and_expiry() {
+    let others = [
+        "click_tracking_scheme",
+        "open_tracking_scheme",
+        "tracking_domain",
+        "tracking_link_expiry",
+        "customer_id",
+    ];
+    for name in others {
+        let header = format!("X-MSYS-API: {{\"{name}\":\"x\",\"options\":{{\"{name}\":\"x\"}}}}");
+        check(&header, &Ok(Some(Request::default())));
+    }
+    assert_eq!(Layer::from(&Request::default()), Layer::default());
 }
 
 #[test]

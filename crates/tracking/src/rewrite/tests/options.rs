@@ -77,6 +77,13 @@ fn unsubscribe_link_is_asked_for_as_one() {
 }
 
 #[test]
+fn an_unsubscribe_link_is_one_only_where_clicks_are_tracked() {
+    let untracked = Decision { click: false, ..clicks() };
+    let body = "<a data-msys-unsubscribe='1' href='http://a.b'>";
+    check_body(body, &untracked, body);
+}
+
+#[test]
 fn link_has_the_name_that_its_sender_gave() {
     let body = html("<a data-msys-linkname='B&amp;B' href='http://a.b'><a href='http://a.b'>");
     let (_, report) = copied(&body, &clicks());
