@@ -38,15 +38,26 @@ impl Default for TelemetryConfig {
 /// Who asks for transcripts gets them at any level: without that, there are none.
 const TRANSCRIPT: &str = "mailwake::transcript=debug";
 
+/// The environment variable of filters.
+const FILTERS: &str = "MAILWAKE_LOG";
+
+/// The driver of Cassandra calls a node that is down an error. What it means for mail, whoever
+/// asks the driver tells; who wants its words as well names it in the filters.
+const DRIVER: &str = "scylla";
+
 /// Starts logging. The environment variable `MAILWAKE_LOG` goes before `level`, with
 /// the filters of tracing-subscriber: `debug`, or `info,mailwake::gateway=debug`. A
 /// second call changes nothing.
 pub fn start(config: TelemetryConfig) {
-    let filter = EnvFilter::builder()
+    const WHY: &str = "it is a directive of tracing-subscriber";
+    let mut filter = EnvFilter::builder()
         .with_default_directive(config.level.into())
-        .with_env_var("MAILWAKE_LOG")
+        .with_env_var(FILTERS)
         .from_env_lossy()
-        .add_directive(TRANSCRIPT.parse().expect("it is a directive of tracing-subscriber"));
+        .add_directive(TRANSCRIPT.parse().expect(WHY));
+    if !std::env::var(FILTERS).is_ok_and(|filters| filters.contains(DRIVER)) {
+        filter = filter.add_directive(format!("{DRIVER}=off").parse().expect(WHY));
+    }
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match config.format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),

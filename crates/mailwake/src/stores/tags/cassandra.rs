@@ -88,6 +88,7 @@ impl Connected {
             .hostname_resolution_timeout(Some(config.timeout))
             .pool_size(PoolSize::PerHost(NonZeroUsize::MIN))
             .fetch_schema_metadata(false)
+            .fetch_full_schema_metadata(false)
             .default_execution_profile_handle(profile.into_handle());
         if let Some((name, password)) = &config.login {
             builder = builder.user(name, password);
