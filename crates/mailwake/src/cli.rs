@@ -11,7 +11,9 @@ use crate::{
     config::{self, Config, KeySource, Listener},
     demo, feeders,
     gateway::GatewayConfig,
-    link_tool, serve,
+    link_tool,
+    policy::{Policy, PolicyConfig, Scripts, Stage},
+    serve,
     smtp_io::upstreams::{Choice, Upstreams},
 };
 use anyhow::{Context, Result};
@@ -21,6 +23,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 use tracking::copy::Settings;
 
@@ -185,6 +188,7 @@ fn check_config(args: &CheckConfigArgs) -> Result<()> {
     let tags = config.tags.store.cassandra();
     let of_file = |(file, error)| anyhow::Error::new(error).context(format!("read {file:?}"));
     let tags = tags.map_err(of_file)?;
+    let policy = Policy::load(config.policy.clone(), Arc::default())?;
     let mut out = io::stdout().lock();
     writeln!(out, "{} is right", args.config.display())?;
     writeln!(out, "  keys: {} in the ring, {} seals", keys.keys().len(), keys.active().id())?;
@@ -199,6 +203,9 @@ fn check_config(args: &CheckConfigArgs) -> Result<()> {
         }
         None => writeln!(out, "  gateway: none")?,
     }
+    if let Some(scripts) = policy.current() {
+        tell_policy(&mut out, &config.policy, &scripts)?;
+    }
     match &config.tracker {
         Some(tracker) => writeln!(out, "  tracker: {}", tracker.listen)?,
         None => writeln!(out, "  tracker: none")?,
@@ -210,6 +217,14 @@ fn check_config(args: &CheckConfigArgs) -> Result<()> {
     writeln!(out, "  event log: {}", config.event_log.directory.display())?;
     writeln!(out, "  store: {}", config.store_directory.display())?;
     Ok(())
+}
+
+/// What the scripts of policy are asked.
+fn tell_policy(out: &mut impl Write, config: &PolicyConfig, scripts: &Scripts) -> Result<()> {
+    let stages = Stage::EVERY.into_iter().filter(|stage| scripts.has(*stage));
+    let callouts: Vec<_> = stages.map(Stage::callout).collect();
+    let callouts = if callouts.is_empty() { "nothing".into() } else { callouts.join(", ") };
+    Ok(writeln!(out, "  policy: {} scripts, asked {callouts}", config.scripts.len())?)
 }
 
 /// What a listener will do, in two lines.

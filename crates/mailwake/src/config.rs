@@ -5,6 +5,7 @@
 mod engagement;
 mod gateway;
 pub mod import;
+mod policy;
 mod reader;
 mod scopes;
 mod tags;
@@ -21,6 +22,7 @@ use crate::{
         network::Network,
         tls::{TlsError, server::ServerTls},
     },
+    policy::PolicyConfig,
     stores::sqlite::StoreConfig,
     telemetry::{LogFormat, TelemetryConfig},
     tracker::TrackerConfig,
@@ -54,6 +56,8 @@ pub struct Config {
     pub keys: KeySource,
     /// The gateway, if there is one.
     pub gateway: Option<Gateway>,
+    /// The scripts that the gateway asks.
+    pub policy: PolicyConfig,
     /// The tracker, if there is one.
     pub tracker: Option<Tracker>,
     /// Where the tags of the system are kept.
@@ -250,6 +254,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let data_directory = data_directory.unwrap_or_default();
     let gateway = root.section("gateway");
     let gateway = root.has("gateway").then(|| gateway::read(&gateway, &global, &data_directory));
+    let policy = policy::read(&root.section("policy"));
     let tracker = root.section("tracker");
     let tracker = root.has("tracker").then(|| tracker::read(&tracker));
     let tags = tags::read(&root.section("tags"), &data_directory);
@@ -262,6 +267,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         transcript_for,
         keys,
         gateway,
+        policy,
         // A part that could not be read has left its mistakes behind.
         tracker: tracker.flatten(),
         tags,

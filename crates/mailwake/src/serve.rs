@@ -11,6 +11,7 @@ use crate::{
     config::{Admin, Config, Gateway, Tracker},
     event_log::{EventLog, cursor::Cursor, monitor::Monitor, reader::Reader},
     feeders, net,
+    policy::Policy,
     stores::sqlite::Store,
     telemetry, tracker,
 };
@@ -242,8 +243,8 @@ impl Server {
         }
         self.reloads.replace(&config, &keys);
         info!(
-            "engagement settings, keys, certificates and whose transcript is written were \
-             reloaded; other changes need a restart"
+            "engagement settings, keys, certificates, policy and whose transcript is written \
+             were reloaded; other changes need a restart"
         );
     }
 
@@ -355,6 +356,7 @@ impl Server {
             tags: config.tags.clone(),
             halt: self.halt.clone(),
             counters: self.vitals.gateway.clone(),
+            policy: Policy::load(config.policy.clone(), self.vitals.gateway.policy.clone())?.into(),
         };
         let (listeners, reloads) = Listeners::open(gateway, sockets, &supplies)?;
         self.reloads = reloads;

@@ -38,7 +38,7 @@ fn examples_of_scopes_are_right_as_they_stand() {
     let (before, examples) = REFERENCE.split_once("# [gateway.listener.").expect("an example");
     let examples: String = format!("# [gateway.listener.{examples}")
         .split_inclusive('\n')
-        .take_while(|line| !(line.starts_with("# ---") && line.ends_with(" tracker\n")))
+        .take_while(|line| !(line.starts_with("# ---") && line.ends_with(" policy\n")))
         .filter_map(|line| line.strip_prefix("# "))
         .filter(|line| line.starts_with('[') || line.contains(" = "))
         .collect();
@@ -163,7 +163,7 @@ fn all_mistakes_are_told_at_once() {
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
             "tracker.redirect_status = 301: must be one of 302, 307",
             "data_dir = \"x\": is no key of mailwake; known here are admin, data_directory, engagement, \
-             event_log, gateway, keys, log, pathway, pathway_group, store, tags, tracker",
+             event_log, gateway, keys, log, pathway, pathway_group, policy, store, tags, tracker",
             "stor: is no key of mailwake; did you mean \"store\"?",
         ]
     );

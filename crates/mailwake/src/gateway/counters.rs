@@ -2,6 +2,7 @@
 //! that the configuration gives; nothing in them comes from mail.
 
 use crate::{
+    policy,
     smtp_io::{upstream::Target, upstreams},
     telemetry::{Counter, CounterBy, Durations, Exposition, Gauge, Label, Sizes},
 };
@@ -48,6 +49,8 @@ pub struct Counters {
     pub rewrites: Durations,
     /// How long upstream took for a copy, up to its last reply.
     pub upstream: Durations,
+    /// What the scripts of policy have done.
+    pub policy: Arc<policy::Counters>,
     listeners: RwLock<Vec<Arc<ListenerCounters>>>,
     upstreams: RwLock<Vec<Arc<Target>>>,
 }
@@ -131,6 +134,7 @@ impl Counters {
         self.expose_intake(to);
         self.expose_requests(to);
         self.expose_rewrite(to);
+        self.policy.expose(to);
         to.histogram(
             "mailwake_gateway_upstream_seconds",
             "How long upstream took for a copy, up to its last reply.",
@@ -319,6 +323,8 @@ pub enum RefusalReason {
     Memory,
     /// A message with a wrong X-MSYS-API field.
     XMsysApi,
+    /// A session, a command, a message or its copies, by a policy script.
+    Policy,
     /// A message of which the event log takes no events.
     EventLog,
     /// A message for which the system has no randomness to make an id.
@@ -373,6 +379,7 @@ impl Label for RefusalReason {
         Self::Loop,
         Self::Memory,
         Self::XMsysApi,
+        Self::Policy,
         Self::EventLog,
         Self::NoId,
         Self::UpstreamDeferred,
@@ -396,6 +403,7 @@ impl Label for RefusalReason {
             Self::Loop => "loop",
             Self::Memory => "memory",
             Self::XMsysApi => "x_msys_api",
+            Self::Policy => "policy",
             Self::EventLog => "event_log",
             Self::NoId => "no_id",
             Self::UpstreamDeferred => "upstream_deferred",

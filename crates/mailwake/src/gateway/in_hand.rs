@@ -60,6 +60,11 @@ impl<'g> InHand<'g> {
         in_hand
     }
 
+    /// Knows it by this content from now on, whatever else is made of it.
+    pub(super) fn know(&mut self, transaction: &Transaction, content: &[u8]) {
+        self.keys(transaction, content);
+    }
+
     /// Who accepted it when it came before, in order.
     pub(super) fn before(&self) -> &[usize] {
         &self.before

@@ -29,6 +29,7 @@ use crate::{
         network::Network,
         tls::server::{CertificateFiles, ServerTls},
     },
+    policy::Policy,
     smtp_io::upstreams::{Upstreams, UpstreamsConfig},
 };
 use accepted::AcceptedMemory;
@@ -164,6 +165,8 @@ pub struct Ends {
     pub writer: Writer,
     /// Settings and keys, replaced when they are reloaded.
     pub live: Arc<ArcSwap<Live>>,
+    /// What scripts say of sessions and messages.
+    pub policy: Arc<Policy>,
     /// What it shares with the other listeners.
     pub shared: Arc<Shared>,
     /// The certificate for clients; a listener with TLS needs one.

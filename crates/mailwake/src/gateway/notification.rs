@@ -70,7 +70,9 @@ pub(super) fn of_failures(
 /// Recipients who refused for good and whose failure is to be told.
 fn failures(transaction: &Transaction, outcomes: &[Outcome]) -> Vec<Failure> {
     let refusal = |outcome: &Outcome| match outcome {
-        Outcome::Answered(reply) if outcome.is_refused() => Some((reply.code(), reply.text())),
+        Outcome::Answered(reply) | Outcome::Judged(reply) if outcome.is_refused() => {
+            Some((reply.code(), reply.text()))
+        }
         _ => None,
     };
     let recipients = transaction.recipients.iter().zip(outcomes);

@@ -17,6 +17,8 @@ const REASON_CHARACTERS_MAX: usize = 1_000;
 pub(super) enum Outcome {
     /// Upstream answered.
     Answered(Reply),
+    /// Policy refused the copy, and upstream did not get it.
+    Judged(Reply),
     /// Upstream had accepted the copy when the sender came with this message before.
     AcceptedBefore,
     /// The conversation with upstream broke off before its answer.
@@ -28,13 +30,13 @@ impl Outcome {
         match self {
             Self::Answered(reply) => reply.is_positive(),
             Self::AcceptedBefore => true,
-            Self::Lost => false,
+            Self::Judged(_) | Self::Lost => false,
         }
     }
 
     /// Refused, and no use to try again.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self, Self::Answered(reply) if !reply.is_positive() && !reply.is_transient())
+        !self.is_accepted() && self.reply().is_some_and(|reply| !reply.is_transient())
     }
 
     fn is_deferred(&self) -> bool {
@@ -52,7 +54,7 @@ impl Outcome {
 
     pub(super) fn reply(&self) -> Option<&Reply> {
         match self {
-            Self::Answered(reply) => Some(reply),
+            Self::Answered(reply) | Self::Judged(reply) => Some(reply),
             Self::AcceptedBefore | Self::Lost => None,
         }
     }
@@ -156,7 +158,7 @@ pub(super) fn occurrence(outcome: &Outcome, told: &Told) -> Option<Occurrence> {
             raw_reason: "4.4.2 connection to upstream lost".into(),
             queue_id: None,
         },
-        Outcome::Answered(reply) => upstream_reply(reply),
+        Outcome::Answered(reply) | Outcome::Judged(reply) => upstream_reply(reply),
     };
     Some(match told {
         _ if outcome.is_accepted() => Occurrence::Injection(reply),

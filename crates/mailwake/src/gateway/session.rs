@@ -29,9 +29,11 @@ use tracing::warn;
 use tracking::context::Context;
 
 mod content;
+mod policy;
 mod variables;
 
 use content::Begun;
+use policy::Asked;
 
 /// Why a session broke off.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,8 @@ struct Conversation<'g> {
     context: Context,
     /// The socket that the client has come in at.
     listen: SocketAddr,
+    /// Whom it asks what is to become of it.
+    asked: Asked,
     /// The chunks of a message that has begun.
     assembly: Option<Begun<'g>>,
     /// The message whose reply is to be sent.
@@ -90,10 +94,17 @@ pub(super) async fn run(
     if config.listener.tls == ListenerTls::Implicit {
         client.accept_tls(certificate(gateway)?, limit).await?;
     }
-    let (mut upstream, greeting) = match gateway.ends.upstreams.connect().await {
+    let (client_at, mut asked) = (Client::at(address), Asked::new(gateway));
+    let mut context = scope(gateway, listen, client_at.address).context();
+    let refusal = asked.connect(gateway, &mut context, &client_at);
+    let connected = match refusal {
+        Some(refusal) => Err(refusal.reply),
+        None => connect(gateway).await,
+    };
+    let (mut upstream, greeting) = match connected {
         Ok(connected) => connected,
-        Err(why) => {
-            client.write(turned_away(gateway, why).octets());
+        Err(reply) => {
+            client.write(reply.octets());
             client.flush(limit).await?;
             client.close();
             return Ok(());
@@ -101,7 +112,6 @@ pub(super) async fn run(
     };
     upstream.transcribe(transcript);
     client.write(greeting.octets());
-    let client_at = Client::at(address);
     let rules = Rules { trust: client::trust(gateway, &client_at), ..rules(gateway) };
     let session = Session::new(config.limits, rules, client_at);
     let mut conversation = Conversation {
@@ -109,13 +119,13 @@ pub(super) async fn run(
         client,
         upstream,
         session,
-        context: Context::default(),
+        context,
+        asked,
         listen,
         assembly: None,
         in_hand: None,
         has_quit: false,
     };
-    conversation.begin_context();
     let ended = conversation.carry_on().await;
     conversation.count_unknown_client();
     let Conversation { mut client, upstream, session, has_quit, .. } = conversation;
@@ -214,7 +224,7 @@ impl Conversation<'_> {
         if self.session.errors() > errors {
             self.hold_back().await?;
         }
-        let (reply, next) = match step {
+        let (reply, next) = match self.ask_about_command(step, &line) {
             Step::Pass => self.pass(&line, Next::Command).await?,
             Step::Greet => {
                 let reply = self.upstream.hello(&line, self.session.client()).await?;
@@ -350,18 +360,22 @@ impl Conversation<'_> {
     async fn begin_anew(&mut self) -> Result<(Reply, Next), SessionError> {
         let trust = client::trust(self.gateway, self.session.client());
         self.session.trust(trust);
-        self.begin_context();
+        self.begin_context(self.scope().context());
         self.count_unknown_client();
         self.has_quit = true;
         let transcript = self.upstream.take_leave().await;
-        match self.gateway.ends.upstreams.connect().await {
+        let Self { gateway, context, session, asked, .. } = self;
+        if let Some(refusal) = asked.connect(gateway, context, session.client()) {
+            return Ok((refusal.reply, Next::End));
+        }
+        match connect(gateway).await {
             Ok((mut upstream, greeting)) => {
                 upstream.transcribe_on(transcript);
                 self.upstream = upstream;
                 self.has_quit = false;
                 Ok((greeting, Next::Command))
             }
-            Err(why) => Ok((turned_away(self.gateway, why), Next::End)),
+            Err(reply) => Ok((reply, Next::End)),
         }
     }
 
@@ -372,7 +386,7 @@ impl Conversation<'_> {
 
     /// The same for another client.
     fn scope_of(&self, client: Option<IpAddr>) -> Arc<ClientScope> {
-        self.gateway.ends.live.load().scopes.of(self.listen, client).clone()
+        scope(self.gateway, self.listen, client)
     }
 
     fn count_unknown_client(&self) {
@@ -387,9 +401,14 @@ impl Conversation<'_> {
         self.client.flush(limit).await?;
         self.client.accept_tls(certificate(self.gateway)?, limit).await?;
         self.session.encrypted();
-        self.begin_context();
+        self.begin_context(self.asked.context_at_start());
         Ok(())
     }
+}
+
+/// Where a client has come in, and what is said of it there.
+fn scope(gateway: &Gateway, listen: SocketAddr, client: Option<IpAddr>) -> Arc<ClientScope> {
+    gateway.ends.live.load().scopes.of(listen, client).clone()
 }
 
 /// What a client is told when upstream is gone.
@@ -398,6 +417,11 @@ fn lost(error: &UpstreamError) -> Reply {
         UpstreamError::NoTls | UpstreamError::Wire(WireError::Tls(_)) => unavailable(error),
         _ => Reply::new(421, "4.4.2", "connection to upstream lost"),
     }
+}
+
+/// Connects to an upstream; the error is what a client is told that gets none.
+async fn connect(gateway: &Gateway) -> Result<(Upstream, Reply), Reply> {
+    gateway.ends.upstreams.connect().await.map_err(|why| turned_away(gateway, why))
 }
 
 /// What a client is told that gets no upstream. What has happened is in the log already.

@@ -94,6 +94,7 @@ impl Tally {
             match told {
                 Told::Accepted(_) | Told::AcceptedWithFailures(_) => "message passed upstream",
                 Told::Deferred(_) => "message was not passed, its sender is to come again",
+                Told::Refused(_) if is_judged(attempts) => "message was refused by policy",
                 Told::Refused(_) => "message was refused by upstream",
             }
         );
@@ -115,10 +116,17 @@ fn refusal(attempts: &[Attempt], told: &Told) -> Option<RefusalReason> {
     let is_lost = || attempts.iter().any(|attempt| attempt.outcome == Outcome::Lost);
     match told {
         Told::Accepted(_) | Told::AcceptedWithFailures(_) => None,
-        Told::Refused(_) => Some(RefusalReason::UpstreamRefused),
         Told::Deferred(_) if is_lost() => Some(RefusalReason::UpstreamLost),
+        Told::Refused(_) | Told::Deferred(_) if is_judged(attempts) => Some(RefusalReason::Policy),
+        Told::Refused(_) => Some(RefusalReason::UpstreamRefused),
         Told::Deferred(_) => Some(RefusalReason::UpstreamDeferred),
     }
+}
+
+/// Was it policy that did not take the message, for those who did not get it?
+fn is_judged(attempts: &[Attempt]) -> bool {
+    let mut failed = attempts.iter().filter(|attempt| !attempt.outcome.is_accepted());
+    failed.all(|attempt| matches!(attempt.outcome, Outcome::Judged(_)))
 }
 
 /// The reply of upstream that tells most: the first that did not accept, or the first. A

@@ -8,6 +8,11 @@
 
 mod audience;
 mod copies;
+mod policy;
+mod taking;
+
+pub(super) use policy::Policy;
+pub(super) use taking::Scoped;
 
 use super::{
     Gateway, Live, client,
@@ -15,27 +20,25 @@ use super::{
     in_hand::InHand,
     notification,
     outcome::{self, Attempt, Outcome, Told},
-    scopes::ClientScope,
-    stamp::{self, NoRandomness, Stamp},
+    stamp::{self, Stamp},
     tally::Tally,
 };
 use crate::smtp_io::upstream::{DataAnswer, Upstream, UpstreamError};
 use audience::Audience;
 use copies::{Copy, Original, Plans, text_of};
 use mail::smtp::{reply::Reply, session::Transaction};
+use policy::Judge;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
+use taking::{Refused, take_up};
 use tracing::{error, warn};
 use tracking::{
     account::Account,
-    context::Context,
-    copy::{Settings, Terms},
+    copy::Terms,
     event::{Client, Event},
     ids::TransmissionId,
-    scope::sender_domain,
-    smtpapi::Refusal,
 };
 
 /// Copies are made ahead up to so many octets together, so that one write to the log
@@ -70,6 +73,8 @@ struct Transmission<'g, 'a> {
     /// How the copies are tracked, by configuration, by the sender's X-MSYS-API and by the
     /// context.
     terms: Terms,
+    /// What scripts say of each copy.
+    judge: Judge<'a>,
     account: Account,
     client: Client,
     transmission_id: TransmissionId,
@@ -84,12 +89,6 @@ struct Transmission<'g, 'a> {
     /// What upstream answered to DATA, where it was asked ahead.
     data_answer: Option<Result<DataAnswer, UpstreamError>>,
     is_upstream_lost: bool,
-}
-
-/// Where a message has come in, and what was said of it on its way.
-pub(super) struct Scoped<'a> {
-    pub(super) scope: &'a ClientScope,
-    pub(super) context: &'a Context,
 }
 
 /// Octets of memory that a message of so many octets takes on its way to so many
@@ -107,18 +106,14 @@ pub(super) async fn transmit<'g>(
     upstream: &mut Upstream,
     transaction: &Transaction,
     content: &[u8],
-    Scoped { scope, context }: Scoped<'_>,
+    scoped: Scoped<'_>,
+    policy: Policy<'_>,
 ) -> Verdict<'g> {
     gateway.counters.message_sizes.observe(content.len());
     let live = gateway.ends.live.load_full();
-    let account = Account::of_context(context);
-    let mut settings = gateway.settings(scope, context);
-    if !settings.tracking_domains.is_empty() {
-        let sender = sender_domain(content, &transaction.reverse_path.mailbox);
-        settings = settings.for_sender(&sender, &account.customer_id);
-    }
+    let settings = scoped.settings(gateway, transaction, content);
     let stamp = Stamp::new(gateway.ends.shared.randomness);
-    let taken = take_up(&settings, transaction, content, context)
+    let taken = take_up(&settings, transaction, content, scoped.context)
         .and_then(|(terms, audience)| Ok((terms, audience, stamp.transmission_id(stamp::now())?)));
     let (mut terms, audience, transmission_id) = match taken {
         Ok(taken) => taken,
@@ -126,12 +121,12 @@ pub(super) async fn transmit<'g>(
             gateway.refused_message(reason, Some(content.len()));
             let is_upstream_lost = upstream.exchange(b"RSET").await.is_err();
             let ends_session = reason == RefusalReason::NoId;
-            let in_hand = InHand::take(&gateway.ends.shared.accepted, transaction, content);
+            let in_hand = policy.in_hand(gateway, transaction, content);
             return Verdict { reply, ends_session, is_upstream_lost, in_hand };
         }
     };
     gateway.ask(&mut terms).await;
-    let in_hand = InHand::take(&gateway.ends.shared.accepted, &audience.transaction, content);
+    let in_hand = policy.in_hand(gateway, &audience.transaction, content);
     let mut transmission = Transmission {
         gateway,
         upstream,
@@ -139,7 +134,8 @@ pub(super) async fn transmit<'g>(
         transaction: &audience.transaction,
         content,
         terms,
-        account,
+        judge: Judge::new(policy, scoped, content),
+        account: Account::of_context(scoped.context),
         client: client::of_event(&transaction.client),
         live,
         stamp,
@@ -160,41 +156,6 @@ pub(super) async fn transmit<'g>(
     }
     let Transmission { is_upstream_lost, in_hand, .. } = transmission;
     Verdict { reply, ends_session, is_upstream_lost, in_hand }
-}
-
-/// On what terms a message is taken, and who gets it.
-fn take_up<'t>(
-    settings: &Arc<Settings>,
-    transaction: &'t Transaction,
-    content: &[u8],
-    context: &Context,
-) -> Result<(Terms, Audience<'t>), Refused> {
-    let request = settings.request(content)?;
-    let terms = Terms::new(settings, request.as_ref(), context)?;
-    let audience = Audience::of(transaction, &terms.request, content)?;
-    Ok((terms, audience))
-}
-
-/// Why the gateway takes no message, and what its sender is told.
-struct Refused {
-    reason: RefusalReason,
-    reply: Reply,
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        let reply = Reply::new(Refusal::CODE, Refusal::ENHANCED, &refusal.to_string());
-        Self { reason: RefusalReason::XMsysApi, reply }
-    }
-}
-
-impl From<NoRandomness> for Refused {
-    /// In the words of Momentum, which has senders that know them.
-    fn from(error: NoRandomness) -> Self {
-        error!(%error, "a message was refused because no id can be made for it");
-        let text = "[internal] smtpapi unable to generate unique transmission id";
-        Self { reason: RefusalReason::NoId, reply: Reply::new(421, "4.3.3", text) }
-    }
 }
 
 impl Transmission<'_, '_> {
@@ -229,6 +190,10 @@ impl Transmission<'_, '_> {
             (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
         while !recipients.is_empty() {
             let copies = self.received(&mut plans, &mut recipients).await;
+            for (recipient, reply) in self.judge.refused.drain(..) {
+                let outcome = Outcome::Judged(reply);
+                attempts[recipient] = Some(Attempt { message_id: None, outcome });
+            }
             let copies = match copies {
                 Ok(copies) => copies,
                 Err(refused) if attempts.iter().any(Option::is_some) => {
@@ -267,12 +232,13 @@ impl Transmission<'_, '_> {
         plans: &mut Plans<'m>,
         recipients: &mut Vec<usize>,
     ) -> Result<Vec<Copy<'m>>, Refused> {
-        let copies = self.copies_ahead(plans, recipients)?;
+        let copies = self.copies_ahead(plans, recipients).await?;
+        let Some(first) = copies.first() else { return Ok(copies) };
         let receptions: Result<Vec<Event>, _> =
             copies.iter().map(|copy| self.reception(copy)).collect();
         let receptions = receptions?;
         let writer = &self.gateway.ends.writer;
-        let appended = match self.is_asked_ahead() {
+        let appended = match self.is_asked_ahead(first) {
             true => {
                 let asked = self.upstream.open_data();
                 let (appended, answer) = tokio::join!(writer.append(&receptions), asked);
@@ -297,17 +263,18 @@ impl Transmission<'_, '_> {
 
     /// May DATA be said while the disk takes the reception? Not where the log has refused
     /// the message before, which would cost an upstream each time.
-    fn is_asked_ahead(&self) -> bool {
+    fn is_asked_ahead(&self, copy: &Copy<'_>) -> bool {
         self.transaction.recipients.len() == 1
-            && self.goes_in_open_transaction()
+            && self.goes_in_open_transaction(copy)
             && !self.transaction.is_binary
             && !self.gateway.is_log_refusing.load(Ordering::Relaxed)
     }
 
     /// Does the one recipient's copy go in the transaction that the client has opened? LMTP
-    /// would give a reply for each time that the recipient was named.
-    fn goes_in_open_transaction(&self) -> bool {
-        !(self.transaction.has_repetition && self.upstream.is_lmtp())
+    /// would give a reply for each time that the recipient was named, and scripts may have
+    /// given the copy another envelope.
+    fn goes_in_open_transaction(&self, copy: &Copy<'_>) -> bool {
+        copy.envelope.is_none() && !(self.transaction.has_repetition && self.upstream.is_lmtp())
     }
 
     /// Sends a copy upstream.
@@ -318,12 +285,12 @@ impl Transmission<'_, '_> {
         let began = Instant::now();
         let transaction = self.transaction;
         let sent = match &transaction.recipients[..] {
-            [_] if self.goes_in_open_transaction() => {
+            [_] if self.goes_in_open_transaction(copy) => {
                 self.is_open = false;
                 self.send_content(&copy.tracked.octets).await
             }
-            recipients => {
-                let (mail, rcpt) = (&transaction.reverse_path, &recipients[copy.recipient]);
+            _ => {
+                let (mail, rcpt) = copy.envelope(transaction);
                 let sender = Some(&transaction.client);
                 self.send_apart(&mail.line, &rcpt.line, sender, &copy.tracked.octets).await
             }

@@ -35,12 +35,8 @@ impl Counters {
         errors.iter().map(|(name, counter)| (name.to_string(), counter.get())).collect()
     }
 
-    /// Tells the metrics of policy; none where there are no scripts.
+    /// Tells the metrics of policy.
     pub fn expose(&self, to: &mut Exposition) {
-        let errors = self.errors();
-        if errors.is_empty() {
-            return;
-        }
         to.counter_by("mailwake_policy_calls_total", "How often policy was asked.", &self.calls);
         to.counter_by(
             "mailwake_policy_refusals_total",
@@ -51,7 +47,7 @@ impl Counters {
             "mailwake_policy_script_errors_total",
             "Calls of a script that failed.",
             "script",
-            errors,
+            self.errors(),
         );
         to.histogram(
             "mailwake_policy_seconds",

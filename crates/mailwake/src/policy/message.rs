@@ -112,7 +112,7 @@ impl UserData for Message {
                 if let Some(code) = code {
                     subject.set_code(&code, &text.unwrap_or_default())?;
                 }
-                Ok(subject.code.clone().unwrap_or_default())
+                Ok(subject.said.code.clone().unwrap_or_default())
             })
         });
     }

@@ -20,7 +20,7 @@ mod tests;
 pub use counters::Counters;
 pub use header::Header;
 pub use scripts::{PolicyError, Scripts};
-pub use subject::{Refusal, Stage, Subject};
+pub use subject::{Refusal, Said, Stage, Subject};
 
 use arc_swap::ArcSwapOption;
 use scripts::{Mark, marks};

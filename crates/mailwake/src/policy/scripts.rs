@@ -124,7 +124,7 @@ impl Scripts {
         for failure in &failures {
             self.tell(stage, failure);
         }
-        let refusal = subject.refusal.take().or_else(|| {
+        let refusal = subject.said.refusal.take().or_else(|| {
             let is_deferred = !failures.is_empty() && self.config.on_error == OnError::Defer;
             is_deferred.then(Refusal::of_failure)
         });

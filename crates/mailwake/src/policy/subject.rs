@@ -90,9 +90,15 @@ pub struct Subject {
     pub message_id: String,
     /// The header, when there is a message.
     pub header: Option<Header>,
-    /// What a script has answered in place of upstream.
+    /// What scripts have said so far; nothing, before they are asked.
+    pub said: Said,
+}
+
+/// What scripts say in place of upstream.
+#[derive(Debug, Default)]
+pub struct Said {
     pub(super) refusal: Option<Refusal>,
-    /// A script has set a code that refuses nothing.
+    /// The code that was set last, with its text.
     pub(super) code: Option<String>,
 }
 
@@ -124,19 +130,20 @@ impl Subject {
         let number: u16 = code.parse().map_err(|_| format!("{code:?} is no code of a reply"))?;
         let text = text.trim_start_matches([' ', '-']);
         let (reply, shown) = (reply(number, text)?, format!("{number} {text}"));
-        self.refusal = match number {
+        self.said.refusal = match number {
             200..300 => None,
             400..600 => Some(Refusal { reply, ends_session: number == 421 }),
             _ => return Err(format!("{number} is no code that accepts or refuses")),
         };
-        self.code = Some(shown);
+        self.said.code = Some(shown);
         Ok(())
     }
 
     /// As `set_code`, and the session ends.
     pub(super) fn disconnect(&mut self, code: &str, text: &str) -> Result<(), String> {
         self.set_code(code, text)?;
-        let refusal = self.refusal.as_mut().ok_or("a session ends with a code of 4yz or 5yz")?;
+        let refusal =
+            self.said.refusal.as_mut().ok_or("a session ends with a code of 4yz or 5yz")?;
         refusal.ends_session = true;
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::{
         network::Network,
         tls::{client::Verification, server::ServerTls},
     },
+    policy::Policy,
     smtp_io::{upstream::Target, upstreams::Upstreams},
 };
 use anyhow::{Context, Result};
@@ -38,6 +39,7 @@ pub(super) struct Supplies {
     /// Cancelled when sessions under way are to be cut off.
     pub(super) halt: CancellationToken,
     pub(super) counters: Arc<Counters>,
+    pub(super) policy: Arc<Policy>,
 }
 
 /// The listeners, ready to run.
@@ -63,6 +65,7 @@ pub(super) struct Reloads {
     /// Each listener's, with its name.
     live: Vec<(String, Arc<ArcSwap<Live>>)>,
     certificates: Vec<Arc<ServerTls>>,
+    policy: Arc<Policy>,
 }
 
 impl Listeners {
@@ -82,7 +85,8 @@ impl Listeners {
         let (tags, asks) = Tags::kept(supplies.tags.patience);
         let halt = supplies.halt.clone();
         let shared = Shared::new(accepted, config.sessions_max, config.memory, halt, tags);
-        let (mut listeners, mut reloads) = (Vec::new(), Reloads::default());
+        let policy = supplies.policy.clone();
+        let (mut listeners, mut reloads) = (Vec::new(), Reloads { policy, ..Reloads::default() });
         let mut targets = Vec::new();
         for (listener, bound) in config.listeners.iter().zip(sockets) {
             let ends = ends(listener, supplies, &shared, &mut targets)?;
@@ -150,8 +154,8 @@ fn ends(
     let (keys, transcript_for) = (supplies.keys.clone(), supplies.transcript_for);
     let scopes = listener.scopes.clone();
     let live = Arc::new(ArcSwap::from_pointee(Live { scopes, keys, transcript_for }));
-    let writer = supplies.writer.clone();
-    Ok(Ends { writer, live, shared: shared.clone(), certificate, upstreams })
+    let (writer, policy) = (supplies.writer.clone(), supplies.policy.clone());
+    Ok(Ends { writer, live, policy, shared: shared.clone(), certificate, upstreams })
 }
 
 impl Reloads {
@@ -182,6 +186,7 @@ impl Reloads {
         for certificate in &self.certificates {
             certificate.reload();
         }
+        self.policy.reload(config.policy.clone());
     }
 }
 

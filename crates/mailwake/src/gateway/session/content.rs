@@ -13,6 +13,7 @@ use mail::smtp::{
     reply::Reply,
     session::{Chunk, Transaction},
 };
+use std::borrow::Cow;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// A message in chunks that has begun.
@@ -116,15 +117,23 @@ impl Conversation<'_> {
             Err(error) => return Ok(self.refuse(error).await),
         };
         let needed = transmission::memory(content.len(), transaction.recipients.len());
+        let needed = needed + self.asked.memory(content.len());
         let covered = share.cover(needed + LEAST_OCTETS).await;
         let received_max = self.gateway.config.safety.received_max;
         if let Err(error) = covered.and_then(|()| safety::check_hops(&content, received_max)) {
             return Ok(self.refuse(error).await);
         }
+        let changed = match self.ask_about_message(transaction, &content) {
+            Ok(changed) => changed,
+            Err(refusal) => return Ok(self.refuse_message(refusal).await),
+        };
+        let received = matches!(changed, Cow::Owned(_)).then_some(&*content);
+        let policy = self.asked.policy_of_copies(received);
         let scope = self.scope();
         let Self { gateway, upstream, context, .. } = self;
-        let terms = transmission::Scoped { scope: &scope, context };
-        let verdict = transmission::transmit(gateway, upstream, transaction, &content, terms).await;
+        let scoped = transmission::Scoped { scope: &scope, context };
+        let verdict =
+            transmission::transmit(gateway, upstream, transaction, &changed, scoped, policy).await;
         self.in_hand = Some(verdict.in_hand);
         // An upstream that waits for a message would take QUIT for its first line.
         self.has_quit |= verdict.is_upstream_lost;

@@ -7,15 +7,15 @@ use std::net::IpAddr;
 use tracing::warn;
 use tracking::{
     account::CUSTOMER_VARIABLE,
-    context::{ContextFull, Lifetime},
+    context::{Context, ContextFull, Lifetime},
 };
 
 impl Conversation<'_> {
     /// Begins a context as the session begins: with a client, with another one, or in TLS,
     /// where what was said before does not count (RFC 3207 §4.2). The configuration presets
-    /// variables of it, by the socket and the client.
-    pub(super) fn begin_context(&mut self) {
-        self.context = self.scope().context();
+    /// variables of it, by the socket and the client, and scripts may have set others.
+    pub(super) fn begin_context(&mut self, context: Context) {
+        self.context = context;
         self.name_customer();
     }
 

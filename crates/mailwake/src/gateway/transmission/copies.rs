@@ -1,15 +1,23 @@
 //! The copies of a message: each recipient's terms and a message id come in, the copy and
 //! what the event log is to know of it go out.
 
-use super::{AHEAD_OCTETS, EVENTS_AT_ONCE, Transmission, on_this_thread};
+use super::{
+    AHEAD_OCTETS, EVENTS_AT_ONCE, Transmission, on_this_thread,
+    policy::{Envelope, Judged},
+};
 use crate::gateway::{
     Gateway,
     stamp::{self, NoRandomness},
 };
-use mail::{encoded_word, message::header};
+use mail::{
+    encoded_word,
+    message::header,
+    smtp::session::{EnvelopeLine, Transaction},
+};
 use std::time::Instant;
 use tracing::{error, warn};
 use tracking::{
+    account::Account,
     copy::{self, Addressed, Terms},
     decision::Decision,
     event::{Event, MetadataReach, Occurrence, RcptType, Reception},
@@ -30,7 +38,24 @@ pub(super) struct Copy<'m> {
     /// Whose links it carries.
     links_of: MessageId,
     pub(super) terms: Terms,
+    /// Whose it is.
+    account: Account,
+    /// Its envelope, where scripts have given it another one.
+    pub(super) envelope: Option<Envelope>,
     pub(super) tracked: TrackedCopy<'m>,
+}
+
+impl Copy<'_> {
+    /// Its reverse-path and its recipient.
+    pub(super) fn envelope<'e>(
+        &'e self,
+        transaction: &'e Transaction,
+    ) -> (&'e EnvelopeLine, &'e EnvelopeLine) {
+        match &self.envelope {
+            Some(envelope) => (&envelope.reverse_path, &envelope.recipient),
+            None => (&transaction.reverse_path, &transaction.recipients[self.recipient]),
+        }
+    }
 }
 
 /// The first copy for a recipient of the envelope: archives get what is in it.
@@ -64,7 +89,7 @@ impl<'m> Plans<'m> {
 
 impl Transmission<'_, '_> {
     /// Copies for the next recipients, taken from the end of `recipients`.
-    pub(super) fn copies_ahead<'m>(
+    pub(super) async fn copies_ahead<'m>(
         &mut self,
         plans: &mut Plans<'m>,
         recipients: &mut Vec<usize>,
@@ -79,7 +104,7 @@ impl Transmission<'_, '_> {
             && copies.len() < EVENTS_AT_ONCE
             && let Some(recipient) = recipients.pop()
         {
-            let copy = self.copy(plans, recipient)?;
+            let Some(copy) = self.copy(plans, recipient).await? else { continue };
             octets += copy.tracked.octets.len();
             metadata += copy.terms.metadata_octets();
             copies.push(copy);
@@ -87,17 +112,29 @@ impl Transmission<'_, '_> {
         Ok(copies)
     }
 
-    fn copy<'m>(
+    /// The copy for a recipient; `None` where scripts refuse it.
+    async fn copy<'m>(
         &mut self,
         plans: &mut Plans<'m>,
         recipient: usize,
-    ) -> Result<Copy<'m>, NoRandomness> {
+    ) -> Result<Option<Copy<'m>>, NoRandomness> {
         let now = stamp::now();
         let message_id = self.stamp.message_id(now)?;
-        let began = Instant::now();
         let audience = self.audience;
         let (part, mailbox) = audience.part(recipient);
-        let own = || Original { message_id, terms: self.terms.clone(), made_at: now };
+        let judged = match self.judge(recipient, part, message_id) {
+            Ok(judged) => judged,
+            Err(reply) => {
+                self.judge.refused.push((recipient, reply));
+                return Ok(None);
+            }
+        };
+        let Judged { mut terms, is_other, account, content, envelope } = judged;
+        if is_other {
+            self.gateway.ask(&mut terms).await;
+        }
+        let began = Instant::now();
+        let own = || Original { message_id, terms: terms.clone(), made_at: now };
         let shown = match (part, &self.original) {
             (RcptType::Archive, Some(original)) => original.clone(),
             _ => own(),
@@ -105,11 +142,13 @@ impl Transmission<'_, '_> {
         let Original { message_id: links_of, ref terms, made_at } = shown;
         let fields = terms.fields(part, mailbox, audience.cc.as_ref());
         let addressed = Addressed { message_id, links_of, fields: &fields };
-        let tracked = on_this_thread(self.content, || {
-            let plan = plans.of(&terms.settings.decision);
-            self.gateway.sealers.with(&self.live.keys, |sealer| {
-                copy::make(plan, terms, &addressed, made_at, sealer)
-            })
+        let tracked = on_this_thread(self.content, || match &content {
+            None => self.make(plans.of(&terms.settings.decision), terms, &addressed, made_at),
+            Some(content) => {
+                let plan = Plan::new(content, &terms.settings.decision);
+                let TrackedCopy { octets, report } = self.make(&plan, terms, &addressed, made_at);
+                TrackedCopy { octets: octets.into_owned().into(), report }
+            }
         });
         self.tally.took(began.elapsed());
         self.tally.made(self.gateway, &tracked);
@@ -120,7 +159,19 @@ impl Transmission<'_, '_> {
         if part == RcptType::To && self.original.is_none() && audience.has_archive() {
             self.original = Some(shown);
         }
-        Ok(Copy { recipient, message_id, links_of, terms, tracked })
+        Ok(Some(Copy { recipient, message_id, links_of, terms, account, envelope, tracked }))
+    }
+
+    fn make<'p>(
+        &self,
+        plan: &Plan<'p>,
+        terms: &Terms,
+        addressed: &Addressed<'_>,
+        made_at: Timestamp,
+    ) -> TrackedCopy<'p> {
+        self.gateway
+            .sealers
+            .with(&self.live.keys, |sealer| copy::make(plan, terms, addressed, made_at, sealer))
     }
 
     pub(super) fn reception(&self, copy: &Copy<'_>) -> Result<Event, NoRandomness> {
@@ -133,15 +184,16 @@ impl Transmission<'_, '_> {
         untouched.dedup();
         let has_pixels = report.pixels() > 0;
         let links = u32::try_from(report.links_tracked()).unwrap_or(u32::MAX);
+        let (mail, rcpt) = copy.envelope(self.transaction);
         let reception = Reception {
             transmission_id: self.transmission_id,
-            rcpt_to: self.transaction.recipients[copy.recipient].mailbox.clone(),
+            rcpt_to: rcpt.mailbox.clone(),
             rcpt_type: self.audience.part(copy.recipient).0,
             links_of: (copy.links_of != copy.message_id).then_some(copy.links_of),
-            msg_from: self.transaction.reverse_path.mailbox.clone(),
+            msg_from: mail.mailbox.clone(),
             subject: self.subject.clone(),
             friendly_from: self.friendly_from.clone(),
-            account: self.account.clone(),
+            account: copy.account.clone(),
             client: self.client.clone(),
             campaign_id: request.campaign_id.clone().unwrap_or_default(),
             rcpt_meta: request.metadata.clone(),

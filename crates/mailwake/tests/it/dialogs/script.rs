@@ -4,6 +4,7 @@ use mail::smtp::data::BareNewlines;
 use mailwake::{
     gateway::ListenerTls,
     net::network::Network,
+    policy::OnError,
     smtp_io::upstream::{ClientTelling, UpstreamProtocol, UpstreamTls},
 };
 use std::time::Duration;
@@ -142,6 +143,10 @@ pub(super) struct Settings {
     pub(super) reply_timeout: Duration,
     /// `drain_timeout_ms=N`.
     pub(super) drain_timeout: Duration,
+    /// `policy=NAME`: a script of etc/policy or tests/policy; may be repeated.
+    pub(super) policy: Vec<String>,
+    /// `policy_on_error=defer`.
+    pub(super) policy_on_error: OnError,
 }
 
 impl Default for Settings {
@@ -179,6 +184,8 @@ impl Default for Settings {
             message_timeout: Duration::from_secs(60),
             reply_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(60),
+            policy: Vec::new(),
+            policy_on_error: OnError::Continue,
         }
     }
 }
@@ -254,6 +261,8 @@ impl Settings {
             ("tell_upstream_client", "xclient") => self.client_telling = ClientTelling::Xclient,
             ("tell_upstream_client", "xforward") => self.client_telling = ClientTelling::Xforward,
             ("upstream_protocol", "lmtp") => self.upstream_protocol = UpstreamProtocol::Lmtp,
+            ("policy", name) => self.policy.push(name.into()),
+            ("policy_on_error", "defer") => self.policy_on_error = OnError::Defer,
             ("upstream_certificate", name) => self.upstream_certificate = Some(name.into()),
             (_, value) => {
                 let number: u32 = value.parse().map_err(|_| "a number behind the =")?;

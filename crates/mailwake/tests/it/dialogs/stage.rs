@@ -22,6 +22,7 @@ use mailwake::{
         client::Verification,
         server::{CertificateFiles, ClientCertificates, ServerTls},
     },
+    policy::{Policy, PolicyConfig},
     smtp_io::{
         circuit::CircuitConfig,
         upstream::{Patience, UpstreamConfig},
@@ -31,6 +32,7 @@ use mailwake::{
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -94,6 +96,7 @@ impl<'r> Stage<'r> {
         let ends = Ends {
             writer: log.writer(),
             live: Arc::new(ArcSwap::from_pointee(live(settings, address))),
+            policy: Arc::new(policy(settings)),
             shared: Shared::with(
                 AcceptedMemory::open(&accepted, now()).expect("a file"),
                 settings.sessions_max,
@@ -320,6 +323,24 @@ fn live(settings: &Settings, listen: SocketAddr) -> Live {
     tracked.hand_on.ip_pool.clone_from(&settings.ip_pool_field);
     let scopes = Scopes::alone(listen, tracked);
     Live { scopes, keys: Arc::new(keys), transcript_for: None }
+}
+
+/// The scripts of the examples, or of the tests.
+fn policy(settings: &Settings) -> Policy {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = |name: &String| {
+        let folders = ["../../etc/policy", "tests/policy"].map(|folder| root.join(folder));
+        let files = folders.map(|folder| folder.join(format!("{name}.lua")));
+        files.into_iter().find(|file| file.exists()).unwrap_or_else(|| panic!("{name}.lua"))
+    };
+    let config = PolicyConfig {
+        scripts: settings.policy.iter().map(path).collect(),
+        on_error: settings.policy_on_error,
+        instructions_max: 100_000,
+        memory_octets_max: 8 << 20,
+        ..PolicyConfig::default()
+    };
+    Policy::load(config, Arc::default()).expect("scripts that load")
 }
 
 fn now() -> Timestamp {
