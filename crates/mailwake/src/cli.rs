@@ -5,6 +5,7 @@ mod explain;
 mod filter;
 mod import;
 pub(crate) mod keys;
+mod policy;
 pub(crate) mod report;
 
 use crate::{
@@ -47,6 +48,8 @@ enum Command {
     ImportConfig(import::ImportArgs),
     /// Make, change and list the keys that seal links.
     Keys(keys::KeysArgs),
+    /// Ask the scripts of policy about a message, and print what they say.
+    Policy(policy::PolicyArgs),
     /// Print what happened: counters, campaigns and links.
     Report(report::ReportArgs),
     /// Print events, the oldest first.
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(args) => check_config(&args),
         Command::ImportConfig(args) => import::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Policy(args) => policy::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Rebuild(args) => rebuild(&args),

@@ -19,7 +19,8 @@ mod tests;
 
 pub use counters::Counters;
 pub use header::Header;
-pub use scripts::{PolicyError, Scripts};
+pub use scripts::{Answer, PolicyError, Scripts};
+pub use state::Failure;
 pub use subject::{Refusal, Said, Stage, Subject};
 
 use arc_swap::ArcSwapOption;

@@ -55,6 +55,15 @@ pub(super) struct Script {
     pub(super) source: Vec<u8>,
 }
 
+/// What scripts say of a subject.
+#[derive(Debug)]
+pub struct Answer {
+    /// What it is refused with.
+    pub refusal: Option<Refusal>,
+    /// What went wrong.
+    pub failures: Vec<Failure>,
+}
+
 /// Scripts that were loaded together.
 #[derive(Debug)]
 pub struct Scripts {
@@ -103,11 +112,18 @@ impl Scripts {
     }
 
     /// Asks the scripts. `text` is the name of EHLO or the address of MAIL or RCPT. What they
-    /// refuse is given; the subject is as they have left it.
+    /// refuse is given; the subject is as they have left it. Failures are counted and told.
     pub fn ask(&self, stage: Stage, text: &str, subject: &mut Subject) -> Option<Refusal> {
         if !self.has(stage) {
             return None;
         }
+        let Answer { refusal, failures } = self.answer(stage, text, subject);
+        failures.iter().for_each(|failure| self.tell(stage, failure));
+        refusal
+    }
+
+    /// As `ask`, and failures are given.
+    pub fn answer(&self, stage: Stage, text: &str, subject: &mut Subject) -> Answer {
         let began = Instant::now();
         self.counters.calls.of(stage).increment();
         let failures = match self.state() {
@@ -121,9 +137,6 @@ impl Scripts {
             }
             Err(failure) => vec![failure],
         };
-        for failure in &failures {
-            self.tell(stage, failure);
-        }
         let refusal = subject.said.refusal.take().or_else(|| {
             let is_deferred = !failures.is_empty() && self.config.on_error == OnError::Defer;
             is_deferred.then(Refusal::of_failure)
@@ -132,7 +145,7 @@ impl Scripts {
             self.counters.refusals.of(stage).increment();
         }
         self.counters.durations.observe(began.elapsed());
-        refusal
+        Answer { refusal, failures }
     }
 
     pub(super) fn state(&self) -> Result<State, Failure> {

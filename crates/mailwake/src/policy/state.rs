@@ -17,13 +17,12 @@ use tracing::warn;
 const LOADING_FACTOR: u32 = 20;
 
 /// A script that has failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub(super) struct Failure {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
     /// The name of its file.
-    pub(super) script: Arc<str>,
+    pub script: Arc<str>,
     /// What went wrong, with the line where that is known.
-    pub(super) text: String,
+    pub text: String,
 }
 
 /// A state that is ready for calls.

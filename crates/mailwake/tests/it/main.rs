@@ -10,6 +10,7 @@ mod import;
 mod layering;
 mod listeners;
 mod memory;
+mod policy;
 mod protocol;
 mod scopes;
 mod support;
