@@ -85,3 +85,6 @@ fn takes_utf8(reverse_path: &EnvelopeLine) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

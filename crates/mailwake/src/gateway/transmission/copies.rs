@@ -97,7 +97,7 @@ impl Transmission<'_, '_> {
         let mut copies = Vec::new();
         let (mut octets, mut metadata) = (0, 0);
         // There is memory for the recipients of the envelope, and no more.
-        let besides_first = self.content.len() * (self.audience.of_envelope - 1);
+        let besides_first = self.content.len() * self.audience.of_envelope.saturating_sub(1);
         let octets_max = AHEAD_OCTETS.min(besides_first + 1);
         while octets < octets_max
             && metadata < METADATA_AT_ONCE
