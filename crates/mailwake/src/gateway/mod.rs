@@ -284,7 +284,9 @@ pub async fn run(
     let mut doors: JoinSet<()> = doors.collect();
     // A client that comes now is refused, and tries another host, instead of waiting in
     // the queue of a socket that nobody serves.
-    while doors.join_next().await.is_some() {}
+    while let Some(ended) = doors.join_next().await {
+        ended.map_err(io::Error::other)?;
+    }
     sessions.close();
     if timeout(drain_timeout, sessions.wait()).await.is_err() {
         warn!(sessions = sessions.len(), "sessions did not end in time and are cut off");

@@ -78,7 +78,7 @@ fn add_tree(installation: &Installation) -> SocketAddr {
         &format!(
             "[engagement.tracking_domain_by_sender]\n\"*.shop.example\" = \"t.shop.example\"\n\
              [gateway.listener.app]\n\
-             xclient_from = [\"127.0.0.1\"]\nxsetcontext_from = [\"127.0.0.1\", \"10.0.0.0/8\"]\n\
+             xclient_from = [\"127.0.0.1\"]\nxremoteip_from = [\"127.0.0.1\"]\nxsetcontext_from = [\"127.0.0.1\", \"10.0.0.0/8\"]\n\
              xdumpcontext_from = [\"127.0.0.1\", \"10.0.0.0/8\"]\n\
              {socket}]\ncontext = {{ mo_customer_id = \"acme\", team = \"all\" }}\n\
              {socket}.peer.\"10.0.0.0/8\"]\npathway = \"internal\"\ncontext = {{ team = \"ten\" }}\n\
@@ -126,6 +126,9 @@ fn peers_and_pathways_have_options_of_their_own() {
     check(&mut session, "a@news.shop.example", peer, peer);
     // Another pathway, which the connection chooses.
     let mut session = Session::open_at(listen).expect("a session");
+    assert_eq!(session.command("XREMOTEIP 10.9.9.9").expect("a reply").code, 250);
+    check(&mut session, "a@other.example", TARGET, &url);
+    assert_eq!(session.command("XREMOTEIP 192.0.2.1").expect("a reply").code, 250);
     assert_eq!(session.command("XSETCONTEXT pathway=shop").expect("a reply").code, 250);
     check(&mut session, "a@other.example", "http://brand.example/", "https://brand.example/");
     for _ in 0..2 {
@@ -137,7 +140,7 @@ fn peers_and_pathways_have_options_of_their_own() {
     assert_eq!(log.matches("a pathway was chosen in vain").count(), 1, "told once: {log}");
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
     let receptions = installation.events(&["--type", "reception"]);
-    assert_eq!(receptions.len(), 8);
+    assert_eq!(receptions.len(), 9);
     for reception in receptions {
         assert_eq!(reception["customer_id"], "acme", "{reception}");
     }
