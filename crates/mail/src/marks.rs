@@ -8,13 +8,15 @@ use wide::u8x16;
 const BLOCK: usize = 64;
 /// Octets that one instruction looks at.
 const LANE: usize = 16;
+/// How far a search goes by itself: a style attribute has seldom more.
+const NEAR: usize = 192;
 
 /// How far the first octet of this value is. A general search takes longer to begin than it
 /// takes here to pass over the few octets that stand before most quotes and tags.
 #[inline(always)]
 pub(crate) fn find_near(value: u8, octets: &[u8]) -> Option<usize> {
     let mut from = 0;
-    while from < BLOCK
+    while from < NEAR
         && let Some(lane) = octets[from..].first_chunk()
     {
         let equal = u8x16::new(*lane).simd_eq(u8x16::splat(value)).to_bitmask();

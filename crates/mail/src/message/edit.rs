@@ -1,7 +1,7 @@
 //! Edits of octets: what is taken out, where, and what comes in its place.
 
 use super::splice::Splicer;
-use std::{iter::from_fn, mem, ops::Range};
+use std::{mem, ops::Range};
 use thiserror::Error;
 
 #[cfg(test)]
@@ -137,29 +137,47 @@ impl<'a> Edits<'a> {
 
     /// The pieces of a stretch of the original, which starts at `start` there, with these
     /// edits made.
-    pub fn made_in<'o>(self, stretch: &'o [u8], start: usize) -> impl Iterator<Item = &'o [u8]>
-    where
-        'a: 'o,
-    {
-        let mut rest = stretch;
-        let mut position = start;
-        let mut edits = self.map(Some).chain([None]);
-        from_fn(move || {
-            let Some(edit) = edits.next()? else { return Some([mem::take(&mut rest), &[]]) };
-            let kept = edit.range.start.saturating_sub(position).min(rest.len());
-            let taken = edit.range.len().min(rest.len() - kept);
-            let piece = &rest[..kept];
-            rest = &rest[kept + taken..];
-            position = edit.range.end;
-            Some([piece, edit.replacement])
-        })
-        .flatten()
+    pub fn made_in(self, stretch: &'a [u8], start: usize) -> Pieces<'a> {
+        Pieces { rest: stretch, position: start, replacement: None, edits: self }
+    }
+}
+
+/// Gives the pieces of octets with edits made: what is kept and what comes in, in turns.
+#[derive(Debug, Clone)]
+pub struct Pieces<'a> {
+    /// What is behind the last edit, and where that ends.
+    rest: &'a [u8],
+    position: usize,
+    /// What comes in with it, if it was not given yet.
+    replacement: Option<&'a [u8]>,
+    edits: Edits<'a>,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if let Some(replacement) = self.replacement.take() {
+            return Some(replacement);
+        }
+        let Some(Edit { range, replacement }) = self.edits.next() else {
+            let rest = mem::take(&mut self.rest);
+            return (!rest.is_empty()).then_some(rest);
+        };
+        let kept = range.start.saturating_sub(self.position).min(self.rest.len());
+        let (kept, rest) = self.rest.split_at(kept);
+        self.rest = &rest[range.len().min(rest.len())..];
+        self.position = range.end;
+        self.replacement = Some(replacement);
+        Some(kept)
     }
 }
 
 impl<'a> Iterator for Edits<'a> {
     type Item = Edit<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Edit<'a>> {
         let place = self.places.next()?;
         let Span { range, replacement_end } = &self.list.spans[place];

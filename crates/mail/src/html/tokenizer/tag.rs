@@ -162,7 +162,8 @@ fn next(html: &[u8], position: usize) -> Option<Next> {
     }
     // A `=` that comes first is the start of a name.
     let name = start..find(html, start + 1, SPACE | SLASH | GREATER_THAN | EQUALS)?;
-    let behind = pass(html, name.end, SPACE)?;
+    // Mostly there is no space around the sign.
+    let behind = if html[name.end] == b'=' { name.end } else { pass(html, name.end, SPACE)? };
     if html[behind] != b'=' {
         let end = name.end;
         return Some(Next::Attribute(
@@ -170,7 +171,10 @@ fn next(html: &[u8], position: usize) -> Option<Next> {
             end,
         ));
     }
-    let value_start = pass(html, behind + 1, SPACE)?;
+    let value_start = match html.get(behind + 1)? {
+        b'"' => behind + 1,
+        _ => pass(html, behind + 1, SPACE)?,
+    };
     let (value, quote, end) = match html[value_start] {
         quote @ (b'"' | b'\'') => {
             let start = value_start + 1;
@@ -194,7 +198,7 @@ const SLASH: u8 = 2;
 const GREATER_THAN: u8 = 4;
 const EQUALS: u8 = 8;
 
-static CLASSES: [u8; 256] = {
+const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     classes[b'\t' as usize] = SPACE;
     classes[b'\n' as usize] = SPACE;

@@ -143,15 +143,27 @@ impl<'a, P: Iterator<Item = &'a [u8]>> Compared<'a, P> {
     }
 
     #[inline(always)]
-    fn take(&mut self, mut octets: &[u8]) {
+    fn take(&mut self, octets: &[u8]) {
         self.len += octets.len();
+        match self.piece.split_at_checked(octets.len()) {
+            _ if octets.is_empty() => {}
+            Some((expected, rest)) => {
+                self.is_same &= octets == expected;
+                self.piece = rest;
+            }
+            None => self.take_over_pieces(octets),
+        }
+    }
+
+    /// Takes more octets than are left of the piece.
+    #[inline(never)]
+    fn take_over_pieces(&mut self, mut octets: &[u8]) {
         while !octets.is_empty() && self.is_same {
-            while self.piece.is_empty() {
-                let Some(next) = self.pieces.next() else {
-                    self.is_same = false;
-                    return;
-                };
-                self.piece = next;
+            if self.piece.is_empty() {
+                let next = self.pieces.next();
+                self.is_same = next.is_some();
+                self.piece = next.unwrap_or_default();
+                continue;
             }
             let len = octets.len().min(self.piece.len());
             self.is_same = octets[..len] == self.piece[..len];
