@@ -224,7 +224,8 @@ impl<'m> Plan<'m> {
         }
         let growth: usize = parts.iter().map(|part| part.body.growth(&part.edits)).sum();
         let copy_len = self.message.len() + header.replacement_octets() + growth;
-        let mut splicer = Splicer::new(self.message, copy_len);
+        let splices = parts.iter().map(|part| part.edits.len()).sum::<usize>() + header.len();
+        let mut splicer = Splicer::new(self.message, copy_len, splices);
         for edit in header {
             splicer.replace(edit.range, |out| out.extend_from_slice(edit.replacement)).ok()?;
         }

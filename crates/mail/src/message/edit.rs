@@ -98,7 +98,8 @@ impl EditList {
     /// If the original is not as long as the list was made for.
     pub fn apply(&self, original: &[u8]) -> Vec<u8> {
         assert_eq!(original.len(), self.original_len, "edits of another original");
-        let mut splicer = Splicer::new(original, original.len() + self.replacements.len());
+        let mut splicer =
+            Splicer::new(original, original.len() + self.replacements.len(), self.len());
         for Edit { range, replacement } in self {
             splicer
                 .replace(range, |result| result.extend_from_slice(replacement))

@@ -26,10 +26,10 @@ pub struct Splicer<'o> {
 }
 
 impl<'o> Splicer<'o> {
-    /// Begins a result that will have about so many octets.
-    pub fn new(original: &'o [u8], result_len: usize) -> Self {
+    /// Begins a result that will have about so many octets, with at most so many splices.
+    pub fn new(original: &'o [u8], result_len: usize, splices: usize) -> Self {
         let result = Vec::with_capacity(result_len);
-        Self { original, position: 0, result, splices: Vec::new() }
+        Self { original, position: 0, result, splices: Vec::with_capacity(splices) }
     }
 
     /// What the result is made from.

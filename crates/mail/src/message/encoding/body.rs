@@ -135,9 +135,9 @@ impl EditableBody {
         let added = edits.replacement_octets();
         match &self.stretches {
             Stretches::Identity => added,
-            // An escape takes two octets more, and a pixel holds five; a line of 75
-            // needs another break.
-            Stretches::Lines(kept) => kept.growth + added + added / 20 + 16 * edits.len(),
+            // A line of 75 needs another break, and so may each edit; a part has two pixels
+            // at most, which hold five octets that are escaped.
+            Stretches::Lines(kept) => kept.growth + added + added / 20 + 4 * edits.len() + 32,
             Stretches::Tail(tail) => {
                 let digits = (tail.content.len() + added).div_ceil(3) * 4;
                 (digits + digits / ENCODED_LINE_MAX * 2).saturating_sub(tail.body.len())

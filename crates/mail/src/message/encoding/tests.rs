@@ -54,7 +54,7 @@ pub(super) fn edited(
     }
     // Something stands before the body in its message.
     let message = [b"\n", body].concat();
-    let mut splicer = Splicer::new(&message, message.len());
+    let mut splicer = Splicer::new(&message, message.len(), 0);
     editable.splice(1..message.len(), &list, line_end, &mut splicer).expect("edits are in order");
     let (copy, splices) = splicer.finish();
     assert!(splices.keep_the_rest(&message, &copy));

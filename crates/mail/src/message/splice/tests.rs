@@ -2,7 +2,7 @@ use super::*;
 
 /// The original with these replacements, and where they stand.
 fn spliced(original: &str, replacements: &[(Range<usize>, &str)]) -> (String, Splices) {
-    let mut splicer = Splicer::new(original.as_bytes(), 0);
+    let mut splicer = Splicer::new(original.as_bytes(), 0, 0);
     for (range, replacement) in replacements {
         splicer
             .replace(range.clone(), |result| result.extend_from_slice(replacement.as_bytes()))
@@ -29,7 +29,7 @@ fn replacement_takes_the_place_of_its_range() {
 
 #[test]
 fn range_that_does_not_fit_is_refused() {
-    let mut splicer = Splicer::new(b"abc", 0);
+    let mut splicer = Splicer::new(b"abc", 0, 0);
     assert_eq!(splicer.replace(1..4, |_| ()), Err(EditError::OutOfRange));
     assert_eq!(splicer.replace(1..2, |_| ()), Ok(()));
     assert_eq!(splicer.replace(1..2, |_| ()), Err(EditError::OutOfOrder));

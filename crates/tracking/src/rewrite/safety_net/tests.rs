@@ -30,7 +30,7 @@ fn check(
         EditedPart { index: 1, body: &body, edits }
     });
     let parts: Vec<_> = part.into_iter().collect();
-    let mut splicer = Splicer::new(MESSAGE, 0);
+    let mut splicer = Splicer::new(MESSAGE, 0, 0);
     splicer
         .replace(octets.0, |out| out.extend_from_slice(octets.1.as_bytes()))
         .expect("the change of a test fits");
@@ -89,7 +89,7 @@ fn header_field_that_changes_the_type_is_caught() {
 fn octets_that_were_not_edited_are_compared() {
     let tree = split(MESSAGE).expect("within the limits");
     let none = EditList::new(MESSAGE.len());
-    let (same, splices) = Splicer::new(MESSAGE, 0).finish();
+    let (same, splices) = Splicer::new(MESSAGE, 0, 0).finish();
     let other = [MESSAGE, b"x"].concat();
     assert!(!holds(MESSAGE, &tree, (&other, &splices), &none, &[]));
     assert!(holds(MESSAGE, &tree, (&same, &splices), &none, &[]));

@@ -14,7 +14,7 @@ fn is_held(
     let editable = decoded.editable(std::slice::from_ref(&edit.0)).expect("it can be edited");
     let mut edits = editable.edits();
     edits.push(edit.0, edit.1.as_bytes()).expect("the edit of a test fits");
-    let mut splicer = Splicer::new(body.as_bytes(), 0);
+    let mut splicer = Splicer::new(body.as_bytes(), 0, 0);
     splicer.replace(at, |out| out.extend_from_slice(octets.as_bytes())).expect("it fits");
     let (copy, splices) = splicer.finish();
     let message = (body.as_bytes(), 0..body.len());
@@ -56,7 +56,7 @@ fn edit_of_a_range_that_was_not_told_is_caught() {
     let editable = decoded.editable(&[]).expect("nothing is edited");
     let mut edits = editable.edits();
     edits.push(1..1, b"x").expect("it fits");
-    let mut splicer = Splicer::new(b"a\r\nb\r\n", 0);
+    let mut splicer = Splicer::new(b"a\r\nb\r\n", 0, 0);
     editable.splice(0..6, &edits, LineEnd::CrLf, &mut splicer).expect("no edit is made");
     let (copy, splices) = splicer.finish();
     assert!(!editable.is_held_by(
