@@ -58,7 +58,7 @@ fn check(input: &Input<'_>, encoding: TransferEncoding, line_end: LineEnd) {
             edits.push(edit.range, edit.replacement).expect("the edits are in order");
         }
     }
-    let mut splicer = Splicer::new(body, body.len());
+    let mut splicer = Splicer::new(body, body.len(), 0);
     editable.splice(0..body.len(), &edits, line_end, &mut splicer).expect("stretches are in order");
     let (edited, splices) = splicer.finish();
     let read_back = decode(&edited, encoding).expect("what is encoded can be decoded");
