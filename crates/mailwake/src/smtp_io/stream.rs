@@ -32,17 +32,19 @@ impl Stream {
     /// Adds what comes next to `input`; nothing more comes when that is nothing.
     pub(super) async fn read(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => loop {
-                stream.readable().await?;
-                input.reserve(READ_OCTETS);
-                // Behind a short read, this one knows that there is no more, while `try_read`
-                // would ask the system once again.
-                let mut read = pin!(stream.read_buf(input));
-                let now = poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await;
-                if let Poll::Ready(read) = now {
-                    return read;
-                }
-            },
+            // Behind a short read it knows that there is no more, while `try_read` would ask
+            // the system once again.
+            Self::Plain(stream) => {
+                let read = |context: &mut Context<'_>| {
+                    input.reserve(READ_OCTETS);
+                    let read = pin!(stream.read_buf(input)).poll(context);
+                    if read.is_pending() && input.is_empty() {
+                        *input = Vec::new();
+                    }
+                    read
+                };
+                poll_fn(read).await
+            }
             Self::Tls(stream) => poll_fn(|context| read_now(stream, context, input)).await,
             Self::Lost => Ok(0),
         }

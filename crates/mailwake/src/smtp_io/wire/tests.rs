@@ -57,6 +57,20 @@ async fn unfinished_line_is_no_line() {
 }
 
 #[tokio::test]
+async fn content_that_is_always_there_is_read_to_its_end() {
+    let (mut wire, mut other) = pair().await;
+    let line = [&[b'a'; 98][..], b"\r\n"].concat();
+    let sent = [line.repeat(200_000), b".\r\n".to_vec()].concat();
+    let sending = tokio::spawn(async move { other.write_all(&sent).await });
+    let mut reader = DataReader::new(usize::MAX, BareNewlines::Refuse);
+    while !reader.is_done() {
+        wire.read_content(&mut reader, LIMIT).await.expect("content");
+    }
+    assert_eq!(reader.finish().expect("content").len(), 20_000_000);
+    sending.await.expect("no panic").expect("sent");
+}
+
+#[tokio::test]
 async fn silence_ends_the_waiting() {
     let (mut wire, _other) = pair().await;
     let limit = Duration::from_millis(1);
