@@ -7,6 +7,7 @@ mod import;
 pub(crate) mod keys;
 mod policy;
 pub(crate) mod report;
+mod trial;
 
 use crate::{
     config::{self, Config, KeySource, Listener},

@@ -202,7 +202,7 @@ impl ClientScope {
 
     /// The context of a connection that begins here. What has no room in it is left out, and
     /// the configuration was checked for that.
-    pub(super) fn context(&self) -> Context {
+    pub fn context(&self) -> Context {
         let mut context = Context::default();
         for (name, value) in &self.context {
             if let Err(error) = context.set(Lifetime::Connection, name, value) {

@@ -62,6 +62,64 @@ fn scripts_are_tried_by_hand() {
     );
 }
 
+/// What scripts set for a client and a message is part of what counts, for each copy by itself,
+/// and what they refuse is told as the client would be told it.
+#[test]
+fn what_policy_sets_is_explained() {
+    let (_upstream, installation) = installed(&[]);
+    let script = installation.folder().join("private.lua");
+    fs::write(&script, PRIVATE).expect("a file");
+    set_scripts(&installation, &[script]);
+    let explain = ["check-config", "--explain", "--policy", "--from", "news@sender.example"];
+    let ask = |more: &[&str], message: &str| {
+        run_by_hand(&installation, &[&explain[..], more].concat(), message)
+    };
+    let message = "X-MSYS-API: {\"options\":{\"open_tracking\":true}}\r\n\r\nHi\r\n";
+    let recipients = ["--rcpt", "ann@private.example", "--rcpt", "bo@rcpt.example"];
+    let told = ask(&[&recipients[..], &["--client", "192.0.2.1"]].concat(), message);
+    let wanted = "  validate_data_spool_each_rcpt ann@private.example\n    \
+                  message smtpapi_open_tracking = \"0\"\n  for ann@private.example:\n  \
+                  with context variable smtpapi_open_tracking = \"0\", set by policy\n";
+    assert!(told.contains(wanted), "{told}");
+    let (ann, bo) = told.split_once("  for bo@rcpt.example:\n").expect("both are told");
+    let has = |told: &str, value: &str, origin: &str| {
+        let line = format!("  {:<48} # {origin}\n", format!("open_tracking = {value}"));
+        assert!(told.contains(&line), "{line}{told}");
+    };
+    has(ann, "false", "context variable smtpapi_open_tracking");
+    has(bo, "true", "X-MSYS-API");
+    assert!(!bo.contains("context variable"), "{bo}");
+    // Behind what the command line says stands nothing but policy.
+    let told = ask(&[&recipients[..2], &["--set", "smtpapi_open_tracking=1"]].concat(), "");
+    has(&told, "false", "context variable smtpapi_open_tracking");
+    let file = installation.folder().join("message.eml");
+    fs::write(&file, "X-MSYS-API: {\"metadata\":1}\r\n\r\n").expect("a file");
+    let told = ask(&["--rcpt", "bo@rcpt.example", "--message", &file.to_string_lossy()], "");
+    assert!(told.ends_with(
+        "  for bo@rcpt.example:\n  \
+         refused: 550 5.6.0 X-MSYS-API 'metadata' must be of type 'json object'\n"
+    ));
+    let told = ask(&["--rcpt", "bo@rcpt.example", "--client", "198.51.100.1"], message);
+    assert!(told.ends_with(":\n  validate_connect\n    refused: 554 not you\n"), "{told}");
+    let told = installation.run_failing(&explain);
+    assert!(told.contains("--rcpt <ADDRESS>"), "{told}");
+}
+
+const PRIVATE: &str = "\
+local mod = {}
+function mod:validate_connect(accept, vctx)
+  if string.sub(accept.remote_addr or '', 1, 7) == '198.51.' then vctx:set_code(554, 'not you') end
+  return msys.core.VALIDATE_CONT
+end
+function mod:validate_data_spool_each_rcpt(msg, accept, vctx)
+  if string.match(msg:rcptto(), '@private%.') then
+    msg:context_set(msys.core.VCTX_MESS, 'smtpapi_open_tracking', '0')
+  end
+  return msys.core.VALIDATE_CONT
+end
+msys.registerModule('private', mod)
+";
+
 /// A script that changes is asked from the next session or message on, also when it was
 /// changed without a signal; while it is wrong the old one stays.
 #[test]
@@ -122,9 +180,14 @@ fn example(name: &str) -> PathBuf {
 }
 
 fn test_by_hand(installation: &Installation, arguments: &[&str], message: &str) -> String {
+    run_by_hand(installation, &[&["policy", "test"], arguments].concat(), message)
+}
+
+/// Runs a command with a message on its standard input.
+fn run_by_hand(installation: &Installation, arguments: &[&str], message: &str) -> String {
     let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_mailwake")));
-    command.args(["policy", "test", "--config"]).arg(configuration(installation));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.args(arguments).arg("--config").arg(configuration(installation));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut running = command.spawn().expect("mailwake runs");
     let mut input = running.stdin.take().expect("its input");
     input.write_all(message.as_bytes()).expect("it reads");
