@@ -32,17 +32,18 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Occurrence {
-    /// The gateway has a copy ready for upstream. On disk before the copy's final dot
-    /// goes out, so that no mail is under way of which the log knows nothing.
+    /// The gateway has a copy ready for upstream, or policy has refused it. On disk before
+    /// the copy's final dot goes out, so that no mail is under way of which the log knows
+    /// nothing.
     Reception(Box<Reception>),
     /// Upstream took the copy over: the message is outbound.
     Injection(UpstreamReply),
-    /// Upstream refused the copy for now; the sender was told, or will be.
+    /// Upstream or policy refused the copy for now; the sender was told, or will be.
     Delay(UpstreamReply),
-    /// Upstream refused the copy for good, and the sender got no such reply because
+    /// Upstream or policy refused the copy for good, and the sender got no such reply because
     /// other recipients of the message were accepted: a DSN tells it.
     Bounce(UpstreamReply),
-    /// Upstream refused the copy for good, and the sender got that reply.
+    /// Upstream or policy refused the copy for good, and the sender got that reply.
     PolicyRejection(UpstreamReply),
     /// The pixel at the end of the message was fetched.
     Open(Visit),

@@ -60,7 +60,7 @@ impl Outcome {
     }
 }
 
-/// What came of one recipient's copy; without an id, none was made.
+/// What came of one recipient's copy; without an id, the event log has no reception of it.
 pub(super) struct Attempt {
     pub(super) message_id: Option<MessageId>,
     pub(super) outcome: Outcome,

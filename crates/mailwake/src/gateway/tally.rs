@@ -129,12 +129,14 @@ fn is_judged(attempts: &[Attempt]) -> bool {
     failed.all(|attempt| matches!(attempt.outcome, Outcome::Judged(_)))
 }
 
-/// The reply of upstream that tells most: the first that did not accept, or the first. A
-/// recipient without a message id got no copy, so upstream said nothing about it.
+/// The reply of upstream that tells most: the first that did not accept, or the first. About
+/// a recipient without a message id, and of copies that policy refused, upstream said nothing.
 fn decisive(attempts: &[Attempt]) -> Option<&Reply> {
     let answers = || {
-        let answered = attempts.iter().filter(|attempt| attempt.message_id.is_some());
-        answered.filter_map(|attempt| attempt.outcome.reply())
+        attempts.iter().filter_map(|attempt| match (attempt.message_id, &attempt.outcome) {
+            (Some(_), Outcome::Answered(reply)) => Some(reply),
+            _ => None,
+        })
     };
     answers().find(|reply| !reply.is_positive()).or_else(|| answers().next())
 }

@@ -27,7 +27,7 @@ use crate::smtp_io::upstream::{DataAnswer, Upstream, UpstreamError};
 use audience::Audience;
 use copies::{Copy, Original, Plans, text_of};
 use mail::smtp::{reply::Reply, session::Transaction};
-use policy::Judge;
+use policy::{Judge, RefusedCopy};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Instant,
@@ -190,9 +190,10 @@ impl Transmission<'_, '_> {
             (0..attempts.len()).filter(|index| attempts[*index].is_none()).rev().collect();
         while !recipients.is_empty() {
             let copies = self.received(&mut plans, &mut recipients).await;
-            for (recipient, reply) in self.judge.refused.drain(..) {
-                let outcome = Outcome::Judged(reply);
-                attempts[recipient] = Some(Attempt { message_id: None, outcome });
+            for RefusedCopy { recipient, message_id, reply } in self.judge.refused.drain(..) {
+                // Without a reception there is nothing to tell more of.
+                let message_id = copies.is_ok().then_some(message_id);
+                attempts[recipient] = Some(Attempt { message_id, outcome: Outcome::Judged(reply) });
             }
             let copies = match copies {
                 Ok(copies) => copies,
@@ -222,7 +223,8 @@ impl Transmission<'_, '_> {
         Ok(())
     }
 
-    /// Makes the next copies, and has the event log take their receptions. When it returns,
+    /// Makes the next copies, and has the event log take their receptions, and those of copies
+    /// that policy refuses. When it returns,
     /// they are on disk. A log that takes no events is a reason to take no mail.
     ///
     /// Upstream is asked for the message meanwhile, which saves waiting for one after the
@@ -233,12 +235,12 @@ impl Transmission<'_, '_> {
         recipients: &mut Vec<usize>,
     ) -> Result<Vec<Copy<'m>>, Refused> {
         let copies = self.copies_ahead(plans, recipients).await?;
-        let Some(first) = copies.first() else { return Ok(copies) };
-        let receptions: Result<Vec<Event>, _> =
-            copies.iter().map(|copy| self.reception(copy)).collect();
-        let receptions = receptions?;
+        let refused = self.judge.refused.iter();
+        let refused = refused.map(|copy| self.reception_of_refused(copy));
+        let receptions = copies.iter().map(|copy| self.reception(copy)).chain(refused);
+        let receptions = receptions.collect::<Result<Vec<Event>, _>>()?;
         let writer = &self.gateway.ends.writer;
-        let appended = match self.is_asked_ahead(first) {
+        let appended = match copies.first().is_some_and(|first| self.is_asked_ahead(first)) {
             true => {
                 let asked = self.upstream.open_data();
                 let (appended, answer) = tokio::join!(writer.append(&receptions), asked);

@@ -3,8 +3,9 @@
 
 use crate::{
     layering::crates,
-    support::{PATIENCE, mailwake::Installation, upstream::Upstream, wait_for},
+    support::{PATIENCE, mailwake::Installation, smtp::Session, upstream::Upstream, wait_for},
 };
+use serde_json::json;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -119,6 +120,39 @@ function mod:validate_data_spool_each_rcpt(msg, accept, vctx)
 end
 msys.registerModule('private', mod)
 ";
+
+/// A copy that a script refuses when it is to be made is one that reports count, with the data
+/// of its message.
+#[test]
+fn refused_copies_are_reported() {
+    let (upstream, installation) = installed(&[refuse_one()]);
+    let serving = installation.serve();
+    let content = b"X-MSYS-API: {\"campaign_id\":\"spring\"}\r\nSubject: sale\r\n\r\nHi\r\n";
+    let mut session = Session::open(installation.gateway_port).expect("a session");
+    for (recipient, code) in [("bo@rcpt.example", 550), ("dee@rcpt.example", 450)] {
+        let reply = session.send("news@sender.example", recipient, content).expect("a reply");
+        assert_eq!(reply.code, code, "{reply:?}");
+    }
+    assert!(upstream.messages().is_empty());
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+    let refused = installation.events(&["--type", "policy_rejection"]);
+    let [refused] = &refused[..] else { panic!("one was refused: {refused:?}") };
+    assert_eq!(refused["error_code"], 550);
+    assert_eq!(refused["raw_reason"], "5.7.1 not for Bo");
+    assert_eq!(refused["campaign_id"], "spring");
+    let receptions = installation.events(&["--type", "reception"]);
+    let reception = receptions.iter().find(|event| event["message_id"] == refused["message_id"]);
+    let reception = reception.expect("the message that was refused");
+    assert_eq!(reception["rcpt_to"], "bo@rcpt.example");
+    assert_eq!(reception["subject"], "sale");
+    let report = installation.report();
+    let counters = &report["counters"];
+    assert_eq!((&counters["refused"], &counters["delayed"]), (&json!(1), &json!(1)), "{report}");
+}
+
+fn refuse_one() -> PathBuf {
+    crates().join("mailwake/tests/policy/refuse_one.lua")
+}
 
 /// A script that changes is asked from the next session or message on, also when it was
 /// changed without a signal; while it is wrong the old one stays.

@@ -3,7 +3,7 @@
 
 use super::{
     AHEAD_OCTETS, EVENTS_AT_ONCE, Transmission, on_this_thread,
-    policy::{Envelope, Judged},
+    policy::{Envelope, Judged, RefusedCopy},
 };
 use crate::gateway::{
     Gateway,
@@ -101,10 +101,13 @@ impl Transmission<'_, '_> {
         let octets_max = AHEAD_OCTETS.min(besides_first + 1);
         while octets < octets_max
             && metadata < METADATA_AT_ONCE
-            && copies.len() < EVENTS_AT_ONCE
+            && copies.len() + self.judge.refused.len() < EVENTS_AT_ONCE
             && let Some(recipient) = recipients.pop()
         {
-            let Some(copy) = self.copy(plans, recipient).await? else { continue };
+            let Some(copy) = self.copy(plans, recipient).await? else {
+                metadata += self.terms.metadata_octets();
+                continue;
+            };
             octets += copy.tracked.octets.len();
             metadata += copy.terms.metadata_octets();
             copies.push(copy);
@@ -125,7 +128,7 @@ impl Transmission<'_, '_> {
         let judged = match self.judge(recipient, part, message_id) {
             Ok(judged) => judged,
             Err(reply) => {
-                self.judge.refused.push((recipient, reply));
+                self.judge.refused.push(RefusedCopy { recipient, message_id, reply });
                 return Ok(None);
             }
         };
@@ -175,39 +178,68 @@ impl Transmission<'_, '_> {
     }
 
     pub(super) fn reception(&self, copy: &Copy<'_>) -> Result<Event, NoRandomness> {
-        let Terms { settings, request, .. } = &copy.terms;
-        let decision = &settings.decision;
-        let report = &copy.tracked.report;
+        let Copy { recipient, message_id, links_of, terms, account, tracked, .. } = copy;
+        let decision = &terms.settings.decision;
+        let report = &tracked.report;
         let mut untouched: Vec<String> =
             report.reasons().map(|reason| reason.name().to_owned()).collect();
         untouched.sort_unstable();
         untouched.dedup();
         let has_pixels = report.pixels() > 0;
         let links = u32::try_from(report.links_tracked()).unwrap_or(u32::MAX);
-        let (mail, rcpt) = copy.envelope(self.transaction);
         let reception = Reception {
-            transmission_id: self.transmission_id,
-            rcpt_to: rcpt.mailbox.clone(),
-            rcpt_type: self.audience.part(copy.recipient).0,
-            links_of: (copy.links_of != copy.message_id).then_some(copy.links_of),
-            msg_from: mail.mailbox.clone(),
-            subject: self.subject.clone(),
-            friendly_from: self.friendly_from.clone(),
-            account: copy.account.clone(),
-            client: self.client.clone(),
-            campaign_id: request.campaign_id.clone().unwrap_or_default(),
-            rcpt_meta: request.metadata.clone(),
-            rcpt_meta_reach: copy.terms.metadata_reach(),
-            rcpt_tags: request.tags.clone(),
-            options: request.options.clone(),
-            msg_size: copy.tracked.octets.len() as u64,
+            links_of: (links_of != message_id).then_some(*links_of),
+            msg_size: tracked.octets.len() as u64,
             open_tracking: decision.open && has_pixels,
             initial_pixel: decision.initial_open && has_pixels,
             click_tracking: links > 0,
             links,
             untouched,
+            ..self.untracked(*recipient, copy.envelope(self.transaction), terms, account)
         };
-        self.stamp.event(copy.message_id, Occurrence::Reception(Box::new(reception)))
+        self.stamp.event(*message_id, Occurrence::Reception(Box::new(reception)))
+    }
+
+    /// The reception of a copy that policy has refused: what came of it is told of something.
+    pub(super) fn reception_of_refused(&self, copy: &RefusedCopy) -> Result<Event, NoRandomness> {
+        let RefusedCopy { recipient, message_id, .. } = copy;
+        let transaction = self.transaction;
+        let envelope = (&transaction.reverse_path, &transaction.recipients[*recipient]);
+        let reception = self.untracked(*recipient, envelope, &self.terms, &self.account);
+        self.stamp.event(*message_id, Occurrence::Reception(Box::new(reception)))
+    }
+
+    /// What is known of a copy besides what was done to it.
+    fn untracked(
+        &self,
+        recipient: usize,
+        (mail, rcpt): (&EnvelopeLine, &EnvelopeLine),
+        terms: &Terms,
+        account: &Account,
+    ) -> Reception {
+        let request = &terms.request;
+        Reception {
+            transmission_id: self.transmission_id,
+            rcpt_to: rcpt.mailbox.clone(),
+            rcpt_type: self.audience.part(recipient).0,
+            links_of: None,
+            msg_from: mail.mailbox.clone(),
+            subject: self.subject.clone(),
+            friendly_from: self.friendly_from.clone(),
+            account: account.clone(),
+            client: self.client.clone(),
+            campaign_id: request.campaign_id.clone().unwrap_or_default(),
+            rcpt_meta: request.metadata.clone(),
+            rcpt_meta_reach: terms.metadata_reach(),
+            rcpt_tags: request.tags.clone(),
+            options: request.options.clone(),
+            msg_size: self.content.len() as u64,
+            open_tracking: false,
+            initial_pixel: false,
+            click_tracking: false,
+            links: 0,
+            untouched: Vec::new(),
+        }
     }
 }
 

@@ -49,8 +49,8 @@ pub(super) struct Judge<'a> {
     scoped: Scoped<'a>,
     /// The header, where scripts are asked about copies.
     header: Option<Header>,
-    /// Recipients whose copies scripts have refused just now.
-    pub(super) refused: Vec<(usize, Reply)>,
+    /// Copies that scripts have refused just now.
+    pub(super) refused: Vec<RefusedCopy>,
 }
 
 impl<'a> Judge<'a> {
@@ -60,6 +60,14 @@ impl<'a> Judge<'a> {
         let header = scripts.is_some().then(|| Header::of(content));
         Self { scripts, scoped, header, refused: Vec::new() }
     }
+}
+
+/// A copy that is not made.
+pub(super) struct RefusedCopy {
+    pub(super) recipient: usize,
+    /// By which the event log knows of it.
+    pub(super) message_id: MessageId,
+    pub(super) reply: Reply,
 }
 
 /// What scripts have made of the copy for one recipient.
