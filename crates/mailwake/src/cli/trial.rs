@@ -96,8 +96,11 @@ impl<'t, W: Write> Trial<'t, W> {
         message: &[u8],
         mut tell: impl FnMut(&mut W, &Tried<'t>) -> Result<()>,
     ) -> Result<()> {
-        let (helo, from) = (self.helo, self.from);
+        let (helo, from, at_start) = (self.helo, self.from, self.context.clone());
         for (stage, text) in [(Stage::Connect, ""), (Stage::Ehlo, helo), (Stage::MailFrom, from)] {
+            if stage == Stage::MailFrom {
+                self.forget_message(&at_start)?;
+            }
             let mut subject = self.subject("");
             if self.ask(stage, text, &mut subject)? == Next::Refused {
                 return Ok(());
@@ -125,6 +128,17 @@ impl<'t, W: Write> Trial<'t, W> {
             }
         }
         Ok(())
+    }
+
+    /// What was set for the message before MAIL is of none; the message has the variables that
+    /// it had at the start.
+    fn forget_message(&mut self, at_start: &Context) -> Result<()> {
+        let before = self.context.clone();
+        self.context.forget_message();
+        for (name, value) in at_start.iter(Lifetime::Message) {
+            self.context.set(Lifetime::Message, name, value)?;
+        }
+        self.tell_variables(&before)
     }
 
     /// The copy for a recipient, whose variables are its own; `None` where it is refused.

@@ -63,6 +63,26 @@ fn scripts_are_tried_by_hand() {
     );
 }
 
+/// As in a session, what is set for a message before there is one does not count.
+#[test]
+fn a_trial_forgets_what_is_set_before_mail() {
+    let (_upstream, installation) = installed(&[]);
+    let script = installation.folder().join("early.lua");
+    let early = "local mod = {} function mod:validate_ehlo(name, accept, vctx)\n\
+                 vctx:set(msys.core.VCTX_CONN, 'stays', '1')\n\
+                 vctx:set(msys.core.VCTX_MESS, 'goes', '1')\n\
+                 return msys.core.VALIDATE_CONT end\n\
+                 msys.registerModule('early', mod)\n";
+    fs::write(&script, early).expect("a file");
+    set_scripts(&installation, &[script]);
+    let told = test_by_hand(&installation, &["--rcpt", "ann@rcpt.example"], "\r\n");
+    assert_eq!(
+        told,
+        "validate_ehlo localhost\n  connection stays = \"1\"\n  message goes = \"1\"\n  \
+         message goes is forgotten\n  tracks opens: yes, clicks: yes\n"
+    );
+}
+
 /// What scripts set for a client and a message is part of what counts, for each copy by itself,
 /// and what they refuse is told as the client would be told it.
 #[test]
