@@ -25,7 +25,7 @@ use super::{
 };
 use crate::smtp_io::upstream::{DataAnswer, Upstream, UpstreamError};
 use audience::Audience;
-use copies::{Copy, Original, Plans, text_of};
+use copies::{Copy, Original, Plans, Shown};
 use mail::smtp::{reply::Reply, session::Transaction};
 use policy::{Judge, RefusedCopy};
 use std::{
@@ -78,8 +78,7 @@ struct Transmission<'g, 'a> {
     account: Account,
     client: Client,
     transmission_id: TransmissionId,
-    subject: String,
-    friendly_from: String,
+    shown: Shown,
     tally: Tally,
     in_hand: InHand<'g>,
     /// The copy whose links an archive gets.
@@ -140,8 +139,7 @@ pub(super) async fn transmit<'g>(
         live,
         stamp,
         transmission_id,
-        subject: text_of(content, "Subject"),
-        friendly_from: text_of(content, "From"),
+        shown: Shown::of(content),
         tally: Tally::default(),
         in_hand,
         original: None,

@@ -170,6 +170,47 @@ fn refused_copies_are_reported() {
     assert_eq!((&counters["refused"], &counters["delayed"]), (&json!(1), &json!(1)), "{report}");
 }
 
+/// What a script writes into Subject and From is what events tell, of each copy its own.
+#[test]
+fn receptions_tell_what_the_copy_shows() {
+    let (_upstream, installation) = installed(&[]);
+    let script = installation.folder().join("greeting.lua");
+    fs::write(&script, GREETING).expect("a file");
+    set_scripts(&installation, &[script]);
+    let serving = installation.serve();
+    let mut session = Session::open(installation.gateway_port).expect("a session");
+    for recipient in ["ann@rcpt.example", "bo@rcpt.example"] {
+        let content = b"From: shop@sender.example\r\nSubject: sale\r\n\r\nHi\r\n";
+        let reply = session.send("news@sender.example", recipient, content).expect("a reply");
+        assert_eq!(reply.code, 250, "{reply:?}");
+    }
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+    let receptions = installation.events(&["--type", "reception"]);
+    let told: Vec<_> = receptions
+        .iter()
+        .map(|event| (&event["rcpt_to"], &event["subject"], &event["friendly_from"]))
+        .collect();
+    let from = json!("Shop <shop@sender.example>");
+    let wanted = [
+        (&json!("ann@rcpt.example"), &json!("For Ann"), &from),
+        (&json!("bo@rcpt.example"), &json!("sale"), &from),
+    ];
+    assert_eq!(told, wanted);
+}
+
+const GREETING: &str = "\
+local mod = {}
+function mod:validate_data_spool(msg, accept, vctx)
+  msg:header('From', 'Shop <shop@sender.example>', 'replace')
+  return msys.core.VALIDATE_CONT
+end
+function mod:validate_data_spool_each_rcpt(msg, accept, vctx)
+  if msg:rcptto() == 'ann@rcpt.example' then msg:header('Subject', 'For Ann', 'replace') end
+  return msys.core.VALIDATE_CONT
+end
+msys.registerModule('greeting', mod)
+";
+
 fn refuse_one() -> PathBuf {
     crates().join("mailwake/tests/policy/refuse_one.lua")
 }

@@ -42,6 +42,8 @@ pub(super) struct Copy<'m> {
     account: Account,
     /// Its envelope, where scripts have given it another one.
     pub(super) envelope: Option<Envelope>,
+    /// What it shows, where scripts have given it another header.
+    shown: Option<Shown>,
     pub(super) tracked: TrackedCopy<'m>,
 }
 
@@ -55,6 +57,19 @@ impl Copy<'_> {
             Some(envelope) => (&envelope.reverse_path, &envelope.recipient),
             None => (&transaction.reverse_path, &transaction.recipients[self.recipient]),
         }
+    }
+}
+
+/// What a reader sees of a message in a list of messages.
+#[derive(Clone)]
+pub(super) struct Shown {
+    subject: String,
+    friendly_from: String,
+}
+
+impl Shown {
+    pub(super) fn of(content: &[u8]) -> Self {
+        Self { subject: text_of(content, "Subject"), friendly_from: text_of(content, "From") }
     }
 }
 
@@ -138,11 +153,11 @@ impl Transmission<'_, '_> {
         }
         let began = Instant::now();
         let own = || Original { message_id, terms: terms.clone(), made_at: now };
-        let shown = match (part, &self.original) {
+        let original = match (part, &self.original) {
             (RcptType::Archive, Some(original)) => original.clone(),
             _ => own(),
         };
-        let Original { message_id: links_of, ref terms, made_at } = shown;
+        let Original { message_id: links_of, ref terms, made_at } = original;
         let fields = terms.fields(part, mailbox, audience.cc.as_ref());
         let addressed = Addressed { message_id, links_of, fields: &fields };
         let tracked = on_this_thread(self.content, || match &content {
@@ -160,9 +175,10 @@ impl Transmission<'_, '_> {
         }
         let terms = terms.clone();
         if part == RcptType::To && self.original.is_none() && audience.has_archive() {
-            self.original = Some(shown);
+            self.original = Some(original);
         }
-        Ok(Some(Copy { recipient, message_id, links_of, terms, account, envelope, tracked }))
+        let shown = content.as_deref().map(Shown::of);
+        Ok(Some(Copy { recipient, message_id, links_of, terms, account, envelope, shown, tracked }))
     }
 
     fn make<'p>(
@@ -178,7 +194,8 @@ impl Transmission<'_, '_> {
     }
 
     pub(super) fn reception(&self, copy: &Copy<'_>) -> Result<Event, NoRandomness> {
-        let Copy { recipient, message_id, links_of, terms, account, tracked, .. } = copy;
+        let Copy { recipient, message_id, links_of, terms, account, tracked, shown, .. } = copy;
+        let shown = shown.as_ref().unwrap_or(&self.shown);
         let decision = &terms.settings.decision;
         let report = &tracked.report;
         let mut untouched: Vec<String> =
@@ -195,7 +212,7 @@ impl Transmission<'_, '_> {
             click_tracking: links > 0,
             links,
             untouched,
-            ..self.untracked(*recipient, copy.envelope(self.transaction), terms, account)
+            ..self.untracked(*recipient, copy.envelope(self.transaction), shown, terms, account)
         };
         self.stamp.event(*message_id, Occurrence::Reception(Box::new(reception)))
     }
@@ -205,7 +222,8 @@ impl Transmission<'_, '_> {
         let RefusedCopy { recipient, message_id, .. } = copy;
         let transaction = self.transaction;
         let envelope = (&transaction.reverse_path, &transaction.recipients[*recipient]);
-        let reception = self.untracked(*recipient, envelope, &self.terms, &self.account);
+        let reception =
+            self.untracked(*recipient, envelope, &self.shown, &self.terms, &self.account);
         self.stamp.event(*message_id, Occurrence::Reception(Box::new(reception)))
     }
 
@@ -214,6 +232,7 @@ impl Transmission<'_, '_> {
         &self,
         recipient: usize,
         (mail, rcpt): (&EnvelopeLine, &EnvelopeLine),
+        Shown { subject, friendly_from }: &Shown,
         terms: &Terms,
         account: &Account,
     ) -> Reception {
@@ -224,8 +243,8 @@ impl Transmission<'_, '_> {
             rcpt_type: self.audience.part(recipient).0,
             links_of: None,
             msg_from: mail.mailbox.clone(),
-            subject: self.subject.clone(),
-            friendly_from: self.friendly_from.clone(),
+            subject: subject.clone(),
+            friendly_from: friendly_from.clone(),
             account: account.clone(),
             client: self.client.clone(),
             campaign_id: request.campaign_id.clone().unwrap_or_default(),
@@ -266,7 +285,7 @@ impl Gateway {
 
 /// The text of the first field of that name, as a reader sees it; cut where it would
 /// only fill the log.
-pub(super) fn text_of(content: &[u8], name: &str) -> String {
+fn text_of(content: &[u8], name: &str) -> String {
     let field = header::fields(content).find(|field| field.is(name));
     let value = field.map(|field| field.value()).unwrap_or_default();
     // Not in the middle of a character, which would no longer be UTF-8.
