@@ -2,14 +2,17 @@
 //! `mailwake import-config` makes of it, and in `NAME.txt` what it says on standard error.
 //! Those named `wrong_…` are refused. `UPDATE_GOLDEN=1` writes what is expected.
 
-use crate::support::{
-    certificate::Certificate,
-    free_port,
-    mailwake::{BINARY, Installation},
-    message,
-    process::run,
-    smtp::Session,
-    upstream::Upstream,
+use crate::{
+    layering::crates,
+    support::{
+        certificate::Certificate,
+        free_port,
+        mailwake::{BINARY, Installation},
+        message,
+        process::run,
+        smtp::Session,
+        upstream::Upstream,
+    },
 };
 use mailwake::config::Config;
 use std::{
@@ -63,6 +66,8 @@ fn what_is_imported_is_a_configuration() {
     let certificate = Certificate::write(directory.path(), "mx");
     let keys = directory.path().join("keys.txt");
     fs::write(&keys, run(BINARY, "mailwake", ["keys", "generate"])).expect("a key ring");
+    let script = crates().join("../etc/policy/content.lua");
+    let mut scripts_found = 0;
     for file in files().into_iter().filter(|file| !is_malformed(file)) {
         let toml = fs::read_to_string(file.with_extension("toml")).expect("a golden file");
         let path = |path: &Path| path.display().to_string();
@@ -71,14 +76,39 @@ fn what_is_imported_is_a_configuration() {
             .replace("listen = \"\"", "listen = \"127.0.0.1:2525\"")
             .replace("/opt/msys/ecelerity/etc/tls/mx.pem", &path(&certificate.file))
             .replace("/opt/msys/ecelerity/etc/tls/mx.key", &path(&certificate.key_file));
+        let (toml, scripts) = with_policy(&toml, &script);
         let filled = directory.path().join("mailwake.toml");
         let toml = format!("{toml}\n[keys]\nfile = \"{}\"\n", path(&keys));
         fs::write(&filled, toml).expect("a configuration");
         let config = Config::load(&filled);
         let config = config.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert!(config.gateway.is_some() && config.tracker.is_some(), "{}", file.display());
+        assert_eq!(config.policy.scripts.len(), scripts, "{}", file.display());
         run(BINARY, "mailwake", [Path::new("check-config"), "--config".as_ref(), &filled]);
+        scripts_found += scripts;
     }
+    assert!(scripts_found > 0, "no configuration has scripts");
+}
+
+/// Takes the # before `[policy]`, and has each of its scripts be this one. Gives how many there
+/// are.
+fn with_policy(toml: &str, script: &Path) -> (String, usize) {
+    let Some((before, policy)) = toml.split_once("# [policy]\n") else {
+        return (toml.to_owned(), 0);
+    };
+    let (policy, behind) = policy.split_once("\n\n").expect("an end of the table");
+    let mut scripts = 0;
+    let policy: Vec<String> = policy
+        .lines()
+        .map(|line| match line.strip_prefix("# ").expect("a comment") {
+            line if line.starts_with("  ") => {
+                scripts += 1;
+                format!("{:?},", script.display().to_string())
+            }
+            line => line.to_owned(),
+        })
+        .collect();
+    (format!("{before}[policy]\n{}\n\n{behind}", policy.join("\n")), scripts)
 }
 
 /// The example of Momentum's documentation, at other ports than 8650 and 8080.

@@ -122,6 +122,30 @@ fn trust_is_for_named_peers() {
     assert!(imported.toml.contains(trusted) && !imported.toml.contains(whom));
 }
 
+/// Whatever a script is named, the comment says what `[policy]` would: without its # it is read.
+#[test]
+fn scripts_stand_in_a_comment_that_is_right() {
+    let sources = ["/lua/a.lua", "/lua/b \"c\" \\ d#.lua", "/lua/\u{7}\n\u{fc}'.lua"];
+    let scripts: Vec<String> = sources
+        .iter()
+        .map(|source| {
+            let source = source.replace('\\', "\\\\").replace('"', "\\\"");
+            format!("script \"s\" {{ source = \"{source}\" }}\n")
+        })
+        .collect();
+    let text = format!("scriptlet \"scriptlet\" {{\n{}}}", scripts.concat());
+    check(&text, &["# [policy]", "# scripts = [", "#   \"/lua/a.lua\",", "# ]"], &[]);
+    let toml = import_all(&[("a.conf", &text)]).expect("an import").toml;
+    assert!(toml.parse::<toml::Table>().expect("TOML").get("policy").is_none());
+    let begin = toml.find("# [policy]").expect("the table");
+    let end = begin + toml[begin..].find("\n\n").expect("its end");
+    let uncommented = toml[begin..end].replace("\n# ", "\n");
+    let uncommented = uncommented.strip_prefix("# ").expect("a comment");
+    let policy: toml::Table = uncommented.parse().expect("TOML");
+    let read: Vec<_> = policy["policy"]["scripts"].as_array().expect("scripts").iter().collect();
+    assert_eq!(read, sources.map(toml::Value::from).iter().collect::<Vec<_>>());
+}
+
 #[test]
 fn tls_needs_both_of_its_files() {
     let both = ["tls = \"starttls\"", "tls_certificate_file = \"/c\"", "tls_key_file = \"/k\""];

@@ -204,11 +204,12 @@ impl Toml {
             return;
         }
         self.text.push('\n');
-        self.comment("FILL IN: scripts of scriptlet, in their order. mailwake runs those that are");
-        self.comment("policy for mail; which are, only you know.");
+        self.comment("FILL IN: scripts of scriptlet, in their order. Take out those that are no");
+        self.comment("policy for mail, which only you know, and the # before the rest.");
         self.comment("[policy]");
-        let sources: Vec<String> = scripts.iter().map(|source| quoted(source)).collect();
-        self.comment(&format!("scripts = [{}]", sources.join(", ")));
+        self.comment("scripts = [");
+        scripts.iter().for_each(|source| self.comment(&format!("  {},", one_line(source))));
+        self.comment("]");
     }
 }
 
@@ -257,22 +258,23 @@ fn key(name: &str) -> String {
     let is_bare = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
     match !name.is_empty() && name.bytes().all(is_bare) {
         true => name.to_owned(),
-        false => quoted_key(name),
+        false => one_line(name),
     }
 }
 
-/// A value might be written with three quotes or as a literal; a key always has one.
-fn quoted_key(name: &str) -> String {
-    let mut key = String::from("\"");
-    for c in name.chars() {
+/// A text in quotes. A value might be written with three of them and over several lines, or
+/// as a literal; a key, and a value in a comment, may not.
+fn one_line(text: &str) -> String {
+    let mut line = String::from("\"");
+    for c in text.chars() {
         match c {
-            '"' | '\\' => key.extend(['\\', c]),
+            '"' | '\\' => line.extend(['\\', c]),
             // A String takes every write.
             c if c.is_control() => {
-                write!(key, "\\u{:04X}", u32::from(c)).ok();
+                write!(line, "\\u{:04X}", u32::from(c)).ok();
             }
-            c => key.push(c),
+            c => line.push(c),
         }
     }
-    key + "\""
+    line + "\""
 }
