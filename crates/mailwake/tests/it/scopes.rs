@@ -4,7 +4,10 @@ use crate::support::{
     PATIENCE, free_port, mailwake::Installation, message, smtp::Session, upstream::Upstream,
     wait_for,
 };
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    fs,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 const ANN: &str = "ann@example.com";
 const TARGET: &str = "https://shop.example/sale";
@@ -232,6 +235,15 @@ fn explain_tells_what_counts_and_why() {
     check(&told, "click_tracking = true", "X-MSYS-API");
     check(&told, "open_tracking_scheme = \"https\"", "[pathway_group.brands]");
     check(&told, "tracking_domain = \"brand.example\"", "[pathway_group.brands.pathway.shop]");
+    // What the command line says goes before the header of a message.
+    let message = installation.folder().join("message.eml");
+    let own = "{\"options\":{\"click_tracking\":false,\n \"open_tracking\":false}}";
+    let content = format!("X-MSYS-API: {own}\nFrom: a@b.shop.example\n\nHi\n");
+    fs::write(&message, content).expect("a file");
+    let told = explain(&["--message", &message.to_string_lossy(), "--header", header]);
+    check(&told, "click_tracking = true", "X-MSYS-API");
+    check(&told, "open_tracking = false", "X-MSYS-API");
+    check(&told, "tracking_domain = \"t.shop.example\"", by_sender);
     for (arguments, told) in [
         (["--header", "{"], "would be refused: 550 5.6.0 X-MSYS-API must be of type 'json object'"),
         (["--pathway", "none"], "pathway \"none\" is not taken"),
