@@ -84,10 +84,14 @@ pub(super) fn state(shared: &Shared, meter: &Arc<Meter>, print_level: Level) -> 
         of_texts.set("__metatable", false)?;
     }
     globals.set("xpcall", lua.load(XPCALL).set_name("=xpcall").eval::<Value>()?)?;
-    let shared_of_print = shared.clone();
+    let (shared_of_print, own) = (shared.clone(), meter.clone());
     globals.set(
         "print",
         lua.create_function(move |lua, values: Variadic<Value>| {
+            // It calls `tostring`, which may call it again without an instruction between.
+            if !own.look() {
+                return Err(exhausted(&own, ""));
+            }
             let text = printed(lua, values)?;
             let script = shared_of_print.lock().script.clone();
             let script = script.as_deref().unwrap_or_default();
@@ -179,7 +183,7 @@ fn require(lua: &Lua, msys: &Table) -> mlua::Result<mlua::Function> {
     })
 }
 
-/// Ends a call that does too much. From then on each further instruction ends it again, so
+/// Ends a call that does too much, or nests too deeply. From then on each further instruction ends it again, so
 /// that a script which catches the error does not go on.
 fn limit(lua: &Lua, meter: &Arc<Meter>) -> mlua::Result<()> {
     let meter = meter.clone();
@@ -191,14 +195,14 @@ fn limit(lua: &Lua, meter: &Arc<Meter>) -> mlua::Result<()> {
         let line = debug.current_line().unwrap_or_default();
         let file = debug.source().short_src.map(|file| format!("{file}:{line}: "));
         let place: Arc<str> = file.unwrap_or_default().into();
-        let again = place.clone();
-        lua.set_global_hook(triggers(1), move |_, _| Err(exhausted(&again)))?;
-        Err(exhausted(&place))
+        let error = exhausted(&meter, &place);
+        let again = meter.clone();
+        lua.set_global_hook(triggers(1), move |_, _| Err(exhausted(&again, &place)))?;
+        Err(error)
     })
 }
 
 /// The error of a call that does too much, and where it was.
-pub(super) fn exhausted(place: &str) -> mlua::Error {
-    let text = "a call took more than policy.instructions_max or call_ms_max";
-    mlua::Error::runtime(format!("{place}{text}"))
+pub(super) fn exhausted(meter: &Meter, place: &str) -> mlua::Error {
+    mlua::Error::runtime(format!("{place}{}", meter.excess()))
 }

@@ -110,8 +110,11 @@ impl State {
             self.meter.fill(self.config.instructions_max, self.config.time_max);
             let answer =
                 self.call(module, function, stage, text).and_then(|answer| answer_of(&answer));
-            let answer =
-                if self.meter.is_empty() { answer.and(Err(exhausted(""))) } else { answer };
+            let answer = if self.meter.is_empty() {
+                answer.and(Err(exhausted(&self.meter, "")))
+            } else {
+                answer
+            };
             match answer {
                 Ok(Answer::Done) => break,
                 Ok(_) => {}
@@ -201,7 +204,7 @@ impl State {
         let steps = self.config.instructions_max.saturating_mul(LOADING_FACTOR.into());
         self.meter.fill(steps, self.config.time_max * LOADING_FACTOR);
         let value = function.call(arguments)?;
-        if self.meter.is_empty() { Err(exhausted("")) } else { Ok(value) }
+        if self.meter.is_empty() { Err(exhausted(&self.meter, "")) } else { Ok(value) }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     meter::Meter,
     pattern::{self, Captured, Found, PatternError},
+    sandbox::exhausted,
 };
 use mlua::{Function, IntoLua, Lua, LuaString, MultiValue, Table, Value};
 use std::sync::{
@@ -187,6 +188,10 @@ impl Substitution<'_> {
     }
 
     fn substitute(&self, subject: &[u8], found: &Found, to: &mut Vec<u8>) -> mlua::Result<()> {
+        // What is called here may come here again, on the same stack.
+        if !self.meter.look() {
+            return Err(exhausted(self.meter, ""));
+        }
         let with = match self.with {
             Value::Table(table) => table.get::<Value>(self.first(subject, found)?)?,
             Value::Function(function) => {

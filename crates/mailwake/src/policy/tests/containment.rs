@@ -210,3 +210,20 @@ fn a_failure_is_described_in_one_line_with_its_place() {
         "it returned another number, and not VALIDATE_CONT or VALIDATE_DONE"
     );
 }
+
+#[test]
+fn recursion_through_functions_of_the_library() {
+    contained("local function f() return (('x'):gsub('x', f)) end f()");
+    contained(
+        "local t = setmetatable({}, {}) getmetatable(t).__index = function(_, k) return (k:gsub('x', t)) end return ('x'):gsub('x', t)",
+    );
+    contained("local function f() coroutine.wrap(f)() end f()");
+    contained("local function f() coroutine.resume(coroutine.create(f)) end f() error('caught')");
+    contained(
+        "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() print(t) end print(t)",
+    );
+    contained("local t = setmetatable({}, {}) getmetatable(t).__tostring = print print(t)");
+    contained("local function f() table.sort({3, 2, 1}, f) end f()");
+    contained("local function f() pcall(f) end f() error('caught')");
+    contained("local function f() pcall(function() return ('x'):gsub('x', f) end) f() end f()");
+}
