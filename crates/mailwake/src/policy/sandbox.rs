@@ -66,6 +66,50 @@ end
 return function(f, handler, ...) return settle(handler, pcall(f, ...)) end
 ";
 
+/// Lua's own works in C, where nobody can stop it: texts take long to compare, and there are
+/// orders of values that take it years. This one merges runs, in the number of comparisons
+/// that it takes at most, and leaves the list as it was when one of them fails.
+const SORT: &str = "
+local function is_less(a, b) return a < b end
+return function(list, is_before)
+  is_before = is_before or is_less
+  local count = #list
+  local from, to = {}, {}
+  for at = 1, count do from[at] = list[at] end
+  local width = 1
+  while width < count do
+    for first = 1, count, 2 * width do
+      local left, right = first, first + width
+      local left_end = right <= count and right or count + 1
+      local right_end = right + width <= count and right + width or count + 1
+      for at = first, right_end - 1 do
+        if left < left_end and (right >= right_end or not is_before(from[right], from[left])) then
+          to[at], left = from[left], left + 1
+        else
+          to[at], right = from[right], right + 1
+        end
+      end
+    end
+    from, to, width = to, from, 2 * width
+  end
+  for at = 1, count do list[at] = from[at] end
+end
+";
+
+/// Lua's own takes any place for one to begin at, and makes room from there on.
+const INSERT: &str = "
+local insert, select, tonumber, error = table.insert, select, tonumber, error
+return function(list, ...)
+  if select('#', ...) == 2 then
+    local place = tonumber((...))
+    if not (place and place >= 1 and place < 2^31) then
+      error(\"bad argument #2 to 'insert' (position out of bounds)\", 2)
+    end
+  end
+  return insert(list, ...)
+end
+";
+
 /// A state without a script. What it may use of memory is still without a limit.
 pub(super) fn state(shared: &Shared, meter: &Arc<Meter>, print_level: Level) -> mlua::Result<Lua> {
     // Without the library `jit` nothing is compiled: compiled code calls no hook.
@@ -84,6 +128,9 @@ pub(super) fn state(shared: &Shared, meter: &Arc<Meter>, print_level: Level) -> 
         of_texts.set("__metatable", false)?;
     }
     globals.set("xpcall", lua.load(XPCALL).set_name("=xpcall").eval::<Value>()?)?;
+    let table: Table = globals.get("table")?;
+    table.set("insert", lua.load(INSERT).set_name("=insert").eval::<Value>()?)?;
+    table.set("sort", lua.load(SORT).set_name("=sort").eval::<Value>()?)?;
     let (shared_of_print, own) = (shared.clone(), meter.clone());
     globals.set(
         "print",

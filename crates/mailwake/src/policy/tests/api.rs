@@ -207,3 +207,25 @@ fn strings_are_those_of_lua() {
     assert_eq!(eval("out = ('key = value'):match('^(%w+)%s*=%s*(%w+)$')"), "key");
     assert_eq!(eval("out = ('ab'):rep(3, ',')"), "ab,ab,ab");
 }
+
+#[test]
+fn lists_are_sorted_and_made_longer() {
+    let sorted = |list: &str, arguments: &str| {
+        eval(&format!("local t = {list} table.sort(t{arguments}) out = table.concat(t, ' ')"))
+    };
+    assert_eq!(sorted("{}", ""), "");
+    assert_eq!(sorted("{1}", ""), "1");
+    assert_eq!(sorted("{3, 1, 2, 10, 5, 4, 9, 8, 7, 6, 0}", ""), "0 1 2 3 4 5 6 7 8 9 10");
+    assert_eq!(sorted("{'b', 'c', 'a'}", ", function(a, b) return a > b end"), "c b a");
+    assert_eq!(
+        sorted("{'bb', 'a', 'cc', 'd'}", ", function(a, b) return #a < #b end"),
+        "a d bb cc"
+    );
+    let wrong = eval("out = select(2, pcall(table.sort, {1, 'x'}))");
+    assert!(wrong.contains("attempt to compare"), "{wrong}");
+    let list = "local t = {'b'} table.insert(t, 'd') table.insert(t, 1, 'a') table.insert(t, 3, 'c') \
+                out = table.concat(t)";
+    assert_eq!(eval(list), "abcd");
+    let wrong = eval("out = select(2, pcall(table.insert, {}, -1, 'x'))");
+    assert!(wrong.contains("position out of bounds"), "{wrong}");
+}

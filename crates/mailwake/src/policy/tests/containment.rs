@@ -81,6 +81,12 @@ fn slow_functions_of_the_library() {
     contained("local s = ('x'):rep(4e6) while true do s:upper() end");
     contained("while true do collectgarbage() end");
     contained("while true do (''):rep(2e9) end");
+    contained("table.insert({}, -2147483647, 1)");
+    contained("table.insert({}, 0 / 0, 1)");
+    contained(
+        "local a = ('a'):rep(2e6) local b, t = a .. 'b', {} \
+         for i = 1, 20000 do t[i] = i % 2 == 0 and a or b end table.sort(t)",
+    );
 }
 
 #[test]
