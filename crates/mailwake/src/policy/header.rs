@@ -107,7 +107,10 @@ impl Header {
 
     fn of_name(&self, name: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let top = self.prepended.iter().rev().filter_map(|field| fields(field).next());
-        let is_kept = |field: &Field<'_>| !self.removed.contains(&field.range);
+        let is_kept = |field: &Field<'_>| {
+            let start = field.range.start;
+            self.removed.binary_search_by_key(&start, |range| range.start).is_err()
+        };
         let kept = fields(&self.block).filter(is_kept);
         let end = self.appended.iter().filter_map(|field| fields(field).next());
         let all = top.chain(kept).chain(end);
