@@ -169,7 +169,7 @@ impl Transmission<'_, '_> {
             attempts.iter().map(|attempt| attempt.outcome.clone()).collect();
         let told = self.settle(outcome::tell(&outcomes), &outcomes).await;
         self.record(&attempts, &told).await;
-        (told.reply().clone(), false)
+        (told.reply().clone(), self.judge.ends_session)
     }
 
     /// An attempt for each recipient who accepted this message when it came before.

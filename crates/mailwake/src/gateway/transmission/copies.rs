@@ -142,8 +142,8 @@ impl Transmission<'_, '_> {
         let (part, mailbox) = audience.part(recipient);
         let judged = match self.judge(recipient, part, message_id) {
             Ok(judged) => judged,
-            Err(reply) => {
-                self.judge.refused.push(RefusedCopy { recipient, message_id, reply });
+            Err(refusal) => {
+                self.judge.refuse(recipient, message_id, refusal);
                 return Ok(None);
             }
         };

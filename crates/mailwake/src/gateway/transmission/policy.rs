@@ -4,7 +4,7 @@
 use super::{Scoped, Transmission, taking::Refused};
 use crate::{
     gateway::{Gateway, in_hand::InHand},
-    policy::{Header, Scripts, Stage, Subject},
+    policy::{Header, Refusal, Scripts, Stage, Subject},
 };
 use mail::{
     address,
@@ -51,6 +51,8 @@ pub(super) struct Judge<'a> {
     header: Option<Header>,
     /// Copies that scripts have refused just now.
     pub(super) refused: Vec<RefusedCopy>,
+    /// They have ended the session with a copy, as soon as its sender has the reply.
+    pub(super) ends_session: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -58,7 +60,13 @@ impl<'a> Judge<'a> {
         let is_asked = |scripts: &Arc<Scripts>| scripts.has(Stage::DataSpoolEachRcpt);
         let scripts = policy.scripts.filter(is_asked);
         let header = scripts.is_some().then(|| Header::of(content));
-        Self { scripts, scoped, header, refused: Vec::new() }
+        Self { scripts, scoped, header, refused: Vec::new(), ends_session: false }
+    }
+
+    /// The copy for a recipient is refused.
+    pub(super) fn refuse(&mut self, recipient: usize, message_id: MessageId, refusal: Refusal) {
+        self.refused.push(RefusedCopy { recipient, message_id, reply: refusal.reply });
+        self.ends_session |= refusal.ends_session;
     }
 }
 
@@ -97,7 +105,7 @@ impl Transmission<'_, '_> {
         recipient: usize,
         part: RcptType,
         message_id: MessageId,
-    ) -> Result<Judged, Reply> {
+    ) -> Result<Judged, Refusal> {
         let (Some(scripts), Some(header)) = (&self.judge.scripts, &self.judge.header) else {
             return Ok(self.unjudged());
         };
@@ -119,7 +127,7 @@ impl Transmission<'_, '_> {
             ..Subject::default()
         };
         if let Some(refusal) = scripts.ask(Stage::DataSpoolEachRcpt, "", &mut subject) {
-            return Err(refusal.reply);
+            return Err(refusal);
         }
         let is_changed = subject.mailfrom != mail.mailbox || subject.rcptto != rcpt.mailbox;
         let envelope = is_changed.then(|| Envelope {
@@ -145,7 +153,7 @@ impl Transmission<'_, '_> {
         &self,
         context: &Context,
         content: Option<&[u8]>,
-    ) -> Result<Option<Terms>, Reply> {
+    ) -> Result<Option<Terms>, Refusal> {
         let Scoped { scope, context: of_message } = self.judge.scoped;
         if content.is_none() && context == of_message {
             return Ok(None);
@@ -156,7 +164,8 @@ impl Transmission<'_, '_> {
         let terms = settings
             .request(content)
             .and_then(|request| Terms::new(&settings, request.as_ref(), context));
-        terms.map(Some).map_err(|refusal| Refused::from(refusal).reply)
+        let refusal = |why| Refusal { reply: Refused::from(why).reply, ends_session: false };
+        terms.map(Some).map_err(refusal)
     }
 }
 
