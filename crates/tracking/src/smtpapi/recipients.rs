@@ -4,7 +4,7 @@
 use super::{Refusal, wrong_type};
 use crate::{event::RcptType, rewrite::FieldEdit};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use mail::message::header::fields;
+use mail::{address::list::addresses, message::header::fields};
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -69,12 +69,12 @@ impl FurtherRecipients {
     /// (RFC 5322 §3.6), and it loses nobody.
     pub fn cc_field(&self, message: &[u8]) -> Option<FieldEdit> {
         let shown = fields(message).find(|field| field.is("Cc"));
-        let shown = shown.map(|field| field.value().to_ascii_lowercase()).unwrap_or_default();
+        let shown = shown.map(|field| field.value()).unwrap_or_default();
+        let shown = addresses(&String::from_utf8_lossy(&shown)).into_iter();
+        let shown: HashSet<String> = shown.map(|address| address.to_ascii_lowercase()).collect();
         let mut seen = HashSet::new();
         let missing = self.cc.iter().filter(|one| {
-            let email = one.email.to_ascii_lowercase();
-            seen.insert(same(&one.email))
-                && memchr::memmem::find(&shown, email.as_bytes()).is_none()
+            seen.insert(same(&one.email)) && !shown.contains(&one.email.to_ascii_lowercase())
         });
         let lines: Vec<String> = missing.map(Mailbox::shown).collect();
         (!lines.is_empty()).then(|| FieldEdit::extend("Cc", lines.join(",\n ")))

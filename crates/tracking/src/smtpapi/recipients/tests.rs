@@ -110,7 +110,9 @@ fn cc_shows_who_is_not_shown_yet() {
     let both = FieldEdit::extend("Cc", "a@b.example,\n \"C\" <c@d.example>");
     assert_eq!(edit("To: x\n\n"), Some(both));
     let one = FieldEdit::extend("Cc", "\"C\" <c@d.example>");
-    assert_eq!(edit("cc: Ann <A@b.example>\n\n"), Some(one));
+    assert_eq!(edit("cc: Ann <A@b.example>\n\n"), Some(one.clone()));
+    // Another address that has this one in it is another one.
+    assert_eq!(edit("Cc: \"c@d.example\" <xc@d.example.org>, a@b.example\n\n"), Some(one));
     assert_eq!(edit("Cc: a@b.example, C@D.example\n\n"), None);
     assert_eq!(FurtherRecipients::default().cc_field(b"To: x\n\n"), None);
 }
