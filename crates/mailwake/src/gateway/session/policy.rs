@@ -3,7 +3,7 @@
 
 use super::{Conversation, Gateway, Next, RefusalReason};
 use crate::{
-    gateway::transmission::Policy,
+    gateway::transmission::{Policy, on_this_thread},
     policy::{Header, Refusal, Scripts, Stage, Subject},
 };
 use mail::smtp::{
@@ -151,7 +151,9 @@ impl Conversation<'_> {
             header: Some(Header::of(content)),
             ..Subject::default()
         };
-        let refusal = stages.iter().find_map(|stage| scripts.ask(*stage, "", &mut subject));
+        let refusal = on_this_thread(content, || {
+            stages.iter().find_map(|stage| scripts.ask(*stage, "", &mut subject))
+        });
         *context = subject.context;
         if let Some(refusal) = refusal {
             gateway.refused_message(RefusalReason::Policy, Some(content.len()));

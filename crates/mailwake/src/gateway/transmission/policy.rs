@@ -1,7 +1,7 @@
 //! What scripts say of the copy for one recipient: the terms on which it is made, its
 //! header, its envelope, and whether there is one.
 
-use super::{Scoped, Transmission, taking::Refused};
+use super::{Scoped, Transmission, on_this_thread, taking::Refused};
 use crate::{
     gateway::{Gateway, in_hand::InHand},
     policy::{Header, Refusal, Scripts, Stage, Subject},
@@ -126,7 +126,10 @@ impl Transmission<'_, '_> {
             header: Some(header.clone()),
             ..Subject::default()
         };
-        if let Some(refusal) = scripts.ask(Stage::DataSpoolEachRcpt, "", &mut subject) {
+        let refusal = on_this_thread(self.content, || {
+            scripts.ask(Stage::DataSpoolEachRcpt, "", &mut subject)
+        });
+        if let Some(refusal) = refusal {
             return Err(refusal);
         }
         let is_changed = subject.mailfrom != mail.mailbox || subject.rcptto != rcpt.mailbox;
