@@ -113,8 +113,9 @@ fn read_octets_max(section: &Section<'_>) -> Option<usize> {
 /// The fields in which options of X-MSYS-API are handed on to the MTA.
 fn read_hand_on(section: &Section<'_>) -> HandOn {
     let field = |name| {
-        let right = "must be the name of a header field, like \"X-Virtual-MTA\"";
-        section.parsed::<FieldName>(name, "", right).map(|field| field.0)
+        let right = "must be the name of a header field that messages have for nothing else, like \
+                     \"X-Virtual-MTA\"";
+        section.parsed::<FurtherField>(name, "", right).map(|field| field.0)
     };
     HandOn {
         ip_pool: field("ip_pool_field"),
@@ -156,5 +157,38 @@ impl std::str::FromStr for FieldName {
         (!text.is_empty() && text.len() <= 64 && text.bytes().all(is_name))
             .then(|| Self(text.into()))
             .ok_or(())
+    }
+}
+
+/// The name of a header field whose value may be replaced: none of those that say what a
+/// message is, who it is from and to, and how it is read (RFC 5322 §3.6, RFC 2045 §3).
+struct FurtherField(String);
+
+impl std::str::FromStr for FurtherField {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        const TAKEN: &[&str] = &[
+            "bcc",
+            "cc",
+            "date",
+            "dkim-signature",
+            "from",
+            "in-reply-to",
+            "message-id",
+            "mime-version",
+            "received",
+            "references",
+            "reply-to",
+            "return-path",
+            "sender",
+            "subject",
+            "to",
+        ];
+        let FieldName(name) = text.parse()?;
+        let lower = name.to_ascii_lowercase();
+        let is_taken = TAKEN.contains(&&*lower) || lower.starts_with("content-");
+        let is_read_here = name.eq_ignore_ascii_case(tracking::smtpapi::FIELD);
+        if is_taken || is_read_here { Err(()) } else { Ok(Self(name)) }
     }
 }

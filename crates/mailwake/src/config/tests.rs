@@ -190,9 +190,15 @@ fn gateway_is_not_its_own_upstream() {
 
 #[test]
 fn names_that_could_break_a_header_are_refused() {
-    for (key, value) in
-        [("message_id_field", "X Id"), ("message_id_field", "X:"), ("message_id_field", "Ä")]
-    {
+    for (key, value) in [
+        ("message_id_field", "X Id"),
+        ("message_id_field", "X:"),
+        ("message_id_field", "Ä"),
+        ("ip_pool_field", "X Pool"),
+        ("ip_pool_field", "subject"),
+        ("list_id_field", "Content-Type"),
+        ("sandbox_field", "X-Msys-Api"),
+    ] {
         let text = LEAST.replace("[tracker]", &format!("{key} = \"{value}\"\n[tracker]"));
         assert_eq!(mistakes(&text).len(), 1, "{value:?}");
     }
