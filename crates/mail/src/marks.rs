@@ -15,15 +15,27 @@ const NEAR: usize = 192;
 /// takes here to pass over the few octets that stand before most quotes and tags.
 #[inline(always)]
 pub(crate) fn find_near(value: u8, octets: &[u8]) -> Option<usize> {
+    let is_value = |lane: &[u8; LANE]| u8x16::new(*lane).simd_eq(u8x16::splat(value));
     let mut from = 0;
+    if let Some(lane) = octets.first_chunk() {
+        let equal = is_value(lane).to_bitmask();
+        if equal != 0 {
+            return Some(equal.trailing_zeros() as usize);
+        }
+        from = LANE;
+    }
     while from < NEAR
-        && let Some(lane) = octets[from..].first_chunk()
+        && let Some(block) = octets[from..].first_chunk::<BLOCK>()
     {
-        let equal = u8x16::new(*lane).simd_eq(u8x16::splat(value)).to_bitmask();
+        let (lanes, _) = block.as_chunks();
+        let equal = lanes
+            .iter()
+            .rev()
+            .fold(0, |equal, lane| equal << LANE | u64::from(is_value(lane).to_bitmask()));
         if equal != 0 {
             return Some(from + equal.trailing_zeros() as usize);
         }
-        from += LANE;
+        from += BLOCK;
     }
     memchr(value, &octets[from..]).map(|found| found + from)
 }
