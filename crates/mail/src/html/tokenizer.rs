@@ -77,6 +77,47 @@ impl<'a> Tokenizer<'a> {
         self.foreign.outermost()
     }
 
+    /// Gives all tokens that are left to a sink. It takes each kind where that is read, so
+    /// that what it does not look at is never put together. That is half the work of a loop
+    /// over the tokens.
+    #[inline(always)]
+    pub fn drain(&mut self, sink: &mut impl TokenSink) {
+        while self.step(sink) {}
+    }
+
+    /// Gives the next token to a sink, if there is one.
+    #[inline(always)]
+    fn step(&mut self, sink: &mut impl TokenSink) -> bool {
+        if let Some(raw_text) = self.raw_text.take()
+            && let Some(text) = self.raw_text(raw_text)
+        {
+            sink.take(text, self.open_foreign());
+            return true;
+        }
+        // Tags first: most of what is no text is one.
+        let rest = &self.html[self.position..];
+        match rest {
+            [b'<', first, ..] if first.is_ascii_alphabetic() => {
+                let Some(token) = self.start_tag() else { return false };
+                sink.take(token, self.open_foreign());
+            }
+            [b'<', b'/', first, ..] if first.is_ascii_alphabetic() => {
+                let Some(token) = self.end_tag() else { return false };
+                sink.take(token, self.open_foreign());
+            }
+            [b'<', ..] => {
+                let Some(token) = self.other_markup() else { return false };
+                sink.take(token, self.open_foreign());
+            }
+            [_, ..] => {
+                let token = self.text();
+                sink.take(token, self.open_foreign());
+            }
+            [] => return false,
+        }
+        true
+    }
+
     /// Ends with what starts at `start` cut off.
     fn cut_off(&mut self, start: usize, what: Unfinished) -> Option<Token> {
         self.position = self.html.len();
@@ -87,19 +128,19 @@ impl<'a> Tokenizer<'a> {
     /// Text up to the next markup: what 13.2.5.1 to 13.2.5.7 tell apart. A `<` that
     /// begins no markup is text.
     #[inline(always)]
-    fn text(&mut self) -> Option<Token> {
+    fn text(&mut self) -> Token {
         let start = self.position;
         let mut from = start;
         while let Some(found) = find_near(b'<', &self.html[from..]) {
             let less_than = from + found;
             if self.begins_markup(less_than) {
                 self.position = less_than;
-                return Some(Token::Text(start..less_than));
+                return Token::Text(start..less_than);
             }
             from = less_than + 1;
         }
         self.position = self.html.len();
-        Some(Token::Text(start..self.position))
+        Token::Text(start..self.position)
     }
 
     /// Does this `<` begin markup? At the end it may become the start of a tag.
@@ -117,7 +158,7 @@ impl<'a> Tokenizer<'a> {
             [b'/'] | [] => self.cut_off(start, Unfinished::Tag),
             [b'!', rest @ ..] => self.declaration(rest),
             [b'/' | b'?', ..] => self.bogus_comment(),
-            _ => self.text(),
+            _ => Some(self.text()),
         }
     }
 
@@ -184,26 +225,26 @@ impl<'a> Tokenizer<'a> {
     #[inline(always)]
     fn start_tag(&mut self) -> Option<Token> {
         let start = self.position;
-        let Some(tag) = tag::read(self.html, start) else {
+        let Some(mut tag) = tag::read(self.html, start) else {
             return self.cut_off(start, Unfinished::Tag);
         };
         self.position = tag.range.end;
-        let namespace = self.foreign.enter(self.html, &tag);
-        if namespace == Namespace::Html {
+        tag.namespace = self.foreign.enter(self.html, &tag);
+        if tag.namespace == Namespace::Html {
             self.raw_text = RawText::of(tag.element, start);
         }
-        Some(Token::StartTag(Tag { namespace, ..tag }))
+        Some(Token::StartTag(tag))
     }
 
     #[inline(always)]
     fn end_tag(&mut self) -> Option<Token> {
         let start = self.position;
-        let Some(tag) = tag::read(self.html, start) else {
+        let Some(mut tag) = tag::read(self.html, start) else {
             return self.cut_off(start, Unfinished::Tag);
         };
         self.position = tag.range.end;
-        let namespace = self.foreign.leave(tag.element);
-        Some(Token::EndTag(Tag { namespace, ..tag }))
+        tag.namespace = self.foreign.leave(tag.element);
+        Some(Token::EndTag(tag))
     }
 
     /// Raw text up to the end tag of its element, if there is any.
@@ -226,20 +267,25 @@ impl<'a> Tokenizer<'a> {
 impl Iterator for Tokenizer<'_> {
     type Item = Token;
 
-    #[inline(always)]
+    #[inline]
     fn next(&mut self) -> Option<Token> {
-        if let Some(raw_text) = self.raw_text.take()
-            && let Some(text) = self.raw_text(raw_text)
-        {
-            return Some(text);
-        }
-        // Tags first: most of what is no text is one.
-        match &self.html[self.position..] {
-            [b'<', first, ..] if first.is_ascii_alphabetic() => self.start_tag(),
-            [b'<', b'/', first, ..] if first.is_ascii_alphabetic() => self.end_tag(),
-            [b'<', ..] => self.other_markup(),
-            [_, ..] => self.text(),
-            [] => None,
-        }
+        let mut next = None;
+        self.step(&mut next);
+        next
+    }
+}
+
+/// What takes tokens one after the other.
+pub trait TokenSink {
+    /// Takes the next token. `open_foreign` is where SVG or MathML that is open behind it
+    /// starts.
+    fn take(&mut self, token: Token, open_foreign: Option<usize>);
+}
+
+/// The last token that was given.
+impl TokenSink for Option<Token> {
+    #[inline(always)]
+    fn take(&mut self, token: Token, _: Option<usize>) {
+        *self = Some(token);
     }
 }

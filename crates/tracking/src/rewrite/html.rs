@@ -7,7 +7,7 @@ use super::{
 };
 use crate::decision::Decision;
 use mail::{
-    html::tokenizer::{Element, Token, Tokenizer},
+    html::tokenizer::{Element, Tag, Token, TokenSink, Tokenizer},
     text::charset::Charset,
 };
 
@@ -22,39 +22,18 @@ use places::Places;
 use shown::ShownLink;
 
 /// Finds the sites of an HTML part, in order, and adds its links to those of the message.
-pub(super) fn sites(
-    html: &[u8],
+pub(super) fn sites<'a>(
+    html: &'a [u8],
     charset: Charset,
     kind: Kind,
-    decision: &Decision,
-    links: &mut Vec<PlannedLink>,
+    decision: &'a Decision,
+    links: &'a mut Vec<PlannedLink>,
 ) -> Vec<Site> {
-    let mut places = Places::default();
+    let finder = LinkFinder { charset, kind, decision, links, sites: Vec::new() };
+    let mut reader = Reader { html, places: Places::default(), finder, shown: None };
     let mut tokenizer = Tokenizer::new(html);
-    let mut finder = LinkFinder { charset, kind, decision, links, sites: Vec::new() };
-    let mut shown: Option<ShownLink> = None;
-    while let Some(token) = tokenizer.next() {
-        places.pass(html, &token, tokenizer.open_foreign());
-        if let Some(link) = &mut shown
-            && link.is_over(html, &token.clone())
-        {
-            if link.is_url(charset) {
-                leave_alone(&mut finder, link, Reason::ShownAsUrl);
-            }
-            shown = None;
-        }
-        match token {
-            // Nearly all tags are of others, and are not looked at.
-            Token::StartTag(tag) if matches!(tag.element, Element::A | Element::Area) => {
-                let site = finder.tag((html, 0), &tag);
-                if decision.skip_links_shown_as_urls && tag.element == Element::A {
-                    shown = site.map(ShownLink::new);
-                }
-            }
-            Token::Comment(range) if decision.vml_links => finder.comment(html, range),
-            _ => {}
-        }
-    }
+    tokenizer.drain(&mut reader);
+    let Reader { places, mut finder, shown, .. } = reader;
     if let Some(link) = shown.filter(|link| link.is_url(charset)) {
         leave_alone(&mut finder, &link, Reason::ShownAsUrl);
     }
@@ -70,6 +49,55 @@ pub(super) fn sites(
         add(decision.open, end, SiteKind::Open);
     }
     sites
+}
+
+/// Reads the tokens of an HTML part.
+struct Reader<'a> {
+    html: &'a [u8],
+    places: Places,
+    finder: LinkFinder<'a>,
+    /// The link whose text is being read, where that matters.
+    shown: Option<ShownLink>,
+}
+
+impl TokenSink for Reader<'_> {
+    #[inline(always)]
+    fn take(&mut self, token: Token, open_foreign: Option<usize>) {
+        self.places.pass(self.html, &token, open_foreign);
+        if self.shown.is_some() {
+            self.read_shown(&token.clone());
+        }
+        match &token {
+            // Nearly all tags are of others, and are not looked at.
+            Token::StartTag(tag) if matches!(tag.element, Element::A | Element::Area) => {
+                self.link(&tag.clone());
+            }
+            Token::Comment(range) if self.finder.decision.vml_links => {
+                self.finder.comment(self.html, range.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Reader<'_> {
+    #[inline(never)]
+    fn link(&mut self, tag: &Tag) {
+        let site = self.finder.tag((self.html, 0), tag);
+        if self.finder.decision.skip_links_shown_as_urls && tag.element == Element::A {
+            self.shown = site.map(ShownLink::new);
+        }
+    }
+
+    /// Reads the text of a link, up to its end.
+    #[inline(never)]
+    fn read_shown(&mut self, token: &Token) {
+        let is_over = |link: &mut ShownLink| link.is_over(self.html, token);
+        let Some(link) = self.shown.take_if(is_over) else { return };
+        if link.is_url(self.finder.charset) {
+            leave_alone(&mut self.finder, &link, Reason::ShownAsUrl);
+        }
+    }
 }
 
 /// Takes back the site of a link.

@@ -79,9 +79,11 @@ impl Foreign {
         if self.open.is_empty() && !matches!(tag.element, Element::Svg | Element::Math) {
             return Namespace::Html;
         }
-        self.enter_foreign(html, tag)
+        // A copy, so that other tags need not stand in memory for this call.
+        self.enter_foreign(html, &tag.clone())
     }
 
+    #[inline(never)]
     fn enter_foreign(&mut self, html: &[u8], tag: &Tag) -> Namespace {
         let current = self.namespace();
         if current != Namespace::Html && is_breakout(html, tag) {

@@ -102,6 +102,7 @@ impl Places {
     }
 
     /// Text before the body begins it, unless it is white space.
+    #[inline(never)]
     fn first_text(&mut self, text: &[u8], start: usize) {
         let mark = if start == 0 { BYTE_ORDER_MARK } else { &[] };
         let skipped = text.strip_prefix(mark).map_or(0, |_| mark.len());
@@ -140,6 +141,7 @@ impl Places {
         Some(shown_end.unwrap_or(end))
     }
 
+    #[inline(always)]
     fn start_tag(&mut self, html: &[u8], tag: &Tag) {
         // What SVG and MathML have of these names is something else.
         let is_html = tag.namespace == Namespace::Html;
@@ -162,6 +164,7 @@ impl Places {
         }
     }
 
+    #[inline(never)]
     fn open_trap_at(&mut self, start: usize, element: Element) {
         if self.open_trap().is_none() {
             self.outermost_trap = start;
@@ -170,6 +173,7 @@ impl Places {
         self.open_traps_in_all += 1;
     }
 
+    #[inline(never)]
     fn before_body(&mut self, html: &[u8], tag: Range<usize>, element: Element) {
         match element {
             Element::Body => {
@@ -209,6 +213,7 @@ impl Places {
         });
     }
 
+    #[inline(always)]
     fn end_tag(&mut self, tag: &Tag, open_foreign: Option<usize>) {
         self.is_raw_text = false;
         if tag.namespace != Namespace::Html {
