@@ -83,12 +83,31 @@ impl<'a, F: Fn(u8x16) -> u8x16> Marks<'a, F> {
                 let looked_at = BLOCK - rest.len();
                 self.marks_of(block).unbounded_shr(looked_at as u32)
             }
-            (None, None) => {
-                let mut block = [0; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                self.marks_of(&block) & ((1 << rest.len()) - 1)
+            (None, None) => self.marks_of_few(rest),
+        };
+    }
+
+    /// A bit for each mark of octets that are no block. Lanes are read where they stand, the
+    /// last back from the end; only what is no lane has to be copied.
+    #[inline(always)]
+    fn marks_of_few(&self, octets: &[u8]) -> u64 {
+        let (lanes, rest) = octets.as_chunks();
+        let marks = lanes.iter().rev().fold(0, |marks, lane| {
+            marks << LANE | u64::from((self.is_mark)(u8x16::new(*lane)).to_bitmask())
+        });
+        let of_rest = match octets.last_chunk() {
+            Some(lane) => {
+                let marks = (self.is_mark)(u8x16::new(*lane)).to_bitmask();
+                u64::from(marks) >> (LANE - rest.len())
+            }
+            None => {
+                let mut lane = [0; LANE];
+                lane[..rest.len()].copy_from_slice(rest);
+                let marks = (self.is_mark)(u8x16::new(lane)).to_bitmask();
+                u64::from(marks) & ((1 << rest.len()) - 1)
             }
         };
+        marks | of_rest.unbounded_shl((octets.len() - rest.len()) as u32)
     }
 
     /// A bit for each mark.
