@@ -83,6 +83,7 @@ pub(super) fn lines(
     mut edited: &[Range<usize>],
 ) -> Option<Vec<Lines>> {
     let mut found: Vec<Lines> = Vec::with_capacity(edited.len());
+    let mut line_starts = line_starts.search();
     let mut open: Option<LineStart> = None;
     let mut start = LineStart { body: 0, content: 0 };
     while let Some(first) = edited.first() {

@@ -278,10 +278,29 @@ impl LineStarts {
         }
     }
 
-    /// The last known start of a line that lies before this place of the content.
-    pub(super) fn before(&self, content: usize) -> Option<LineStart> {
-        let behind = self.places.partition_point(|[_, known]| (*known as usize) < content);
-        let [body, content] = self.places[behind.checked_sub(1)?];
+    /// The known starts, for places of the content that come in order.
+    pub(super) fn search(&self) -> LineStartSearch<'_> {
+        LineStartSearch { last: None, rest: &self.places }
+    }
+}
+
+/// Finds starts of lines, from the first to the last.
+pub(super) struct LineStartSearch<'a> {
+    last: Option<[u32; 2]>,
+    rest: &'a [[u32; 2]],
+}
+
+impl LineStartSearch<'_> {
+    /// The last known start of a line that lies before this place of the content, which is
+    /// not before the one of the last call. To go on from there takes fewer turns that the
+    /// processor cannot foresee than to halve all of them again.
+    pub(super) fn before(&mut self, content: usize) -> Option<LineStart> {
+        let is_behind = |[_, known]: &[u32; 2]| *known as usize >= content;
+        let count = self.rest.iter().position(is_behind).unwrap_or(self.rest.len());
+        let (before, rest) = self.rest.split_at(count);
+        self.last = before.last().copied().or(self.last);
+        self.rest = rest;
+        let [body, content] = self.last?;
         Some(LineStart { body: body as usize, content: content as usize })
     }
 }
