@@ -78,8 +78,7 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Gives all tokens that are left to a sink. It takes each kind where that is read, so
-    /// that what it does not look at is never put together. That is half the work of a loop
-    /// over the tokens.
+    /// that what it does not look at is never put together, as a loop over tokens would.
     #[inline(always)]
     pub fn drain(&mut self, sink: &mut impl TokenSink) {
         while self.step(sink) {}
