@@ -235,7 +235,8 @@ const SCHEME: &str = "\"http\" or \"https\"";
 const DOMAIN: &str = "a host, or a host and port";
 const SECONDS: &str = "a number of seconds from 1 to 3153600000";
 
-/// Reads the variable that goes before a key.
+/// Reads the variable that goes before a key. An empty one says nothing: scripts cannot tell
+/// it from a variable that is not set.
 fn read<T>(
     context: &Context,
     key: &'static str,
@@ -244,7 +245,8 @@ fn read<T>(
     wrong: &mut Vec<WrongVariable>,
 ) -> Option<T> {
     let name = variable(key)?;
-    let value = of(context.variable(name)?.trim());
+    let text = context.variable(name).map(str::trim).filter(|text| !text.is_empty());
+    let value = of(text?);
     if value.is_none() {
         wrong.push(WrongVariable { name, expected });
     }

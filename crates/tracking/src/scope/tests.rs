@@ -180,7 +180,6 @@ fn context_variables_are_texts() {
     check("smtpapi_tracking_domain", "t.example:80", Some(layer));
     for (name, value) in [
         ("smtpapi_open_tracking", "yes"),
-        ("smtpapi_open_tracking", ""),
         ("smtpapi_click_tracking", "2"),
         ("smtpapi_open_tracking_scheme", "ftp"),
         ("smtpapi_click_tracking_scheme", "https://"),
@@ -193,6 +192,8 @@ fn context_variables_are_texts() {
         check(name, value, None);
     }
     check("smtpapi_unknown", "x", Some(Layer::default()));
+    check("smtpapi_open_tracking", "", Some(Layer::default()));
+    check("smtpapi_tracking_domain", "", Some(Layer::default()));
 }
 
 #[test]
