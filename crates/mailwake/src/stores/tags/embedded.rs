@@ -29,15 +29,21 @@ struct Kept {
 
 impl EmbeddedTags {
     /// Reads the file, which is made if it is not there, and knows so many tags of it at most.
+    /// Refuses a file with a whole line that is no tag: who has written it meant something else,
+    /// and it would be lost.
     pub fn open(path: &Path, tags_max: usize) -> io::Result<Self> {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut octets = Vec::new();
         Read::by_ref(&mut file).take(FILE_OCTETS_MAX).read_to_end(&mut octets)?;
         let mut kept = Kept { file, tags: Vec::new(), octets: 0 };
-        for line in octets.split_inclusive(|octet| *octet == b'\n') {
-            // What stands behind a line that is none was never told to anybody.
-            let Some(tag) = tag_of(line) else { break };
+        for (index, line) in octets.split_inclusive(|octet| *octet == b'\n').enumerate() {
+            // A line without an end was never told to anybody.
+            let Some(whole) = line.strip_suffix(b"\n") else { break };
+            let tag = serde_json::from_slice(whole).map_err(|error| {
+                let text = format!("line {} must be a tag, a JSON string: {error}", index + 1);
+                io::Error::new(io::ErrorKind::InvalidData, text)
+            })?;
             kept.octets += line.len() as u64;
             if kept.tags.len() < tags_max && !kept.tags.contains(&tag) {
                 kept.tags.push(tag);
@@ -80,10 +86,6 @@ impl TagStore for EmbeddedTags {
         let admitted = tokio::task::spawn_blocking(move || store.admit_now(&tag)).await;
         Ok(admitted.map_err(io::Error::other)??)
     }
-}
-
-fn tag_of(line: &[u8]) -> Option<String> {
-    serde_json::from_slice(line.strip_suffix(b"\n")?).ok()
 }
 
 #[cfg(test)]

@@ -22,11 +22,23 @@ async fn tags_outlive_who_has_said_them() {
     assert_eq!(open(&path, 2).all().await.expect("tags").len(), 2);
 }
 
+#[test]
+fn a_file_of_something_else_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("tags");
+    for (written, line) in [("\"a\"\nb\n\"c\"\n", "line 2 "), ("root:x:0\n", "line 1 ")] {
+        fs::write(&path, written).expect("a file");
+        let error = EmbeddedTags::open(&path, 10).expect_err("no tags");
+        assert!(error.to_string().starts_with(line), "{error}");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), written);
+    }
+}
+
 #[tokio::test]
 async fn a_torn_line_is_cut_off() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("tags");
-    for torn in ["\"b", "\"b\"", "b\n\"c\"\n", "\0\0\n"] {
+    for torn in ["\"b", "\"b\"", "\0\0"] {
         fs::write(&path, format!("\"a\"\n{torn}")).expect("a file");
         let store = open(&path, 10);
         assert_eq!(store.all().await.expect("tags"), ["a"], "{torn:?}");
