@@ -2,7 +2,7 @@
 //! took it over for some recipients and deferred it for others, or the sender went away
 //! before its reply. When the message comes again, the first ones must not get it twice.
 //!
-//! It is a file of slots behind a header ([`fingerprint`]). A slot holds a recipient of a
+//! It is a file of slots behind a header (`accepted/fingerprint.rs`). A slot holds a recipient of a
 //! message: 16 octets of key, 8 of the time, 4 of nothing, 4 of crc32c. There are two kinds,
 //! which only their keys tell apart:
 //!
