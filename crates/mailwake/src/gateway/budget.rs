@@ -3,7 +3,10 @@
 
 use super::safety::Memory;
 use mail::smtp::data::DataError;
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
@@ -20,6 +23,8 @@ pub(super) const LEAST_OCTETS: usize = PIECE_OCTETS;
 pub(super) struct Budget {
     pieces: Semaphore,
     wait: Duration,
+    /// How often a message has waited.
+    waits: AtomicU32,
 }
 
 /// What one message has of it. It is given back when this is dropped.
@@ -32,7 +37,14 @@ impl Budget {
     /// So much memory, for which a message waits so long.
     pub(super) fn new(Memory { octets_max, wait }: Memory) -> Self {
         let pieces = (octets_max / PIECE_OCTETS).min(Semaphore::MAX_PERMITS);
-        Self { pieces: Semaphore::new(pieces), wait }
+        Self { pieces: Semaphore::new(pieces), wait, waits: AtomicU32::new(0) }
+    }
+
+    /// How long the next message waits. Messages that run out of memory together do not give
+    /// up together: what the first gives back lets the others go on.
+    fn next_wait(&self) -> Duration {
+        let turn = self.waits.fetch_add(1, Ordering::Relaxed) % 16;
+        self.wait + self.wait / 64 * turn
     }
 
     /// The share of a message, which has nothing yet.
@@ -54,7 +66,7 @@ impl Share<'_> {
         let pieces = &self.budget.pieces;
         let more = match pieces.try_acquire_many(missing) {
             Ok(more) => Ok(more),
-            Err(_) => match timeout(self.budget.wait, pieces.acquire_many(missing)).await {
+            Err(_) => match timeout(self.budget.next_wait(), pieces.acquire_many(missing)).await {
                 Ok(Ok(more)) => Ok(more),
                 // Nobody closes it.
                 Ok(Err(_)) | Err(_) => Err(DataError::NoMemory),
