@@ -115,8 +115,10 @@ impl AcceptedMemory {
             Some((header, slots)) => (Fingerprints::read(header), slots),
             None => (None, &[][..]),
         };
-        let slots = if fingerprints.is_some() { slots } else { &[] };
-        let fingerprints = fingerprints.unwrap_or_else(Fingerprints::fresh);
+        let (fingerprints, slots) = match fingerprints {
+            Some(fingerprints) => (fingerprints, slots),
+            None => (Fingerprints::fresh()?, &[][..]),
+        };
         let slots = slots.as_chunks::<SLOT_OCTETS>().0;
         let fresh: HashMap<Key, Timestamp> =
             slots.iter().filter_map(read_slot).filter(|(_, at)| is_fresh(*at, now)).collect();

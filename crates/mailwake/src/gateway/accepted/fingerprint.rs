@@ -6,9 +6,9 @@
 //! earlier processes: 16 octets that name the form, 32 of the key, 12 of nothing, 4 of
 //! crc32c.
 
-use crate::gateway::stamp;
+use crate::gateway::stamp::system_randomness;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use std::fmt;
+use std::{fmt, io};
 
 /// Octets of the header.
 pub(super) const HEADER_OCTETS: usize = 64;
@@ -34,13 +34,11 @@ impl fmt::Debug for Fingerprints {
 }
 
 impl Fingerprints {
-    /// With a key that was not there before.
-    pub(super) fn fresh() -> Self {
+    /// With a key that nobody can guess. A system without randomness gives none.
+    pub(super) fn fresh() -> io::Result<Self> {
         let mut secret = [0; 32];
-        let (start, end) = secret.split_at_mut(16);
-        start.copy_from_slice(&stamp::octets());
-        end.copy_from_slice(&stamp::octets());
-        Self::of_secret(secret)
+        system_randomness(&mut secret).map_err(io::Error::other)?;
+        Ok(Self::of_secret(secret))
     }
 
     /// With the key of a file; `None` where its header is none of this form, or damaged.
