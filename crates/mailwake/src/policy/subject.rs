@@ -1,7 +1,7 @@
 //! What scripts are asked about, and what they say of it.
 
 use super::header::Header;
-use mail::smtp::reply::Reply;
+use mail::smtp::{client::Client, reply::Reply};
 use std::net::SocketAddr;
 use tracking::context::Context;
 
@@ -120,6 +120,16 @@ impl Refusal {
 }
 
 impl Subject {
+    /// What a client is about to do, of which nothing is known yet.
+    pub fn of_client(client: &Client) -> Self {
+        let port = client.port.unwrap_or_default();
+        Self {
+            client: client.address.map(|address| SocketAddr::new(address, port)),
+            helo: client.helo.clone().unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
     /// Takes code and text from a script. A code of 0 stands at the start of the text. One
     /// of 2yz refuses nothing, and takes back what refused before.
     pub(super) fn set_code(&mut self, code: &str, text: &str) -> Result<(), String> {

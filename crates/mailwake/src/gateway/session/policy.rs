@@ -12,7 +12,7 @@ use mail::smtp::{
     reply::Reply,
     session::{Step, Transaction},
 };
-use std::{borrow::Cow, mem, net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, mem, sync::Arc};
 use tracking::context::Context;
 
 /// Whom a session asks.
@@ -75,10 +75,8 @@ impl Asked {
         let scripts = self.scripts.as_ref().filter(|scripts| scripts.has(stage))?;
         let mut subject = Subject {
             context: mem::take(context),
-            client: address(client),
-            helo: client.helo.clone().unwrap_or_default(),
             mailfrom: self.mailfrom.clone(),
-            ..Subject::default()
+            ..Subject::of_client(client)
         };
         if stage == Stage::RcptTo {
             text.clone_into(&mut subject.rcptto);
@@ -144,12 +142,10 @@ impl Conversation<'_> {
         let recipient = transaction.recipients.first();
         let mut subject = Subject {
             context: mem::take(context),
-            client: address(&transaction.client),
-            helo: transaction.client.helo.clone().unwrap_or_default(),
             mailfrom: transaction.reverse_path.mailbox.clone(),
             rcptto: recipient.map(|recipient| recipient.mailbox.clone()).unwrap_or_default(),
             header: Some(Header::of(content)),
-            ..Subject::default()
+            ..Subject::of_client(&transaction.client)
         };
         let refusal = on_this_thread(content, || {
             stages.iter().find_map(|stage| scripts.ask(*stage, "", &mut subject))
@@ -169,8 +165,4 @@ impl Conversation<'_> {
         let goes_on = is_reset && !refusal.ends_session;
         (refusal.reply, if goes_on { Next::Command } else { Next::End })
     }
-}
-
-fn address(client: &Client) -> Option<SocketAddr> {
-    client.address.map(|address| SocketAddr::new(address, client.port.unwrap_or_default()))
 }

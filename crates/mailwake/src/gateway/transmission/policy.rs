@@ -13,8 +13,11 @@ use mail::{
         session::{EnvelopeLine, Transaction},
     },
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 use tracking::{account::Account, context::Context, copy::Terms, event::RcptType, ids::MessageId};
+
+#[cfg(test)]
+mod tests;
 
 /// Whom a transmission asks.
 pub(in crate::gateway) struct Policy<'a> {
@@ -114,17 +117,13 @@ impl Transmission<'_, '_> {
         }
         let transaction = self.transaction;
         let (mail, rcpt) = (&transaction.reverse_path, &transaction.recipients[recipient]);
-        let client = &transaction.client;
-        let port = client.port.unwrap_or_default();
         let mut subject = Subject {
             context: self.judge.scoped.context.clone(),
-            client: client.address.map(|address| SocketAddr::new(address, port)),
-            helo: client.helo.clone().unwrap_or_default(),
             mailfrom: mail.mailbox.clone(),
             rcptto: rcpt.mailbox.clone(),
             message_id: message_id.to_string(),
             header: Some(header.clone()),
-            ..Subject::default()
+            ..Subject::of_client(&transaction.client)
         };
         let refusal = on_this_thread(self.content, || {
             scripts.ask(Stage::DataSpoolEachRcpt, "", &mut subject)
@@ -178,18 +177,4 @@ fn with_mailbox(line: &EnvelopeLine, mailbox: &str) -> EnvelopeLine {
     let argument = argument.trim_start();
     let parameters = &argument[address::path_end(argument)..];
     EnvelopeLine { line: format!("{verb}:<{mailbox}>{parameters}"), mailbox: mailbox.into() }
-}
-
-#[test]
-fn a_line_keeps_its_parameters() {
-    let check = |line: &str, wanted: &str| {
-        let line = EnvelopeLine { line: line.into(), mailbox: "a@b".into() };
-        assert_eq!(with_mailbox(&line, "c@d").line, wanted);
-    };
-    check("RCPT TO:<a@b>", "RCPT TO:<c@d>");
-    check(
-        "rcpt to: <a@b> NOTIFY=NEVER ORCPT=rfc822;a@b",
-        "rcpt to:<c@d> NOTIFY=NEVER ORCPT=rfc822;a@b",
-    );
-    check("MAIL FROM:a@b SIZE=1", "MAIL FROM:<c@d> SIZE=1");
 }
