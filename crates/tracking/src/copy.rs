@@ -148,7 +148,7 @@ pub struct Terms {
     /// How it is tracked.
     pub settings: Arc<Settings>,
     /// What its sender asks for; empty where that is nothing.
-    pub request: Request,
+    pub request: Arc<Request>,
     /// The context variables whose values say nothing, so they do not count.
     pub variables_ignored: Vec<WrongVariable>,
 }
@@ -164,13 +164,15 @@ impl Terms {
     ) -> Result<Self, Refusal> {
         let mut settings = settings.clone();
         if let Some(request) = request {
-            let decision = request.apply(&settings.decision);
-            Arc::make_mut(&mut settings).decision = decision;
+            let settings = Arc::make_mut(&mut settings);
+            Layer::from(request).apply(settings);
+            // It was read, and it carries metadata that is nobody's business.
+            settings.decision.removes_smtpapi = true;
         }
         let (variables, variables_ignored) = Layer::of_context(context);
         let settings = settings.under(&variables);
         let request = request.cloned().unwrap_or_default().under(context)?;
-        Ok(Self { settings, request, variables_ignored })
+        Ok(Self { settings, request: request.into(), variables_ignored })
     }
 
     /// Octets of the metadata, as JSON; 0 without any.

@@ -11,7 +11,6 @@ pub use options::{HandOn, OPTION_OCTETS_MAX, Options};
 pub use recipients::{FurtherRecipients, Mailbox};
 pub use refusal::Refusal;
 
-use crate::decision::Decision;
 use mail::{
     encoded_word,
     message::header::{Field, fields},
@@ -108,21 +107,6 @@ fn decoded(raw_value: &[u8]) -> String {
 }
 
 impl Request {
-    /// The decision for this message, in a scope where it would be the given one. The
-    /// field goes: it carries metadata that is nobody's business.
-    pub fn apply(&self, decision: &Decision) -> Decision {
-        let open = self.open_tracking.unwrap_or(decision.open);
-        // A sender who wants no opens means both pixels.
-        let initial_open = decision.initial_open && self.open_tracking != Some(false);
-        Decision {
-            open,
-            initial_open: self.initial_open.unwrap_or(initial_open),
-            click: self.click_tracking.unwrap_or(decision.click),
-            removes_smtpapi: true,
-            ..decision.clone()
-        }
-    }
-
     /// Takes what is known of an object; other names are ignored.
     fn take(&mut self, object: Map<String, Value>) -> Result<(), Refusal> {
         for (name, value) in object {

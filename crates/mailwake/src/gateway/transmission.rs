@@ -222,8 +222,8 @@ impl Transmission<'_, '_> {
     }
 
     /// Makes the next copies, and has the event log take their receptions, and those of copies
-    /// that policy refuses. When it returns,
-    /// they are on disk. A log that takes no events is a reason to take no mail.
+    /// that policy refuses. When it returns, they are on disk. A log that takes no events is a
+    /// reason to take no mail.
     ///
     /// Upstream is asked for the message meanwhile, which saves waiting for one after the
     /// other. It does not get an octet of it before the disk has the reception.

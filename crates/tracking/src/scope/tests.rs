@@ -283,9 +283,16 @@ fn request_is_a_layer() {
         };
         let mut settings = Settings::default();
         settings.decision.initial_open = true;
-        let applied = request.apply(&settings.decision);
-        Layer::from(&request).apply(&mut settings);
-        assert_eq!(Decision { removes_smtpapi: true, ..settings.decision }, applied);
+        let applied = Decision {
+            open: said(0).unwrap_or(true),
+            // A sender who wants no opens means both pixels.
+            initial_open: said(1).unwrap_or(said(0) != Some(false)),
+            click: said(2).unwrap_or(true),
+            removes_smtpapi: true,
+            ..settings.decision.clone()
+        };
+        let terms = Terms::new(&Arc::new(settings), Some(&request), &Context::default());
+        assert_eq!(terms.expect("no variable is wrong").settings.decision, applied);
     }
 }
 

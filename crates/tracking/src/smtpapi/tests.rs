@@ -1,6 +1,12 @@
 use super::*;
-use crate::scope::Layer;
+use crate::{
+    context::Context,
+    copy::{Settings, Terms},
+    decision::Decision,
+    scope::Layer,
+};
 use serde_json::json;
+use std::sync::Arc;
 
 fn check(header: &str, expected: &Result<Option<Request>, Refusal>) {
     let message = format!("Subject: x\n{header}\nTo: a@b.example\n\nX-MSYS-API: in the body\n");
@@ -208,7 +214,9 @@ fn request_goes_before_the_decision() {
     let request = |open_tracking, initial_open, click_tracking| {
         let request = Request { open_tracking, initial_open, click_tracking, ..Request::default() };
         let decision = Decision { initial_open: true, ..Decision::default() };
-        let applied = request.apply(&decision);
+        let settings = Arc::new(Settings { decision, ..Settings::default() });
+        let terms = Terms::new(&settings, Some(&request), &Context::default());
+        let applied = &terms.expect("no variable is wrong").settings.decision;
         assert!(applied.removes_smtpapi && applied.text_links);
         (applied.open, applied.initial_open, applied.click)
     };

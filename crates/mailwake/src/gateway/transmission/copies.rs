@@ -14,7 +14,7 @@ use mail::{
     message::header,
     smtp::session::{EnvelopeLine, Transaction},
 };
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 use tracing::{error, warn};
 use tracking::{
     account::Account,
@@ -267,9 +267,13 @@ impl Gateway {
     /// as there is room, and what is not done is counted.
     pub(super) async fn ask(&self, terms: &mut Terms) {
         let counters = &self.counters;
-        let admission = self.ends.shared.tags.admit(&mut terms.request.tags).await;
-        counters.tags_ignored.add((admission.ignored + terms.request.tags_ignored) as u64);
-        counters.tags_undecided.add(admission.undecided as u64);
+        counters.tags_ignored.add(terms.request.tags_ignored as u64);
+        if !terms.request.tags.is_empty() {
+            let tags = &mut Arc::make_mut(&mut terms.request).tags;
+            let admission = self.ends.shared.tags.admit(tags).await;
+            counters.tags_ignored.add(admission.ignored as u64);
+            counters.tags_undecided.add(admission.undecided as u64);
+        }
         if terms.metadata_reach() == MetadataReach::Reception {
             counters.metadata_withheld.increment();
         }

@@ -4,13 +4,15 @@
 
 use super::{Fake, ID, decision};
 use crate::{
+    context::Context,
+    copy::{Settings, Terms},
     decision::{Decision, Exclusions},
     rewrite::{LinkOutcome, PartOutcome, Reason, Report, Signature, rewrite},
-    smtpapi,
 };
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// How many messages there are at least, so that none gets lost unnoticed.
@@ -51,10 +53,10 @@ fn decided(message: &[u8], has_options: bool) -> Decision {
             ..decision
         },
     };
-    match smtpapi::read(message).expect("the header of a test is right") {
-        Some(request) => request.apply(&decision),
-        None => decision,
-    }
+    let settings = Arc::new(Settings { decision, ..Settings::default() });
+    let request = settings.request(message).expect("the header of a test is right");
+    let terms = Terms::new(&settings, request.as_ref(), &Context::default());
+    terms.expect("no variable is wrong").settings.decision.clone()
 }
 
 /// What is told of a copy, a line each for the message, its parts and its links.
