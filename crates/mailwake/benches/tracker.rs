@@ -245,6 +245,7 @@ fn serve(arguments: &[String]) -> Result<()> {
         message_id: MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]),
         link_index: 0,
         link_name: String::new(),
+        is_amp: false,
         expires_after: None,
         context: None,
         engagement: Engagement::<String>::Open,

@@ -204,6 +204,7 @@ fn encode(args: &EncodeArgs) -> Result<String> {
         message_id,
         link_index: 0,
         link_name: String::new(),
+        is_amp: false,
         expires_after: None,
         context: None,
         engagement: match args.action {
@@ -317,7 +318,9 @@ fn told(link: &Link) -> LegacyLink {
         Engagement::Open => ("o", ""),
         Engagement::InitialOpen => ("i", ""),
         Engagement::Click { target_url } => ("c", target_url.as_str()),
-        Engagement::Unsubscribe { target_url } => ("u", target_url.as_str()),
+        Engagement::Unsubscribe { target_url } | Engagement::ListUnsubscribe { target_url } => {
+            ("u", target_url.as_str())
+        }
     };
     LegacyLink {
         act: act.into(),

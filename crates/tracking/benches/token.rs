@@ -15,6 +15,7 @@ fn link(engagement: Engagement) -> Link {
         message_id: MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]),
         link_index: 7,
         link_name: String::new(),
+        is_amp: false,
         expires_after: None,
         context: None,
         engagement,

@@ -51,9 +51,17 @@ pub enum Occurrence {
     InitialOpen(Visit),
     /// A link was followed.
     Click(Click),
+    /// The pixel at the end of the AMP part was fetched.
+    AmpOpen(Visit),
+    /// The pixel at the top of the AMP part was fetched.
+    AmpInitialOpen(Visit),
+    /// A link of the AMP part was followed.
+    AmpClick(Click),
     /// A link was followed by which its sender lets recipients unsubscribe
     /// (`data-msys-unsubscribe`).
     LinkUnsubscribe(Click),
+    /// The recipient has unsubscribed by the List-Unsubscribe field (RFC 2369, RFC 8058).
+    ListUnsubscribe(Unsubscription),
 }
 
 /// The facts of a message, as the gateway received it for one recipient.
@@ -171,8 +179,8 @@ impl MetadataReach {
     /// Does an event of this kind tell of it? Those of the way of a message always do.
     pub fn covers(self, occurrence: &Occurrence) -> bool {
         match occurrence {
-            Occurrence::Open(_) | Occurrence::InitialOpen(_) => self != Self::Reception,
-            Occurrence::Click(_) | Occurrence::LinkUnsubscribe(_) => self == Self::Engagement,
+            _ if occurrence.is_open() => self != Self::Reception,
+            _ if occurrence.visit().is_some() => self == Self::Engagement,
             _ => true,
         }
     }
@@ -247,6 +255,17 @@ pub struct Click {
     pub target_link_url: String,
 }
 
+/// A recipient who wants no more of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsubscription {
+    /// Who asked for it.
+    #[serde(flatten)]
+    pub visit: Visit,
+    /// The sender's own place for it, which is to be told; empty where there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target_url: String,
+}
+
 /// The name of a link that has none, in events and reports (SparkPost events).
 pub const LINK_NAME: &str = "Raw URL";
 
@@ -259,7 +278,7 @@ impl Click {
 
 impl Occurrence {
     /// The name of every type.
-    pub const TYPE_NAMES: [&'static str; 9] = [
+    pub const TYPE_NAMES: [&'static str; 13] = [
         "reception",
         "injection",
         "delay",
@@ -268,7 +287,11 @@ impl Occurrence {
         "open",
         "initial_open",
         "click",
+        "amp_open",
+        "amp_initial_open",
+        "amp_click",
         "link_unsubscribe",
+        "list_unsubscribe",
     ];
 
     /// The type's name, as it stands in the stored form and in every report.
@@ -282,8 +305,58 @@ impl Occurrence {
             Self::Open(_) => "open",
             Self::InitialOpen(_) => "initial_open",
             Self::Click(_) => "click",
+            Self::AmpOpen(_) => "amp_open",
+            Self::AmpInitialOpen(_) => "amp_initial_open",
+            Self::AmpClick(_) => "amp_click",
             Self::LinkUnsubscribe(_) => "link_unsubscribe",
+            Self::ListUnsubscribe(_) => "list_unsubscribe",
         }
+    }
+
+    /// Who did it, where it is something that a recipient does.
+    pub fn visit(&self) -> Option<&Visit> {
+        match self {
+            Self::Open(visit)
+            | Self::InitialOpen(visit)
+            | Self::AmpOpen(visit)
+            | Self::AmpInitialOpen(visit) => Some(visit),
+            Self::Click(click) | Self::AmpClick(click) | Self::LinkUnsubscribe(click) => {
+                Some(&click.visit)
+            }
+            Self::ListUnsubscribe(unsubscription) => Some(&unsubscription.visit),
+            Self::Reception(_)
+            | Self::Injection(_)
+            | Self::Delay(_)
+            | Self::Bounce(_)
+            | Self::PolicyRejection(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn visit_mut(&mut self) -> Option<&mut Visit> {
+        match self {
+            Self::Open(visit)
+            | Self::InitialOpen(visit)
+            | Self::AmpOpen(visit)
+            | Self::AmpInitialOpen(visit) => Some(visit),
+            Self::Click(click) | Self::AmpClick(click) | Self::LinkUnsubscribe(click) => {
+                Some(&mut click.visit)
+            }
+            Self::ListUnsubscribe(unsubscription) => Some(&mut unsubscription.visit),
+            Self::Reception(_)
+            | Self::Injection(_)
+            | Self::Delay(_)
+            | Self::Bounce(_)
+            | Self::PolicyRejection(_) => None,
+        }
+    }
+
+    /// Is it the fetch of a pixel?
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self,
+            Self::Open(_) | Self::InitialOpen(_) | Self::AmpOpen(_) | Self::AmpInitialOpen(_)
+        )
     }
 }
 

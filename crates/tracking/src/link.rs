@@ -297,7 +297,9 @@ impl<'a> SealedLinks<'a> {
             Engagement::Open | Engagement::InitialOpen => {
                 (&facts.tracking_urls.open, &facts.open_context)
             }
-            Engagement::Click { .. } | Engagement::Unsubscribe { .. } => {
+            Engagement::Click { .. }
+            | Engagement::Unsubscribe { .. }
+            | Engagement::ListUnsubscribe { .. } => {
                 (&facts.tracking_urls.click, &facts.click_context)
             }
         };
@@ -307,6 +309,7 @@ impl<'a> SealedLinks<'a> {
             message_id: self.facts.message_id,
             link_index,
             link_name: name.to_owned(),
+            is_amp: false,
             expires_after: self.facts.expires_after,
             context: context.clone(),
             engagement,

@@ -40,9 +40,14 @@ const VERSION_PLAIN: u8 = 1;
 const VERSION_HOST_BOUND: u8 = 2;
 const SEAL_OCTETS: usize = 16;
 
+/// The kinds: what an engagement is, of an AMP part or not, and whether a link has a name.
 const KIND: u8 = 0b1111;
-/// Added to the kind of a link that has a name.
+/// Added to the kind of a link that has a name. No pixel has one.
 const KIND_NAMED: u8 = 1 << 2;
+/// Added to the kind of what stands in an AMP part.
+const KIND_AMP: u8 = 1 << 3;
+/// A kind by itself, which a pixel with a name would have.
+const KIND_LIST_UNSUBSCRIBE: u8 = 4;
 const FLAG_EXPIRES: u8 = 1 << 4;
 const FLAG_SELF_CONTAINED: u8 = 1 << 5;
 const TARGET_DEFLATED: u8 = 1 << 6;
@@ -60,6 +65,8 @@ pub struct Link<T = String> {
     pub link_index: u32,
     /// What its sender calls the link; empty where it has no name, as a pixel never has.
     pub link_name: String,
+    /// Whether it stands in an AMP part (`text/x-amp-html`).
+    pub is_amp: bool,
     /// After this day an engagement is not reported any more.
     pub expires_after: Option<Day>,
     /// What a tracker without any store needs to report a whole event.
@@ -82,6 +89,11 @@ pub enum Engagement<T = String> {
     },
     /// The recipient wants no more mail.
     Unsubscribe {
+        /// The sender's own place for it; empty where there is none.
+        target_url: T,
+    },
+    /// The recipient wants no more mail, and says so by the List-Unsubscribe field.
+    ListUnsubscribe {
         /// The sender's own place for it; empty where there is none.
         target_url: T,
     },
@@ -270,9 +282,9 @@ fn aad<'d>(head: u8, host: Option<&str>, data: &'d mut Vec<u8>) -> Aad<&'d [u8]>
 fn target_of<T: AsRef<str>>(engagement: &Engagement<T>) -> &str {
     match engagement {
         Engagement::Open | Engagement::InitialOpen => "",
-        Engagement::Click { target_url } | Engagement::Unsubscribe { target_url } => {
-            target_url.as_ref()
-        }
+        Engagement::Click { target_url }
+        | Engagement::Unsubscribe { target_url }
+        | Engagement::ListUnsubscribe { target_url } => target_url.as_ref(),
     }
 }
 
@@ -291,10 +303,15 @@ fn write_link<T: AsRef<str>>(
         Engagement::InitialOpen => 1,
         Engagement::Click { .. } => 2,
         Engagement::Unsubscribe { .. } => 3,
+        Engagement::ListUnsubscribe { .. } => KIND_LIST_UNSUBSCRIBE,
     };
-    let is_named = !link.link_name.is_empty() && !target.is_empty();
+    let is_list = flags == KIND_LIST_UNSUBSCRIBE;
+    let is_named = !link.link_name.is_empty() && !target.is_empty() && !is_list;
     if is_named {
-        flags += KIND_NAMED;
+        flags |= KIND_NAMED;
+    }
+    if link.is_amp && !is_list {
+        flags |= KIND_AMP;
     }
     out.push(0);
     write_varint(out, link.tenant);
@@ -337,9 +354,12 @@ fn read_link(plaintext: &[u8], inflater: &mut Inflater) -> Option<Link> {
         0 => None,
         _ => Some(Context { campaign_id: read_text(&mut rest)?, metadata: read_text(&mut rest)? }),
     };
-    let link_name = match flags & KIND {
-        kind if kind & KIND_NAMED != 0 => read_text(&mut rest)?,
-        _ => String::new(),
+    let kind = flags & KIND;
+    let is_list = kind == KIND_LIST_UNSUBSCRIBE;
+    let link_name = match kind & KIND_NAMED {
+        0 => String::new(),
+        _ if is_list => String::new(),
+        _ => read_text(&mut rest)?,
     };
     let target = match flags & TARGET_ENCODING {
         0 => rest.to_vec(),
@@ -347,14 +367,25 @@ fn read_link(plaintext: &[u8], inflater: &mut Inflater) -> Option<Link> {
         _ => return None,
     };
     let target_url = String::from_utf8(target).ok()?;
-    let engagement = match flags & KIND & !KIND_NAMED {
-        0 if link_name.is_empty() => Engagement::Open,
-        1 if link_name.is_empty() => Engagement::InitialOpen,
-        2 => Engagement::Click { target_url },
-        3 => Engagement::Unsubscribe { target_url },
+    let engagement = match kind & !KIND_AMP {
+        0 => Engagement::Open,
+        1 => Engagement::InitialOpen,
+        2 | 6 => Engagement::Click { target_url },
+        3 | 7 => Engagement::Unsubscribe { target_url },
+        _ if is_list => Engagement::ListUnsubscribe { target_url },
         _ => return None,
     };
-    Some(Link { tenant, message_id, link_index, link_name, expires_after, context, engagement })
+    let is_amp = kind & KIND_AMP != 0;
+    Some(Link {
+        tenant,
+        message_id,
+        link_index,
+        link_name,
+        is_amp,
+        expires_after,
+        context,
+        engagement,
+    })
 }
 
 /// LEB128: seven bits an octet, the lowest first.

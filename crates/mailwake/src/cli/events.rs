@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 use tracking::{
-    event::{Click, Event, Occurrence, RcptType, UpstreamReply, Visit},
+    event::{Click, Event, Occurrence, RcptType, Unsubscription, UpstreamReply, Visit},
     ids::{MessageId, Timestamp},
 };
 
@@ -105,11 +105,17 @@ fn details(occurrence: &Occurrence) -> String {
             let UpstreamReply { error_code, raw_reason, .. } = reply;
             format!("{error_code} {raw_reason}")
         }
-        Occurrence::Open(visit) | Occurrence::InitialOpen(visit) => visitor(visit),
-        Occurrence::Click(click) | Occurrence::LinkUnsubscribe(click) => {
+        Occurrence::Open(visit)
+        | Occurrence::InitialOpen(visit)
+        | Occurrence::AmpOpen(visit)
+        | Occurrence::AmpInitialOpen(visit) => visitor(visit),
+        Occurrence::Click(click)
+        | Occurrence::AmpClick(click)
+        | Occurrence::LinkUnsubscribe(click) => {
             let Click { visit, target_link_url, .. } = click;
             format!("{} {target_link_url} by {}", click.name(), visitor(visit))
         }
+        Occurrence::ListUnsubscribe(Unsubscription { visit, .. }) => visitor(visit),
     }
 }
 

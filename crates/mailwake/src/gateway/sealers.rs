@@ -52,6 +52,7 @@ mod tests {
             message_id: MessageId::new(Timestamp(1_795_233_600_000), [1, 2, 3, 4, 5]),
             link_index: 0,
             link_name: String::new(),
+            is_amp: false,
             expires_after: None,
             context: None,
             engagement: Engagement::Click { target_url: "https://shop.example/".into() },

@@ -83,7 +83,8 @@ pub struct Counters {
     pub rendered: Count,
     /// A link was followed (`click`).
     pub clicks: Count,
-    /// A link that unsubscribes was followed (`link_unsubscribe`).
+    /// The recipient wants no more, by a link (`link_unsubscribe`) or by the header's field
+    /// (`list_unsubscribe`).
     pub unsubscribes: Count,
     /// Any pixel was fetched, or a link was followed.
     pub confirmed_opens: Count,

@@ -5,17 +5,20 @@ use super::{
     answer::{Answer, Answers},
     config::TrackerConfig,
     counters::Counters,
+    engagement::{occurrence, visit},
+    links::Links,
     location::location,
+    nonces::Nonces,
     recorder::{Log, Recorder},
     request::{self, Asked},
 };
-use arc_swap::{ArcSwap, Cache};
+use arc_swap::ArcSwap;
 use hyper::{Method, Request};
 use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
 use tracking::{
-    event::{Click, Event, Occurrence, Visit},
+    event::{Event, Occurrence},
     ids::{EventId, Timestamp},
-    token::{Day, Engagement, Link, OpenError, Opener, key::KeyRing},
+    token::{Day, Link, key::KeyRing},
 };
 
 /// Answers requests.
@@ -114,7 +117,9 @@ impl<L: Log> Worker<L> {
     /// None for a click that leads nowhere.
     fn answer(&self, occurrence: &Occurrence) -> Option<Answer> {
         match occurrence {
-            Occurrence::Click(click) | Occurrence::LinkUnsubscribe(click) => {
+            Occurrence::Click(click)
+            | Occurrence::AmpClick(click)
+            | Occurrence::LinkUnsubscribe(click) => {
                 Some(self.answers.redirect(location(&click.target_link_url)?))
             }
             _ => Some(self.answers.pixel()),
@@ -123,101 +128,13 @@ impl<L: Log> Worker<L> {
 
     fn count(&self, occurrence: &Occurrence) {
         let counter = match occurrence {
-            Occurrence::Click(_) => &self.counters.clicks,
+            Occurrence::Click(_) | Occurrence::AmpClick(_) => &self.counters.clicks,
             Occurrence::LinkUnsubscribe(_) => &self.counters.unsubscribes,
-            Occurrence::InitialOpen(_) => &self.counters.initial_opens,
+            Occurrence::InitialOpen(_) | Occurrence::AmpInitialOpen(_) => {
+                &self.counters.initial_opens
+            }
             _ => &self.counters.opens,
         };
         counter.increment();
-    }
-}
-
-/// Who requests a link, and what the link itself tells of its message.
-fn visit(link: &Link, visitor: IpAddr, user_agent: String) -> Visit {
-    let told = link.context.as_ref();
-    Visit {
-        ip_address: Some(visitor),
-        user_agent,
-        campaign_id: told.map(|told| told.campaign_id.clone()).unwrap_or_default(),
-        // What the gateway has sealed is an object.
-        rcpt_meta: told
-            .and_then(|told| serde_json::from_str(&told.metadata).ok())
-            .unwrap_or_default(),
-    }
-}
-
-/// What happens when a link is requested; nothing for one that leads nowhere. What the page
-/// behind a link that unsubscribes makes of it is the sender's.
-fn occurrence(link: Link, visit: Visit) -> Option<Occurrence> {
-    let Link { link_index, link_name, .. } = link;
-    let click = |target_link_url| Click {
-        visit: visit.clone(),
-        link_index,
-        target_link_name: link_name,
-        target_link_url,
-    };
-    match link.engagement {
-        Engagement::Open => Some(Occurrence::Open(visit)),
-        Engagement::InitialOpen => Some(Occurrence::InitialOpen(visit)),
-        Engagement::Unsubscribe { target_url } if target_url.is_empty() => None,
-        Engagement::Click { target_url } => Some(Occurrence::Click(click(target_url))),
-        Engagement::Unsubscribe { target_url } => {
-            Some(Occurrence::LinkUnsubscribe(click(target_url)))
-        }
-    }
-}
-
-/// Opens tokens with the current keys.
-struct Links {
-    keys: Cache<Arc<ArcSwap<KeyRing>>, Arc<KeyRing>>,
-    current: Arc<KeyRing>,
-    opener: Opener,
-}
-
-impl Links {
-    fn new(keys: Arc<ArcSwap<KeyRing>>) -> Self {
-        let keys = Cache::new(keys);
-        let current = keys.arc_swap().load_full();
-        Self { keys, opener: Opener::new(current.clone()), current }
-    }
-
-    fn open(&mut self, token: &str, host: &str) -> Result<Link, OpenError> {
-        let keys = self.keys.load();
-        if !Arc::ptr_eq(keys, &self.current) {
-            self.current = keys.clone();
-            self.opener = Opener::new(self.current.clone());
-        }
-        self.opener.open(token, host)
-    }
-}
-
-/// Octets of an event id that are random.
-const NONCE_OCTETS: usize = 10;
-
-/// Random octets, drawn for many events at once.
-struct Nonces {
-    octets: [u8; 100 * NONCE_OCTETS],
-    used: usize,
-}
-
-impl Default for Nonces {
-    fn default() -> Self {
-        let octets = [0; 100 * NONCE_OCTETS];
-        Self { octets, used: octets.len() }
-    }
-}
-
-impl Nonces {
-    fn draw(&mut self) -> [u8; NONCE_OCTETS] {
-        if self.used == self.octets.len() {
-            aws_lc_rs::rand::fill(&mut self.octets)
-                .expect("the generator of the system does not fail once the system is up");
-            self.used = 0;
-        }
-        let (nonce, _) = self.octets[self.used..]
-            .split_first_chunk()
-            .expect("the octets are a whole number of nonces");
-        self.used += NONCE_OCTETS;
-        *nonce
     }
 }

@@ -55,7 +55,14 @@ fn every_type() -> Vec<Event> {
         Occurrence::Open(visit()),
         Occurrence::InitialOpen(Visit::default()),
         Occurrence::Click(click.clone()),
+        Occurrence::AmpOpen(visit()),
+        Occurrence::AmpInitialOpen(visit()),
+        Occurrence::AmpClick(click.clone()),
         Occurrence::LinkUnsubscribe(Click { target_link_name: "banner".into(), ..click }),
+        Occurrence::ListUnsubscribe(Unsubscription {
+            visit: visit(),
+            target_url: "https://shop.example/leave?u=7".into(),
+        }),
     ]
     .map(|occurrence| Event {
         event_id: EventId::new(now, [9; 10]),

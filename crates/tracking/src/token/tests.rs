@@ -15,6 +15,7 @@ fn link(engagement: Engagement) -> Link {
         message_id: message_id(),
         link_index: 0,
         link_name: String::new(),
+        is_amp: false,
         expires_after: None,
         context: None,
         engagement,
@@ -67,10 +68,23 @@ fn named() -> Vec<(Link, Option<&'static str>)> {
     ]
 }
 
+fn amp() -> Vec<(Link, Option<&'static str>)> {
+    let both = golden().into_iter().chain(named());
+    both.map(|(link, host)| (Link { is_amp: true, ..link }, host)).collect()
+}
+
+fn list() -> Vec<(Link, Option<&'static str>)> {
+    let list =
+        |target_url: &str| link(Engagement::ListUnsubscribe { target_url: target_url.into() });
+    vec![(list(""), None), (list("https://shop.example/leave?u=7"), None)]
+}
+
 #[test]
 fn golden_tokens_are_made_and_open() {
     check_golden("tokens.txt", &golden());
     check_golden("named_tokens.txt", &named());
+    check_golden("amp_tokens.txt", &amp());
+    check_golden("list_tokens.txt", &list());
 }
 
 fn check_golden(file: &str, golden: &[(Link, Option<&str>)]) {
@@ -220,15 +234,17 @@ fn what_is_no_token_is_refused() {
 proptest! {
     #[test]
     fn any_link_opens_as_it_was_sealed(
-        target in "\\PC{0,300}", tenant: u64, index: u32, day: Option<u16>, kind in 0..4_u8,
+        target in "\\PC{0,300}", tenant: u64, index: u32, day: Option<u16>, kind in 0..5_u8,
+        is_amp: bool,
         octets: [u8; 10], host in proptest::option::of("[a-z]{1,9}\\.example"),
         context in proptest::option::of(("\\PC{0,64}", "\\PC{0,200}")), name in "\\PC{0,20}",
     ) {
-        let has_name = kind >= 2 && !target.is_empty();
+        let has_name = (2..4).contains(&kind) && !target.is_empty();
         let sealed = Link {
             tenant: tenant >> 1,
             message_id: MessageId::from_octets(octets),
             link_index: index,
+            is_amp: is_amp && kind < 4,
             link_name: if has_name { name } else { String::new() },
             expires_after: day.map(Day),
             context: context.map(|(campaign_id, metadata)| Context { campaign_id, metadata }),
@@ -236,7 +252,8 @@ proptest! {
                 0 => Engagement::Open,
                 1 => Engagement::InitialOpen,
                 2 => Engagement::Click { target_url: target },
-                _ => Engagement::Unsubscribe { target_url: target },
+                3 => Engagement::Unsubscribe { target_url: target },
+                _ => Engagement::ListUnsubscribe { target_url: target },
             },
         };
         let token = seal(&sealed, host.as_deref());

@@ -51,12 +51,9 @@ impl StoreReader {
 
 /// Takes out of an event what its link has told of the message.
 fn told(event: &mut Event) -> MessageFacts {
-    let visit = match &mut event.occurrence {
-        Occurrence::Open(visit) | Occurrence::InitialOpen(visit) => visit,
-        Occurrence::Click(click) | Occurrence::LinkUnsubscribe(click) => &mut click.visit,
-        _ => return MessageFacts::default(),
+    let Some(Visit { campaign_id, rcpt_meta, .. }) = event.occurrence.visit_mut() else {
+        return MessageFacts::default();
     };
-    let Visit { campaign_id, rcpt_meta, .. } = visit;
     MessageFacts {
         campaign_id: mem::take(campaign_id),
         rcpt_meta: mem::take(rcpt_meta),

@@ -30,7 +30,8 @@ pub(super) enum Kind {
     /// A click per message and link; counted in the rollups of links.
     LinkClick = 5,
     ConfirmedOpen = 6,
-    LinkUnsubscribe = 7,
+    /// By a link or by the field of the header: who does both leaves once.
+    Unsubscribe = 7,
     Reception = 10,
     Injection = 11,
     PolicyRejection = 12,
@@ -124,10 +125,17 @@ impl Applier<'_> {
             Occurrence::PolicyRejection(reply) => {
                 self.outcome(event, reply, MessageState::Refused, Kind::PolicyRejection)
             }
-            Occurrence::Open(visit) => self.rendered(event, visit, Kind::Open),
-            Occurrence::InitialOpen(visit) => self.rendered(event, visit, Kind::InitialOpen),
-            Occurrence::Click(click) => self.click(event, click),
-            Occurrence::LinkUnsubscribe(click) => self.unsubscribed(event, click),
+            Occurrence::Open(visit) | Occurrence::AmpOpen(visit) => {
+                self.rendered(event, visit, Kind::Open)
+            }
+            Occurrence::InitialOpen(visit) | Occurrence::AmpInitialOpen(visit) => {
+                self.rendered(event, visit, Kind::InitialOpen)
+            }
+            Occurrence::Click(click) | Occurrence::AmpClick(click) => self.click(event, click),
+            Occurrence::LinkUnsubscribe(click) => self.unsubscribed(event, &click.visit),
+            Occurrence::ListUnsubscribe(unsubscription) => {
+                self.unsubscribed(event, &unsubscription.visit)
+            }
         }
     }
 
@@ -218,11 +226,17 @@ impl Applier<'_> {
         self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
     }
 
-    /// Who unsubscribes by a link has read the message.
-    fn unsubscribed(&mut self, event: &Event, click: &Click) -> Result<()> {
-        let campaign = self.campaign_of(&event.message_id, &click.visit.campaign_id)?;
-        self.count_unique(event, campaign, Kind::LinkUnsubscribe, 0)?;
-        self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
+    /// Who unsubscribes by a link has read the message; by the field of its header, perhaps
+    /// not.
+    fn unsubscribed(&mut self, event: &Event, visit: &Visit) -> Result<()> {
+        let campaign = self.campaign_of(&event.message_id, &visit.campaign_id)?;
+        self.count_unique(event, campaign, Kind::Unsubscribe, 0)?;
+        match event.occurrence {
+            Occurrence::LinkUnsubscribe(_) => {
+                self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn damage(&mut self, position: u64, octets: u64, kind: &str) -> Result<()> {

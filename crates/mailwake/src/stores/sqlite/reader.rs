@@ -281,7 +281,7 @@ fn set(counters: &mut Counters, kind: i64, count: Count) {
         _ if is(Kind::InitialOpen) => counters.initial_opens = count,
         _ if is(Kind::Rendered) => counters.rendered = count,
         _ if is(Kind::Click) => counters.clicks = count,
-        _ if is(Kind::LinkUnsubscribe) => counters.unsubscribes = count,
+        _ if is(Kind::Unsubscribe) => counters.unsubscribes = count,
         _ if is(Kind::ConfirmedOpen) => counters.confirmed_opens = count,
         _ if is(Kind::Injection) => counters.outbound = count.total,
         _ if is(Kind::PolicyRejection) => counters.refused = count.total,

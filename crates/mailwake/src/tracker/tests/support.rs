@@ -170,6 +170,7 @@ pub(super) fn link(engagement: Engagement) -> Link {
         message_id: message_id(),
         link_index: 7,
         link_name: String::new(),
+        is_amp: false,
         expires_after: None,
         context: None,
         engagement,
