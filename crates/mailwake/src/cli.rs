@@ -5,6 +5,7 @@ mod explain;
 mod filter;
 mod import;
 pub(crate) mod keys;
+mod message;
 mod policy;
 pub(crate) mod report;
 mod trial;

@@ -1,7 +1,10 @@
 //! `mailwake check-config --explain`: what counts for a client and a message, key by key,
 //! and which place of the configuration, which header or which variable says so.
 
-use super::trial::{self, Trial};
+use super::{
+    message,
+    trial::{self, Trial},
+};
 use crate::{
     config::{Config, Listener},
     gateway::scopes::{ClientScope, PATHWAY},
@@ -128,7 +131,7 @@ impl<'a> Case<'a> {
         let scripts = args.policy.then(|| trial::scripts(config)).transpose()?;
         let mut message = match (&args.message, &scripts) {
             (None, None) => Vec::new(),
-            (file, _) => trial::read_message(file.as_deref())?,
+            (file, _) => message::read(file.as_deref())?,
         };
         if let Some(json) = &args.header {
             add_field(&mut message, json);
@@ -143,7 +146,7 @@ impl<'a> Case<'a> {
         let Some(scripts) = &self.scripts else {
             let told = self.tell(scope, &subject, out)?;
             return told.map_err(|refusal| {
-                anyhow!("the message would be refused: {}", trial::reply(&refusal))
+                anyhow!("the message would be refused: {}", message::reply(&refusal))
             });
         };
         let trial = Trial {
@@ -164,7 +167,7 @@ impl<'a> Case<'a> {
                 before_policy: &context,
             };
             if let Err(refusal) = self.tell(scope, &subject, out)? {
-                writeln!(out, "  refused: {}", trial::reply(&refusal))?;
+                writeln!(out, "  refused: {}", message::reply(&refusal))?;
             }
             Ok(())
         })

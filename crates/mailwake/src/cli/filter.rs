@@ -1,12 +1,12 @@
 //! `mailwake rewrite`: the engine as a filter, with the octets that the gateway gives.
 
-use super::random;
+use super::{message, random};
 use crate::link_tool::KeyChoice;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use mail::message::header::fields;
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     sync::Arc,
     time::SystemTime,
 };
@@ -20,12 +20,8 @@ use tracking::{
     ids::{MessageId, Timestamp},
     link::TrackingUrl,
     rewrite::{IdOutcome, LinkOutcome, PartOutcome, Plan, Reason, Report, Signature},
-    smtpapi::Refusal,
     token::Sealer,
 };
-
-/// Largest message that is read, in octets.
-const MESSAGE_OCTETS_MAX: u64 = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(super) struct RewriteArgs {
@@ -113,11 +109,7 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
     if mail::address::domain(&args.rcpt).is_empty() {
         bail!("--rcpt {:?} is no address: it must be like ann@example.com", args.rcpt);
     }
-    let mut message = Vec::new();
-    let read = io::stdin().lock().take(MESSAGE_OCTETS_MAX + 1).read_to_end(&mut message);
-    if read.context("read the message")? as u64 > MESSAGE_OCTETS_MAX {
-        bail!("the message has more than {MESSAGE_OCTETS_MAX} octets");
-    }
+    let message = message::read(None)?;
     let settings = settings(args);
     let mut sealer = Sealer::new(Arc::new(args.keys.load()?));
     let now: Timestamp = SystemTime::now().into();
@@ -130,7 +122,7 @@ pub(super) fn run(args: &RewriteArgs) -> Result<()> {
         .and_then(|request| {
             Terms::new(&Arc::new(settings), request.as_ref(), &context::Context::default())
         })
-        .map_err(|refusal| anyhow!("{} {} {refusal}", Refusal::CODE, Refusal::ENHANCED))?;
+        .map_err(|refusal| anyhow!("{}", message::reply(&refusal)))?;
     let plan = Plan::new(&message, &terms.settings.decision);
     let cc = terms.request.recipients.cc_field(&message);
     let fields = terms.fields(RcptType::To, None, cc.as_ref());

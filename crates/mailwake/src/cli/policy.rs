@@ -2,7 +2,7 @@
 //! stage, without a gateway, an upstream or an event.
 
 use super::{
-    ConfigArgs,
+    ConfigArgs, message,
     trial::{self, Trial, Tried},
 };
 use crate::{
@@ -52,7 +52,7 @@ pub(super) fn run(args: &PolicyArgs) -> Result<()> {
     let PolicyCommand::Test(args) = &args.command;
     let config = Config::load(&args.config.config)?;
     let scripts = trial::scripts(&config)?;
-    let message = trial::read_message(None)?;
+    let message = message::read(None)?;
     let scope = scope(&config, args.client);
     let trial = Trial {
         out: io::stdout().lock(),
@@ -91,7 +91,7 @@ fn tell_tracking(out: &mut impl Write, scope: &ClientScope, tried: &Tried<'_>) -
             let (opens, clicks) = (word(decision.open), word(decision.click));
             writeln!(out, "  tracks opens: {opens}, clicks: {clicks}")?;
         }
-        Err(refusal) => writeln!(out, "  refused: {}", trial::reply(&refusal))?,
+        Err(refusal) => writeln!(out, "  refused: {}", message::reply(&refusal))?,
     }
     Ok(())
 }

@@ -7,53 +7,24 @@ use crate::{
     config::Config,
     policy::{Header, Policy, Scripts, Stage, Subject},
 };
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use mail::message::header::fields;
 use std::{
-    fs::File,
-    io::{self, Read, Write},
+    io::{self, Write},
     mem,
     net::{IpAddr, SocketAddr},
-    path::Path,
     sync::Arc,
     time::SystemTime,
 };
 use tracking::{
     context::{Context, Lifetime},
     ids::MessageId,
-    smtpapi::Refusal,
 };
-
-/// Largest message that is read, in octets.
-const MESSAGE_OCTETS_MAX: u64 = 1 << 30;
-
-/// Reads a message from a file, or from standard input.
-pub(super) fn read_message(file: Option<&Path>) -> Result<Vec<u8>> {
-    let mut message = Vec::new();
-    let read = match file {
-        None => io::stdin().lock().take(MESSAGE_OCTETS_MAX + 1).read_to_end(&mut message),
-        Some(path) => File::open(path)
-            .and_then(|file| file.take(MESSAGE_OCTETS_MAX + 1).read_to_end(&mut message)),
-    };
-    let named = || match file {
-        None => "read the message".to_owned(),
-        Some(path) => format!("read the message {}", path.display()),
-    };
-    if read.with_context(named)? as u64 > MESSAGE_OCTETS_MAX {
-        bail!("the message has more than {MESSAGE_OCTETS_MAX} octets");
-    }
-    Ok(message)
-}
 
 /// Loads the scripts of a configuration. To have none is an error.
 pub(super) fn scripts(config: &Config) -> Result<Arc<Scripts>> {
     let policy = Policy::load(config.policy.clone(), Arc::default())?;
     policy.current().ok_or_else(|| anyhow!("the configuration has no policy.scripts"))
-}
-
-/// The reply that a sender would get for such a message.
-pub(super) fn reply(refusal: &Refusal) -> String {
-    format!("{} {} {refusal}", Refusal::CODE, Refusal::ENHANCED)
 }
 
 /// A session with one message.
