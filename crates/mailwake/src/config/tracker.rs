@@ -1,7 +1,7 @@
 //! `[tracker]`: the HTTP server of links and pixels.
 
 use super::{LISTEN, Tracker, reader::Section};
-use crate::tracker::{AppLinks, RedirectStatus, TrackerConfig};
+use crate::tracker::{AppLinks, NotFoundPage, RedirectStatus, TrackerConfig};
 use bytes::Bytes;
 use std::{
     fs,
@@ -19,9 +19,14 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
     let config = TrackerConfig {
         redirect_status: section.choice(
             "redirect_status",
-            &[("302", RedirectStatus::Found), ("307", RedirectStatus::TemporaryRedirect)],
+            &[
+                ("302", RedirectStatus::Found),
+                ("303", RedirectStatus::SeeOther),
+                ("307", RedirectStatus::TemporaryRedirect),
+            ],
         ),
         server_header: section.parsed("server_header", "mailwake", "must be a text"),
+        not_found: not_found(section),
         app_links: AppLinks {
             apple: json_file(section, "apple_app_site_association_file"),
             android: json_file(section, "assetlinks_file"),
@@ -60,6 +65,33 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
     }
     Some(Tracker { listen: listen?, threads, config })
 }
+
+/// The page for unknown links: a text, or a file.
+fn not_found(section: &Section<'_>) -> NotFoundPage {
+    let text: Option<String> = section.parsed("not_found_text", "", "must be a text");
+    let file: Option<PathBuf> =
+        section.parsed("not_found_file", "", "must be the path of a file of HTML");
+    let Some(path) = file else { return text.map_or(NotFoundPage::Own, NotFoundPage::Text) };
+    let value = toml::Value::from(path.display().to_string());
+    if text.is_some() {
+        section.mistake("not_found_file", Some(&value), "must not stand beside not_found_text");
+    }
+    match read_up_to(&path, PAGE_OCTETS_MAX) {
+        Ok(content) if std::str::from_utf8(&content).is_ok() => NotFoundPage::Html(content.into()),
+        Ok(_) => {
+            section.mistake("not_found_file", Some(&value), "must be a file of UTF-8");
+            NotFoundPage::Own
+        }
+        Err(error) => {
+            let right = format!("must be a file that can be read: {error}");
+            section.mistake("not_found_file", Some(&value), right);
+            NotFoundPage::Own
+        }
+    }
+}
+
+/// Octets of a page, which stays in memory.
+const PAGE_OCTETS_MAX: u64 = 256 << 10;
 
 /// The content of a file of JSON, if one is named.
 fn json_file(section: &Section<'_>, key: &'static str) -> Option<Bytes> {

@@ -1,6 +1,6 @@
 //! Answers: fixed but for the Location of a redirect. Nothing of the request is in them.
 
-use super::{config::TrackerConfig, request::AppSystem};
+use super::{config::TrackerConfig, page, request::AppSystem};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -17,9 +17,11 @@ pub(super) const PIXEL: &[u8; 43] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\x
 
 const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
-const NOT_FOUND: &str = include_str!("not_found.html");
 const OTHER_METHOD: &str = include_str!("other_method.html");
 const BAD_HOST: &str = include_str!("bad_host.html");
+
+/// The methods that are answered.
+const METHODS: &str = "GET, HEAD, OPTIONS";
 
 type Fields<'a> = &'a [(HeaderName, &'static str)];
 
@@ -35,9 +37,11 @@ pub(super) struct Answers {
     pixel: Template,
     redirect: Template,
     not_found: Template,
+    options: Template,
     other_method: Template,
     bad_host: Template,
     robots: Template,
+    favicon: Template,
     apple: Option<Template>,
     android: Option<Template>,
 }
@@ -66,11 +70,19 @@ impl Answers {
         Self {
             pixel: template(StatusCode::OK, &pixel_fields(), PIXEL),
             redirect: template(config.redirect_status.code(), &redirect, b""),
-            not_found: page(StatusCode::NOT_FOUND, &[], NOT_FOUND),
+            not_found: Template::new(
+                StatusCode::NOT_FOUND,
+                server.as_ref(),
+                &page_fields(),
+                page::not_found(&config.not_found),
+            ),
+            // No script asks across origins for a link or a pixel, AMP's neither, so that
+            // no preflight is allowed anything (Fetch Standard, §3.2).
+            options: template(StatusCode::NO_CONTENT, &[(header::ALLOW, METHODS), UNCACHED], b""),
             // RFC 9110 §15.5.6 wants the methods named.
             other_method: page(
                 StatusCode::METHOD_NOT_ALLOWED,
-                &[(header::ALLOW, "GET, HEAD")],
+                &[(header::ALLOW, METHODS)],
                 OTHER_METHOD,
             ),
             bad_host: page(StatusCode::BAD_REQUEST, &[], BAD_HOST),
@@ -78,6 +90,12 @@ impl Answers {
                 StatusCode::OK,
                 &[(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
                 ROBOTS.as_bytes(),
+            ),
+            // A browser that was told so does not ask for a day.
+            favicon: template(
+                StatusCode::NO_CONTENT,
+                &[(header::CACHE_CONTROL, "public, max-age=86400")],
+                b"",
             ),
             apple: config.app_links.apple.as_ref().map(json),
             android: config.app_links.android.as_ref().map(json),
@@ -98,6 +116,10 @@ impl Answers {
         self.not_found.answer()
     }
 
+    pub(super) fn options(&self) -> Answer {
+        self.options.answer()
+    }
+
     pub(super) fn other_method(&self) -> Answer {
         self.other_method.answer()
     }
@@ -108,6 +130,10 @@ impl Answers {
 
     pub(super) fn robots(&self) -> Answer {
         self.robots.answer()
+    }
+
+    pub(super) fn favicon(&self) -> Answer {
+        self.favicon.answer()
     }
 
     /// None where there is no such file.
@@ -134,11 +160,13 @@ fn pixel_fields() -> [(HeaderName, &'static str); 3] {
     ]
 }
 
-fn page_fields() -> [(HeaderName, &'static str); 5] {
+fn page_fields() -> [(HeaderName, &'static str); 6] {
     [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         UNCACHED,
         UNINDEXED,
+        // The address of the page is the link itself.
+        (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
     ]

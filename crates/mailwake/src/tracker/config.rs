@@ -10,6 +10,8 @@ pub enum RedirectStatus {
     /// 302 Found (RFC 9110 §15.4.3), which every client knows.
     #[default]
     Found,
+    /// 303 See Other (RFC 9110 §15.4.4), which is always followed with GET.
+    SeeOther,
     /// 307 Temporary Redirect (RFC 9110 §15.4.8).
     TemporaryRedirect,
 }
@@ -18,6 +20,7 @@ impl RedirectStatus {
     pub(super) fn code(self) -> StatusCode {
         match self {
             Self::Found => StatusCode::FOUND,
+            Self::SeeOther => StatusCode::SEE_OTHER,
             Self::TemporaryRedirect => StatusCode::TEMPORARY_REDIRECT,
         }
     }
@@ -33,6 +36,18 @@ pub struct AppLinks {
     pub android: Option<Bytes>,
 }
 
+/// The page for what is no link of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum NotFoundPage {
+    /// One that says that the link does not work, in English.
+    #[default]
+    Own,
+    /// The operator's text: a line of heading, and a paragraph for each further line.
+    Text(String),
+    /// The operator's page, in HTML.
+    Html(Bytes),
+}
+
 /// How the tracker answers, and its limits. `Default` gives the defaults named here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerConfig {
@@ -41,6 +56,8 @@ pub struct TrackerConfig {
     /// The Server field of answers (RFC 9110 §10.2.4); none leaves it out, and so does a
     /// text that cannot stand in a field. Default: `mailwake`.
     pub server_header: Option<String>,
+    /// What is shown for an unknown link. Default: a page of our own.
+    pub not_found: NotFoundPage,
     /// The files that link the domain with apps.
     pub app_links: AppLinks,
     /// Connections at the same time, over all listeners; more wait to be accepted.
@@ -69,6 +86,7 @@ impl Default for TrackerConfig {
         Self {
             redirect_status: RedirectStatus::default(),
             server_header: Some("mailwake".into()),
+            not_found: NotFoundPage::default(),
             app_links: AppLinks::default(),
             connections_max: 10_000,
             requests_per_connection_max: 1_000,

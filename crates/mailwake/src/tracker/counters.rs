@@ -26,12 +26,16 @@ pub struct Counters {
     pub heads: Counter,
     /// Paths that are no link of ours, forged ones among them.
     pub unknown: Counter,
-    /// Methods other than GET and HEAD.
+    /// Requests that asked with OPTIONS what may be asked.
+    pub options: Counter,
+    /// Methods other than GET, HEAD and OPTIONS.
     pub other_methods: Counter,
     /// Requests that name no host, or several (RFC 9112 §3.2).
     pub bad_hosts: Counter,
     /// Requests for `/robots.txt`.
     pub robots: Counter,
+    /// Requests for `/favicon.ico`, which browsers make by themselves.
+    pub favicons: Counter,
     /// Requests for the files that link a domain with apps.
     pub app_links: Counter,
     /// Events whose answer went out before they were on disk: the disk was too slow.
@@ -42,7 +46,7 @@ pub struct Counters {
 
 impl Counters {
     /// Each counter's name and what it has counted, as `docs/events.md` lists them.
-    pub fn all(&self) -> [(&'static str, u64); 16] {
+    pub fn all(&self) -> [(&'static str, u64); 18] {
         [
             ("connections", &self.connections),
             ("connections_at_limit", &self.connections_at_limit),
@@ -54,9 +58,11 @@ impl Counters {
             ("late", &self.late),
             ("heads", &self.heads),
             ("unknown", &self.unknown),
+            ("options", &self.options),
             ("other_methods", &self.other_methods),
             ("bad_hosts", &self.bad_hosts),
             ("robots", &self.robots),
+            ("favicons", &self.favicons),
             ("app_links", &self.app_links),
             ("past_deadline", &self.past_deadline),
             ("not_recorded", &self.not_recorded),
@@ -95,7 +101,7 @@ impl Counters {
     }
 
     /// What was answered to requests, each with its stable name.
-    fn answers(&self) -> [(&'static str, &Counter); 11] {
+    fn answers(&self) -> [(&'static str, &Counter); 13] {
         [
             ("open", &self.opens),
             ("initial_open", &self.initial_opens),
@@ -104,9 +110,11 @@ impl Counters {
             ("late", &self.late),
             ("head", &self.heads),
             ("unknown", &self.unknown),
+            ("options", &self.options),
             ("other_method", &self.other_methods),
             ("bad_host", &self.bad_hosts),
             ("robots", &self.robots),
+            ("favicon", &self.favicons),
             ("app_link", &self.app_links),
         ]
     }

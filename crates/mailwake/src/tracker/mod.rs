@@ -11,11 +11,12 @@ mod links;
 mod listener;
 mod location;
 mod nonces;
+mod page;
 mod recorder;
 mod request;
 mod worker;
 
-pub use config::{AppLinks, RedirectStatus, TrackerConfig};
+pub use config::{AppLinks, NotFoundPage, RedirectStatus, TrackerConfig};
 pub use counters::Counters;
 
 use crate::event_log::writer::Writer;

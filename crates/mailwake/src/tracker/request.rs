@@ -21,11 +21,15 @@ pub(super) enum Asked<'a> {
     },
     /// What robots may fetch.
     Robots,
+    /// The icon that browsers look for on every host.
+    Favicon,
     /// The file that links the domain with apps of this system.
     AppLinks(AppSystem),
-    /// Neither GET nor HEAD.
+    /// What may be asked (RFC 9110 §9.3.7).
+    Options,
+    /// None of GET, HEAD and OPTIONS.
     OtherMethod,
-    /// No host in HTTP/1.1, or several (RFC 9112 §3.2).
+    /// No host in HTTP/1.1, several, or what cannot be one (RFC 9112 §3.2).
     BadHost,
 }
 
@@ -50,15 +54,22 @@ impl AppSystem {
 }
 
 /// Reads the head of a request. A path in front of the token is what a proxy may have
-/// put there; a query is what others append to links.
+/// put there; a query is what others append to links. Conditions and ranges are passed
+/// over: an answer has no validator to compare and is given whole, each time (RFC 9110
+/// §13.1, §14.2), since a 304 from a cache would be an engagement that nobody sees.
 pub(super) fn read<B>(request: &Request<B>) -> Asked<'_> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Asked::OtherMethod;
-    }
+    // RFC 9112 §3.2 asks for this whatever the method is.
     let Some(host) = host(request) else { return Asked::BadHost };
+    match *request.method() {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return Asked::Options,
+        _ => return Asked::OtherMethod,
+    }
     let path = request.uri().path();
-    if path == "/robots.txt" {
-        return Asked::Robots;
+    match path {
+        "/robots.txt" => return Asked::Robots,
+        "/favicon.ico" => return Asked::Favicon,
+        _ => {}
     }
     if let Some(system) = AppSystem::of_path(path) {
         return Asked::AppLinks(system);
@@ -72,11 +83,19 @@ pub(super) fn read<B>(request: &Request<B>) -> Asked<'_> {
 fn host<B>(request: &Request<B>) -> Option<&str> {
     let mut fields = request.headers().get_all(HOST).iter();
     let field = match (fields.next(), fields.next()) {
-        (Some(field), None) => field.to_str().ok()?,
+        (Some(field), None) => field.to_str().ok().filter(|field| is_authority(field))?,
         (None, _) if request.version() == Version::HTTP_10 => "",
         _ => return None,
     };
     Some(request.uri().host().unwrap_or_else(|| without_port(field)))
+}
+
+/// Can this be a host and a port (RFC 3986 §3.2)? What has a user, a path or a space in it
+/// is read differently by whoever stands in front.
+fn is_authority(field: &str) -> bool {
+    let may_stand =
+        |octet: u8| octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&octet);
+    field.bytes().all(may_stand)
 }
 
 fn without_port(authority: &str) -> &str {

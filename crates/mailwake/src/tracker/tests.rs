@@ -50,15 +50,22 @@ fn a_click_leads_to_its_target() {
 
 #[test]
 fn status_and_server_field_are_configured() {
-    let recording = Recording::with(TrackerConfig {
-        redirect_status: RedirectStatus::TemporaryRedirect,
-        server_header: None,
-        ..TrackerConfig::default()
-    });
-    let answer = recording.tracker.get(&recording.tracker.path(click()));
-    assert_eq!((answer.status, answer.field("location")), (307, Some(TARGET)));
-    assert_eq!(answer.field("server"), None);
-    recording.stop();
+    let cases = [
+        (RedirectStatus::Found, 302, None),
+        (RedirectStatus::SeeOther, 303, Some("msys-http")),
+        (RedirectStatus::TemporaryRedirect, 307, None),
+    ];
+    for (redirect_status, status, server) in cases {
+        let recording = Recording::with(TrackerConfig {
+            redirect_status,
+            server_header: server.map(Into::into),
+            ..TrackerConfig::default()
+        });
+        let answer = recording.tracker.get(&recording.tracker.path(click()));
+        assert_eq!((answer.status, answer.field("location")), (status, Some(TARGET)));
+        assert_eq!(answer.field("server"), server);
+        recording.stop();
+    }
 }
 
 #[test]
@@ -174,7 +181,7 @@ fn what_is_no_link_is_not_found_and_not_echoed() {
     let nowhere = Engagement::Unsubscribe { target_url: String::new() };
     let unsubscribe = recording.tracker.path(nowhere);
     let slash_after = format!("{}/", recording.tracker.path(click()));
-    let paths = ["/", "/favicon.ico", "/zzz-secret?q=zzz-secret", &unsubscribe, &slash_after];
+    let paths = ["/", "/f/favicon.ico", "/zzz-secret?q=zzz-secret", &unsubscribe, &slash_after];
     for path in paths {
         let answer = recording.tracker.get(path);
         assert_eq!((answer.status, answer.is_refusal()), (404, true), "{path}");
@@ -224,21 +231,90 @@ fn apps_find_the_files_of_the_domain_without_a_redirect() {
 }
 
 #[test]
+fn a_page_for_unknown_links_is_configured() {
+    let recording = Recording::with(TrackerConfig {
+        not_found: NotFoundPage::Text("Kein Link\nFragen Sie <uns>.".into()),
+        ..TrackerConfig::default()
+    });
+    let answer = recording.tracker.get("/no-link");
+    let page = String::from_utf8_lossy(&answer.content);
+    assert_eq!((answer.status, answer.is_refusal()), (404, true));
+    assert!(page.contains("<h1>Kein Link</h1>\n<p>Fragen Sie &lt;uns&gt;.</p>"), "{page}");
+    assert_eq!(answer.field("referrer-policy"), Some("no-referrer"));
+    recording.stop();
+}
+
+#[test]
+fn a_condition_or_a_range_loses_no_count() {
+    let recording = Recording::start();
+    let conditions = [
+        "If-None-Match: *",
+        "If-None-Match: \"abc\"",
+        "If-Modified-Since: Sat, 29 Oct 2050 19:43:31 GMT",
+        "If-Match: \"abc\"",
+        "If-Unmodified-Since: Sat, 29 Oct 1994 19:43:31 GMT",
+        "Range: bytes=0-0",
+        "Range: bytes=9999-\r\nIf-Range: \"abc\"",
+    ];
+    for engagement in [Engagement::Open, click()] {
+        let path = recording.tracker.path(engagement);
+        let plain = recording.tracker.get(&path);
+        for condition in conditions {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: t.example\r\n{condition}\r\n\r\n");
+            let answer = recording.tracker.ask(&request);
+            assert_eq!((answer.status, answer.fields()), (plain.status, plain.fields()));
+            assert_eq!(answer.content, plain.content, "{condition}");
+            // Without validators no client has anything to ask a condition with.
+            assert_eq!((answer.field("etag"), answer.field("last-modified")), (None, None));
+        }
+    }
+    assert_eq!(recording.events().len(), 2 * (conditions.len() + 1));
+    recording.stop();
+}
+
+#[test]
+fn options_tells_the_methods_and_is_not_counted() {
+    let recording = Recording::start();
+    for target in [&recording.tracker.path(click()), "/no-link", "*"] {
+        let preflight = "Origin: https://mail.example\r\nAccess-Control-Request-Method: GET";
+        let request =
+            format!("OPTIONS {target} HTTP/1.1\r\nHost: t.example\r\n{preflight}\r\n\r\n");
+        let answer = recording.tracker.ask_for_head(&request);
+        assert_eq!((answer.status, answer.field("allow")), (204, Some("GET, HEAD, OPTIONS")));
+        assert_eq!((answer.field("location"), answer.field("content-length")), (None, None));
+        assert_eq!(answer.field("access-control-allow-origin"), None);
+    }
+    assert_eq!(recording.tracker.counters.options.get(), 3);
+    assert_eq!(recording.events(), []);
+    recording.stop();
+}
+
+#[test]
+fn a_browser_that_looks_for_an_icon_is_no_unknown_link() {
+    let recording = Recording::start();
+    let answer = recording.tracker.ask_for_head(&get("/favicon.ico"));
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.field("cache-control"), Some("public, max-age=86400"));
+    let counters = &recording.tracker.counters;
+    assert_eq!((counters.favicons.get(), counters.unknown.get()), (1, 0));
+    recording.stop();
+}
+
+#[test]
 fn other_methods_are_refused() {
     let recording = Recording::start();
     let path = recording.tracker.path(click());
-    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+    for method in ["POST", "PUT", "DELETE", "TRACE", "BREW"] {
         let request = format!("{method} {path} HTTP/1.1\r\nHost: t.example\r\n\r\n");
         let answer = recording.tracker.ask(&request);
         assert_eq!((answer.status, answer.is_refusal()), (405, true), "{method}");
-        assert_eq!(answer.field("allow"), Some("GET, HEAD"));
+        assert_eq!(answer.field("allow"), Some("GET, HEAD, OPTIONS"));
     }
     let with_content = format!(
         "POST {path} HTTP/1.1\r\nHost: t.example\r\nContent-Length: 24\r\n\r\n\
          List-Unsubscribe=One-Click"
     );
     assert_eq!(recording.tracker.ask(&with_content).status, 405);
-    assert_eq!(recording.tracker.ask("OPTIONS * HTTP/1.1\r\nHost: t.example\r\n\r\n").status, 405);
     assert_eq!(recording.events(), []);
     recording.stop();
 }

@@ -78,6 +78,8 @@ impl<L: Log> Worker<L> {
                 None => (self.answers.not_found(), &self.counters.unknown),
             },
             Asked::Robots => (self.answers.robots(), &self.counters.robots),
+            Asked::Favicon => (self.answers.favicon(), &self.counters.favicons),
+            Asked::Options => (self.answers.options(), &self.counters.options),
             Asked::OtherMethod => (self.answers.other_method(), &self.counters.other_methods),
             Asked::BadHost => (self.answers.bad_host(), &self.counters.bad_hosts),
         };

@@ -62,11 +62,41 @@ fn http_1_0_needs_no_host() {
 
 #[test]
 fn only_get_and_head_ask_for_links() {
-    for (method, is_asked) in [("GET", true), ("HEAD", true), ("POST", false), ("get", false)] {
+    let link = link("abc", "t.example");
+    for (method, expected) in [
+        ("GET", link),
+        ("HEAD", link),
+        ("OPTIONS", Asked::Options),
+        ("POST", Asked::OtherMethod),
+        ("get", Asked::OtherMethod),
+    ] {
         let mut other = request("/abc", &["t.example"]);
         *other.method_mut() = method.parse().expect("a method");
-        assert_eq!(read(&other) != Asked::OtherMethod, is_asked, "{method}");
+        assert_eq!(read(&other), expected, "{method}");
     }
+}
+
+#[test]
+fn the_icon_is_at_the_root_only() {
+    check("/favicon.ico", "t.example", Asked::Favicon);
+    check("/favicon.ico?v=2", "t.example", Asked::Favicon);
+    check("/a/favicon.ico", "t.example", link("favicon.ico", "t.example"));
+}
+
+#[test]
+fn what_cannot_be_a_host_is_refused() {
+    for host in ["t.example/", "t.example#", "user@t.example", "a b", "t.example?x", "<t>", "t\\"] {
+        check("/abc", host, Asked::BadHost);
+    }
+    check("/abc", "", link("abc", ""));
+    check("/abc", "xn--bcher-kva.example.", link("abc", "xn--bcher-kva.example."));
+}
+
+#[test]
+fn a_host_is_asked_for_with_every_method() {
+    let mut other = request("/abc", &[]);
+    *other.method_mut() = Method::POST;
+    assert_eq!(read(&other), Asked::BadHost);
 }
 
 #[test]

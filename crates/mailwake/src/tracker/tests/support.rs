@@ -72,6 +72,13 @@ impl Tracker {
         self.connect().ask(request)
     }
 
+    /// The same, of an answer that has no content.
+    pub(super) fn ask_for_head(&self, request: &str) -> Answer {
+        let mut client = self.connect();
+        client.send(request);
+        client.receive(false)
+    }
+
     pub(super) fn get(&self, path: &str) -> Answer {
         self.ask(&get(path))
     }
@@ -103,9 +110,11 @@ impl Tracker {
             &c.late,
             &c.heads,
             &c.unknown,
+            &c.options,
             &c.other_methods,
             &c.bad_hosts,
             &c.robots,
+            &c.favicons,
             &c.unsubscribes,
             &c.app_links,
         ];
