@@ -35,9 +35,10 @@ fuzz_target!(|input: &[u8]| {
     let sender = sender_domain(&[b"From: ", input, b"\r\n\r\n"].concat(), "");
     let senders = Layer {
         tracking_domain_by_sender: sender.parse::<SenderPattern>().ok().map(|pattern| {
-            let domain = layer.tracking_domain.clone().unwrap_or_else(|| {
-                "track.example.com".parse().expect("it is a tracking domain")
-            });
+            let domain = layer
+                .tracking_domain
+                .clone()
+                .unwrap_or_else(|| "track.example.com".parse().expect("it is a tracking domain"));
             Arc::new([(pattern, domain)].into_iter().collect())
         }),
         ..Layer::default()

@@ -165,7 +165,9 @@ impl Model {
 fn check_told(session: &Session) {
     for verb in [Verb::Xclient, Verb::Xforward] {
         for command in verb.commands(verb.attributes(), session.sender().0) {
-            assert!(command.len() <= 510 && command.bytes().all(|octet| matches!(octet, b' '..=b'~')));
+            assert!(
+                command.len() <= 510 && command.bytes().all(|octet| matches!(octet, b' '..=b'~'))
+            );
             let (word, argument) = command.split_once(' ').expect("attributes");
             assert!(word == verb.keyword() && verb.parse(argument).is_ok(), "{command}");
         }
@@ -182,7 +184,12 @@ fn next_reply<'a>(
             assert!(reply.lines().count() <= LINES_MAX);
             reply.text();
             extensions::is_offered(&reply, "SIZE");
-            let own = Own { message_octets_max: LIMITS.message_octets_max, starttls: true, auth: true, trust: rules(u8::MAX).trust };
+            let own = Own {
+                message_octets_max: LIMITS.message_octets_max,
+                starttls: true,
+                auth: true,
+                trust: rules(u8::MAX).trust,
+            };
             check_reply(&extensions::offer(&reply, own));
             return Some(reply);
         }

@@ -36,13 +36,13 @@ impl Links for MarkedLinks {
         true
     }
 
-    fn open(&mut self, url: &mut String) -> bool {
+    fn open(&mut self, _is_amp: bool, url: &mut String) -> bool {
         self.pixels += 1;
         url.extend([MARK, PIXEL_URL]);
         true
     }
 
-    fn initial_open(&mut self, url: &mut String) -> bool {
-        self.open(url)
+    fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool {
+        self.open(is_amp, url)
     }
 }

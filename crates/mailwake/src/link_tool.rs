@@ -98,6 +98,9 @@ struct EncodeArgs {
     /// Make a link of the Go reference.
     #[arg(long)]
     legacy: bool,
+    /// Make a link of an AMP part.
+    #[arg(long, conflicts_with = "legacy")]
+    amp: bool,
     /// Make a link that works on the host of the tracking URL alone.
     #[arg(long, alias = "bind_links_to_host")]
     bind_links_to_host: bool,
@@ -204,7 +207,7 @@ fn encode(args: &EncodeArgs) -> Result<String> {
         message_id,
         link_index: 0,
         link_name: String::new(),
-        is_amp: false,
+        is_amp: args.amp,
         expires_after: None,
         context: None,
         engagement: match args.action {
@@ -229,6 +232,9 @@ fn decode(args: &DecodeArgs) -> Result<()> {
     if !read.name.is_empty() {
         // It comes from mail: what could move the cursor is shown as an escape.
         writeln!(out, "Name: {}", read.name.escape_debug())?;
+    }
+    if read.is_amp {
+        writeln!(out, "Part: text/x-amp-html")?;
     }
     writeln!(out, "{}", read.flags())?;
     Ok(())
@@ -262,6 +268,8 @@ struct ReadLink {
     json: String,
     /// What its sender calls the link, for which the Go reference has no word.
     name: String,
+    /// Whether it stands in an AMP part.
+    is_amp: bool,
     says: LegacyLink,
 }
 
@@ -280,7 +288,8 @@ impl ReadLink {
             ("message_id", &says.msg_id),
         ];
         let given = flags.iter().filter(|(_, value)| !value.is_empty());
-        let given: Vec<_> = given.map(|(name, value)| format!("-{name} {value}")).collect();
+        let mut given: Vec<_> = given.map(|(name, value)| format!("-{name} {value}")).collect();
+        given.extend(self.is_amp.then(|| "-amp".to_owned()));
         format!("Equivalent to encode {}", given.join(" "))
     }
 }
@@ -303,11 +312,12 @@ impl LinkReader {
         let (tracking_url, token) = TrackingUrl::split(text).context("not a URL of a link")?;
         let Some(opener) = &mut self.opener else {
             let (json, says) = legacy::decode(token)?;
-            return Ok(ReadLink { tracking_url, json, name: String::new(), says });
+            return Ok(ReadLink { tracking_url, json, name: String::new(), is_amp: false, says });
         };
         let link = opener.open(token, tracking_url.host())?;
         let says = told(&link);
-        Ok(ReadLink { json: legacy::to_json(&says), tracking_url, name: link.link_name, says })
+        let (json, is_amp) = (legacy::to_json(&says), link.is_amp);
+        Ok(ReadLink { tracking_url, json, name: link.link_name, is_amp, says })
     }
 }
 

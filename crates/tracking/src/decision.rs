@@ -35,7 +35,7 @@ pub struct Decision {
     pub skip_links_shown_as_urls: bool,
     /// Links in the conditional comments that Outlook reads, also those of VML shapes.
     pub vml_links: bool,
-    /// Links in text/x-amp-html parts. A pixel has no place in them.
+    /// Links and pixels in text/x-amp-html parts.
     pub amp: bool,
     /// Take out what is said of a link to the tracker alone: `data-msys-linkname` and
     /// its like, and `[[data-msys-...]]` behind a URL in text.

@@ -288,8 +288,7 @@ impl<'a> SealedLinks<'a> {
     fn token(
         &mut self,
         engagement: Engagement<&str>,
-        link_index: u32,
-        name: &str,
+        (link_index, name, is_amp): (u32, &str, bool),
         url: &mut String,
     ) -> bool {
         let facts = &self.facts;
@@ -309,7 +308,7 @@ impl<'a> SealedLinks<'a> {
             message_id: self.facts.message_id,
             link_index,
             link_name: name.to_owned(),
-            is_amp: false,
+            is_amp,
             expires_after: self.facts.expires_after,
             context: context.clone(),
             engagement,
@@ -324,9 +323,9 @@ impl<'a> SealedLinks<'a> {
         self.sealer.seal_into(&link, host, url).is_ok()
     }
 
-    fn pixel(&mut self, engagement: Engagement<&str>, url: &mut String) -> bool {
+    fn pixel(&mut self, engagement: Engagement<&str>, is_amp: bool, url: &mut String) -> bool {
         url.push_str(self.facts.tracking_urls.open.as_str());
-        self.token(engagement, 0, "", url)
+        self.token(engagement, (0, "", is_amp), url)
     }
 }
 
@@ -341,15 +340,16 @@ impl Links for SealedLinks<'_> {
         if let Some(path) = link.sublink {
             url.extend(["f/", path, "/"]);
         }
-        self.token(engagement, link.link_index, link.name.unwrap_or_default(), url)
+        let name = link.name.unwrap_or_default();
+        self.token(engagement, (link.link_index, name, link.is_amp), url)
     }
 
-    fn open(&mut self, url: &mut String) -> bool {
-        self.pixel(Engagement::Open, url)
+    fn open(&mut self, is_amp: bool, url: &mut String) -> bool {
+        self.pixel(Engagement::Open, is_amp, url)
     }
 
-    fn initial_open(&mut self, url: &mut String) -> bool {
-        self.pixel(Engagement::InitialOpen, url)
+    fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool {
+        self.pixel(Engagement::InitialOpen, is_amp, url)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct LinkRequest<'a> {
     pub is_unsubscribe: bool,
     /// The path under which apps know it, fit to stand in a URL as it is.
     pub sublink: Option<&'a str>,
+    /// It stands in an AMP part.
+    pub is_amp: bool,
 }
 
 /// What stands in the place of a link or pixel in one copy.
@@ -57,10 +59,11 @@ pub trait Links {
     /// Appends the whole tracked URL for a link. False if it cannot be signed: then the
     /// link goes out as it was, and the reason is counted.
     fn click(&mut self, link: &LinkRequest<'_>, url: &mut String) -> bool;
-    /// Appends the URL of the pixel at the end of an HTML part; false for no pixel.
-    fn open(&mut self, url: &mut String) -> bool;
-    /// Appends the URL of the pixel at the start of an HTML part; false for no pixel.
-    fn initial_open(&mut self, url: &mut String) -> bool;
+    /// Appends the URL of the pixel at the end of an HTML part, or of an AMP part; false for
+    /// no pixel.
+    fn open(&mut self, is_amp: bool, url: &mut String) -> bool;
+    /// The same for the pixel at the start.
+    fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool;
 }
 
 /// The header field that carries the message id of the copy.
@@ -125,6 +128,7 @@ struct PlannedPart {
 /// A part that is rewritten, and where. Its content is not kept.
 #[derive(Debug)]
 struct Work {
+    kind: Kind,
     body: EditableBody,
     sites: Vec<Site>,
 }
@@ -320,7 +324,7 @@ fn planned_parts(
             sites.shrink_to_fit();
             let edited: Vec<_> = sites.iter().map(|site| site.range.clone()).collect();
             let body = decoded.editable(&edited).ok_or(Reason::SafetyNet)?;
-            Ok(Work { body, sites })
+            Ok(Work { kind, body, sites })
         });
         parts.push(PlannedPart {
             index,

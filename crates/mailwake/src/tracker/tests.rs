@@ -212,6 +212,19 @@ fn link_that_unsubscribes_leads_to_the_senders_page() {
 }
 
 #[test]
+fn an_amp_part_has_events_of_its_own() {
+    let recording = Recording::start();
+    for engagement in [Engagement::Open, Engagement::InitialOpen, click()] {
+        let link = Link { is_amp: true, ..link(engagement) };
+        assert!(recording.tracker.get(&recording.tracker.path_of(&link, None)).status < 400);
+    }
+    let events = recording.events();
+    let types: Vec<_> = events.iter().map(|event| event.occurrence.type_name()).collect();
+    assert_eq!(types, ["amp_open", "amp_initial_open", "amp_click"]);
+    recording.stop();
+}
+
+#[test]
 fn apps_find_the_files_of_the_domain_without_a_redirect() {
     let apple = br#"{"applinks":{"details":[]}}"#;
     let app_links = AppLinks { apple: Some(apple[..].into()), android: None };

@@ -11,13 +11,13 @@ impl Links for Ready {
         true
     }
 
-    fn open(&mut self, url: &mut String) -> bool {
+    fn open(&mut self, _is_amp: bool, url: &mut String) -> bool {
         url.push_str(&CLICK[..48]);
         true
     }
 
-    fn initial_open(&mut self, url: &mut String) -> bool {
-        self.open(url)
+    fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool {
+        self.open(is_amp, url)
     }
 }
 

@@ -1,4 +1,9 @@
 use super::*;
+use crate::{
+    ids::Timestamp,
+    token::{Opener, key::KeyRing},
+};
+use std::sync::Arc;
 
 fn check(text: &str, wanted: Option<(&str, &str)>) {
     let parsed: Result<TrackingUrl, _> = text.parse();
@@ -66,5 +71,40 @@ fn tracking_domain_is_a_host_and_perhaps_a_port() {
         "[::1", "::1", "a b", "ä", "a@b", &long,
     ] {
         assert!(!is_right(wrong), "{wrong}");
+    }
+}
+
+#[test]
+fn a_link_of_an_amp_part_says_so() {
+    let keys = Arc::new(KeyRing::generate([7; 32], "2026-11-21"));
+    let mut sealer = Sealer::new(keys.clone());
+    let urls = TrackingUrls::both("https://t.example/".parse().expect("a URL"));
+    let facts = CopyFacts {
+        tracking_urls: &urls,
+        is_host_bound: false,
+        tenant: 0,
+        message_id: MessageId::new(Timestamp(1_795_233_600_000), [1, 2, 3, 4, 5]),
+        expires_after: None,
+        open_context: None,
+        click_context: None,
+    };
+    let mut links = SealedLinks::new(facts, &mut sealer);
+    for is_amp in [true, false] {
+        let request = LinkRequest {
+            target_url: "https://shop.example/",
+            link_index: 0,
+            name: None,
+            is_unsubscribe: false,
+            sublink: None,
+            is_amp,
+        };
+        let mut urls = [const { String::new() }; 3];
+        assert!(links.click(&request, &mut urls[0]));
+        assert!(links.open(is_amp, &mut urls[1]));
+        assert!(links.initial_open(is_amp, &mut urls[2]));
+        for url in urls {
+            let (_, token) = TrackingUrl::split(&url).expect("a link");
+            assert_eq!(Opener::new(keys.clone()).open(token, "").expect("ours").is_amp, is_amp);
+        }
     }
 }

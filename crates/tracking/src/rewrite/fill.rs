@@ -3,7 +3,8 @@
 use super::{
     LinkOutcome, LinkRequest, Links, PartOutcome, Plan, Reason, Report,
     safety_net::EditedPart,
-    site::{LinkForm, Site, SiteKind, is_url, write_pixel},
+    select::Kind,
+    site::{LinkForm, PixelForm, Site, SiteKind, is_url},
 };
 use mail::message::{
     edit::{Edit, EditList},
@@ -23,10 +24,12 @@ impl Plan<'_> {
             let node = &self.tree.parts()[part.index];
             let body = &self.message[node.body.clone()];
             let is_identity = node.content.encoding.is_identity();
+            let is_amp = work.kind == Kind::Amp;
             let mut filling = Filling {
                 edits: work.body.edits(),
                 limit: is_identity.then(|| LineLimit::new(body)),
                 line_end: self.line_end.of_new_lines(body),
+                pixel_form: if is_amp { PixelForm::Amp } else { PixelForm::Html },
                 url: String::new(),
                 replacement: Vec::new(),
                 links: 0,
@@ -45,17 +48,18 @@ impl Plan<'_> {
                             name: link.control.name.as_deref(),
                             is_unsubscribe: link.control.is_unsubscribe,
                             sublink: link.control.sublink.as_deref(),
+                            is_amp,
                         };
                         let is_given = links.click(&request, &mut filling.url);
                         reported.outcome = filling.link(site, form, is_given);
                     }
                     SiteKind::Words(words) => filling.words(site, words),
                     SiteKind::Open => {
-                        let is_given = links.open(&mut filling.url);
+                        let is_given = links.open(is_amp, &mut filling.url);
                         filling.pixel(site, is_given);
                     }
                     SiteKind::InitialOpen => {
-                        let is_given = links.initial_open(&mut filling.url);
+                        let is_given = links.initial_open(is_amp, &mut filling.url);
                         filling.pixel(site, is_given);
                     }
                 }
@@ -81,6 +85,7 @@ struct Filling<'a> {
     /// Watches the lines of a part that is not encoded.
     limit: Option<LineLimit<'a>>,
     line_end: LineEnd,
+    pixel_form: PixelForm,
     /// The URL that was given for the site at hand, and what is made of it.
     url: String,
     replacement: Vec<u8>,
@@ -121,12 +126,12 @@ impl Filling<'_> {
 
     /// In one line, or in three for a place in a line that has no room left.
     fn pixel(&mut self, site: &Site, is_given: bool) {
-        if !is_given || !is_url(&self.url) {
+        if !is_given || !is_url(&self.url) || !self.pixel_form.takes(&self.url) {
             return;
         }
         let is_made = [b" ", self.line_end.octets()].into_iter().any(|space| {
             self.replacement.clear();
-            write_pixel(&self.url, space, &mut self.replacement);
+            self.pixel_form.write(&self.url, space, &mut self.replacement);
             self.make(site.range.clone(), 0)
         });
         self.pixels += u32::from(is_made);

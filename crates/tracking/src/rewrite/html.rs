@@ -38,16 +38,14 @@ pub(super) fn sites<'a>(
         leave_alone(&mut finder, &link, Reason::ShownAsUrl);
     }
     let mut sites = finder.sites;
-    if kind == Kind::Html {
-        let unfinished = tokenizer.unfinished().map(|(start, _)| start);
-        let mut add = |is_wanted: bool, place: Option<usize>, kind| {
-            let place = place.filter(|_| is_wanted);
-            sites.extend(place.map(|at| Site { range: at..at, kind }));
-        };
-        let end = places.end(html, unfinished, tokenizer.open_foreign());
-        add(decision.initial_open && end.is_some(), places.start(), SiteKind::InitialOpen);
-        add(decision.open, end, SiteKind::Open);
-    }
+    let unfinished = tokenizer.unfinished().map(|(start, _)| start);
+    let mut add = |is_wanted: bool, place: Option<usize>, kind| {
+        let place = place.filter(|_| is_wanted);
+        sites.extend(place.map(|at| Site { range: at..at, kind }));
+    };
+    let end = places.end(html, unfinished, tokenizer.open_foreign());
+    add(decision.initial_open && end.is_some(), places.start(), SiteKind::InitialOpen);
+    add(decision.open, end, SiteKind::Open);
     sites
 }
 

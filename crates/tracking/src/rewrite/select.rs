@@ -19,7 +19,7 @@ mod tests;
 pub(super) enum Kind {
     Html,
     Text,
-    /// HTML by the rules of AMP for Email: no pixel, and templates inside.
+    /// HTML by the rules of AMP for Email: tags of its own, and templates inside.
     Amp,
 }
 
@@ -49,9 +49,8 @@ impl<'a> Selection<'a> {
             return Err(Reason::NotTop);
         }
         let is_tracked = match kind {
-            Kind::Html => self.decision.is_tracked(),
+            Kind::Html | Kind::Amp => self.decision.is_tracked(),
             Kind::Text => self.decision.tracks_text(),
-            Kind::Amp => self.decision.click,
         };
         if !is_tracked && !self.decision.cleans_up() {
             return Err(Reason::NotTracked);

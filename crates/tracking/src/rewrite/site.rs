@@ -112,17 +112,41 @@ impl LinkForm {
     }
 }
 
-/// Writes the tag of a pixel. `space` separates its words; where it is a line break, the
-/// first line and the last are short.
-pub(super) fn write_pixel(url: &str, space: &[u8], octets: &mut Vec<u8>) {
-    let last = if space == b" " { &b""[..] } else { space };
-    octets.extend_from_slice(b"<img");
-    octets.extend_from_slice(space);
-    octets.extend_from_slice(b"src=\"");
-    attribute::escape_into(url, octets);
-    octets.extend_from_slice(b"\" alt=\"\" width=\"1\" height=\"1\" style=\"border:0\"");
-    octets.extend_from_slice(last);
-    octets.push(b'>');
+/// How a pixel is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PixelForm {
+    /// `img`.
+    Html,
+    /// `amp-img`, the only image that AMP for Email knows. Its rules allow https alone, no
+    /// style of its own, and the end tag must be there.
+    Amp,
+}
+
+impl PixelForm {
+    /// May a pixel be fetched from there? What AMP does not allow makes a mail client show
+    /// the HTML part in place of the whole AMP part.
+    pub(super) fn takes(self, url: &str) -> bool {
+        let is_secure = url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
+        self == Self::Html || is_secure
+    }
+
+    /// Writes its tag. `space` separates its words; where it is a line break, the first line
+    /// and the last are short.
+    pub(super) fn write(self, url: &str, space: &[u8], octets: &mut Vec<u8>) {
+        let last = if space == b" " { &b""[..] } else { space };
+        let (name, style, end): (&[u8], &[u8], &[u8]) = match self {
+            Self::Html => (b"<img", b" style=\"border:0\"", b">"),
+            Self::Amp => (b"<amp-img", b"", b"></amp-img>"),
+        };
+        octets.extend_from_slice(name);
+        octets.extend_from_slice(space);
+        octets.extend_from_slice(b"src=\"");
+        attribute::escape_into(url, octets);
+        octets.extend_from_slice(b"\" alt=\"\" width=\"1\" height=\"1\"");
+        octets.extend_from_slice(style);
+        octets.extend_from_slice(last);
+        octets.extend_from_slice(end);
+    }
 }
 
 /// Is it fit to stand in a message? A URL that is not plain ASCII would break a 7-bit

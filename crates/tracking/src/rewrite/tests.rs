@@ -22,17 +22,18 @@ impl Links for Fake {
         let action = if link.is_unsubscribe { "u" } else { "c" };
         let sublink = link.sublink.map(|path| format!("f/{path}/")).unwrap_or_default();
         let index = link.link_index;
-        url.push_str(&format!("https://t.example/{sublink}{action}{index}?a&b"));
+        let amp = if link.is_amp { "amp-" } else { "" };
+        url.push_str(&format!("https://t.example/{sublink}{amp}{action}{index}?a&b"));
         !is_refused
     }
 
-    fn open(&mut self, url: &mut String) -> bool {
-        url.push_str("https://t.example/o");
+    fn open(&mut self, is_amp: bool, url: &mut String) -> bool {
+        url.push_str(if is_amp { "https://t.example/amp-o" } else { "https://t.example/o" });
         true
     }
 
-    fn initial_open(&mut self, url: &mut String) -> bool {
-        url.push_str("https://t.example/i");
+    fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool {
+        url.push_str(if is_amp { "https://t.example/amp-i" } else { "https://t.example/i" });
         true
     }
 }
@@ -226,11 +227,11 @@ fn url_that_is_not_plain_ascii_is_not_put_in() {
             url.push_str(self.0);
             true
         }
-        fn open(&mut self, url: &mut String) -> bool {
+        fn open(&mut self, _: bool, url: &mut String) -> bool {
             url.push_str(self.0);
             true
         }
-        fn initial_open(&mut self, _: &mut String) -> bool {
+        fn initial_open(&mut self, _: bool, _: &mut String) -> bool {
             false
         }
     }

@@ -3,7 +3,7 @@
 use super::{Fake, ID, copied, decision, html};
 use crate::{
     decision::{Decision, Exclusions},
-    rewrite::{IdOutcome, LinkReport, Reason, rewrite},
+    rewrite::{IdOutcome, LinkReport, LinkRequest, Links, Reason, rewrite},
 };
 
 /// What becomes of an HTML body.
@@ -145,14 +145,47 @@ fn outlook_has_links_of_its_own() {
 }
 
 #[test]
-fn amp_part_has_links_and_no_pixel() {
+fn amp_part_has_links_and_pixels_of_its_own() {
     let body = "<body><a href=\"http://a.b\"><a href=\"http://a.b/{{id}}\"></body>";
     let message = format!("Content-Type: text/x-amp-html\n\n{body}");
     let amp = Decision { amp: true, initial_open: true, ..decision() };
     let (copy, report) = copied(&message, &amp);
-    assert_eq!(copy, message.replace("http://a.b\"", "https://t.example/c0?a&amp;b\""));
+    let pixel = |name: &str| {
+        let url = format!("https://t.example/amp-{name}");
+        format!("<amp-img src=\"{url}\" alt=\"\" width=\"1\" height=\"1\"></amp-img>")
+    };
+    let tracked = message
+        .replace("http://a.b\"", "https://t.example/amp-c0?a&amp;b\"")
+        .replace("<body>", &format!("<body>{}", pixel("i")))
+        .replace("</body>", &format!("{}</body>", pixel("o")));
+    assert_eq!(copy, tracked);
     assert_eq!(report.reasons().collect::<Vec<_>>(), [Reason::Placeholder]);
     assert_eq!(copied(&message, &decision()).0, message);
+}
+
+/// The rules of AMP allow https alone, and one mistake hides the whole part.
+#[test]
+fn amp_part_has_no_pixel_without_tls() {
+    struct Plain;
+    impl Links for Plain {
+        fn click(&mut self, _: &LinkRequest<'_>, url: &mut String) -> bool {
+            url.push_str("http://t.example/c");
+            true
+        }
+        fn open(&mut self, _: bool, url: &mut String) -> bool {
+            url.push_str("http://t.example/o");
+            true
+        }
+        fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool {
+            self.open(is_amp, url)
+        }
+    }
+    let message = "Content-Type: text/x-amp-html\r\n\r\n<body><a href=\"http://a.b\"></body>";
+    let amp = Decision { amp: true, initial_open: true, ..decision() };
+    let copy = rewrite(message.as_bytes(), &amp, None, &mut Plain);
+    let expected = message.replace("http://a.b", "http://t.example/c");
+    assert_eq!(copy.octets, expected.as_bytes());
+    assert_eq!(copy.report.pixels(), 0);
 }
 
 #[test]
