@@ -8,6 +8,7 @@ pub mod copy;
 pub mod decision;
 pub mod delivery;
 pub mod event;
+pub mod forwarded;
 pub mod ids;
 pub mod link;
 pub mod rewrite;
