@@ -3,11 +3,11 @@
 
 use super::{Gateway, RefusalReason, session::SessionError};
 use crate::{
-    net::network::Network,
-    smtp_io::{
+    net::{
+        network::Network,
         proxy_header::{self, ReadError},
-        wire::WireError,
     },
+    smtp_io::wire::WireError,
 };
 use mail::smtp::{client::Client, session::Trust};
 use std::net::{IpAddr, SocketAddr};

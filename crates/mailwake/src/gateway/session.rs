@@ -5,12 +5,14 @@ use super::{
     Gateway, ListenerTls, MultiRecipient, RefusalReason, client, gate::Place, in_hand::InHand,
     scopes::ClientScope, turn_away,
 };
-use crate::smtp_io::{
-    proxy_header::ReadError,
-    transcript::Transcript,
-    upstream::{ClientTelling, Upstream, UpstreamError},
-    upstreams::Unavailable,
-    wire::{Line, Wire, WireError},
+use crate::{
+    net::proxy_header::ReadError,
+    smtp_io::{
+        transcript::Transcript,
+        upstream::{ClientTelling, Upstream, UpstreamError},
+        upstreams::Unavailable,
+        wire::{Line, Wire, WireError},
+    },
 };
 use mail::smtp::{
     auth::LINE_OCTETS_MAX,

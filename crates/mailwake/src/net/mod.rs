@@ -1,10 +1,12 @@
-//! Sockets and networks: listeners, limits, TLS, and who belongs to which network. Addresses
-//! and certificates come in, bound sockets and configurations of TLS go out; no protocol is
-//! spoken here.
-
-pub mod tls;
+//! Sockets and networks: listeners, limits, TLS, who belongs to which network, and who is
+//! behind a load balancer. Addresses and certificates come in, bound sockets and
+//! configurations of TLS go out; of what is said on a connection, only the header that a
+//! balancer puts in front of it is read here.
 
 pub mod network;
+pub mod per_address;
+pub mod proxy_header;
+pub mod tls;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};

@@ -2,7 +2,6 @@
 //! lines and replies mean is decided in `mail::smtp`.
 
 pub mod circuit;
-pub mod proxy_header;
 mod stream;
 pub mod transcript;
 pub mod upstream;
