@@ -1,7 +1,8 @@
 //! `[tracker]`: the HTTP server of links and pixels.
 
+use super::NETWORK;
 use super::{LISTEN, Tracker, reader::Section};
-use crate::tracker::{AppLinks, NotFoundPage, RedirectStatus, TrackerConfig};
+use crate::tracker::{AppLinks, ClientAddressFrom, NotFoundPage, RedirectStatus, TrackerConfig};
 use bytes::Bytes;
 use std::{
     fs,
@@ -16,7 +17,11 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
         |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
     let listen = section.required("listen", LISTEN);
     let threads = section.integer("threads", 0, 0..=1_024, "threads (0: one a core)");
+    let trusted_proxies = section.list("trusted_proxies", NETWORK);
+    let client_address_from = section.choice("client_address_from", &CLIENT_ADDRESS_FROM);
     let config = TrackerConfig {
+        trusted_proxies,
+        client_address_from,
         redirect_status: section.choice(
             "redirect_status",
             &[
@@ -32,6 +37,22 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
             android: json_file(section, "assetlinks_file"),
         },
         connections_max: section.count("connections_max", 10_000, 1..=1_000_000, "connections"),
+        connections_per_address_max: match section.count(
+            "connections_per_address_max",
+            1_000,
+            0..=1_000_000,
+            "connections (0: any number)",
+        ) {
+            0 => usize::MAX,
+            most => most,
+        },
+        streams_per_connection_max: u32::try_from(section.integer(
+            "streams_per_connection_max",
+            100,
+            1..=10_000,
+            "requests",
+        ))
+        .unwrap_or(100),
         requests_per_connection_max: u32::try_from(section.integer(
             "requests_per_connection_max",
             1_000,
@@ -92,6 +113,13 @@ fn not_found(section: &Section<'_>) -> NotFoundPage {
 
 /// Octets of a page, which stays in memory.
 const PAGE_OCTETS_MAX: u64 = 256 << 10;
+
+const CLIENT_ADDRESS_FROM: [(&str, ClientAddressFrom); 4] = [
+    ("x-forwarded-for", ClientAddressFrom::XForwardedFor),
+    ("forwarded", ClientAddressFrom::Forwarded),
+    ("x-real-ip", ClientAddressFrom::XRealIp),
+    ("proxy-protocol", ClientAddressFrom::ProxyProtocol),
+];
 
 /// The content of a file of JSON, if one is named.
 fn json_file(section: &Section<'_>, key: &'static str) -> Option<Bytes> {

@@ -1,5 +1,6 @@
 //! What the tracker is told, and its limits.
 
+use crate::net::network::Network;
 use bytes::Bytes;
 use hyper::StatusCode;
 use std::time::Duration;
@@ -48,6 +49,21 @@ pub enum NotFoundPage {
     Html(Bytes),
 }
 
+/// Where trusted proxies tell whose request they pass on. One place counts, because a proxy
+/// that sets one field may well leave a client's own values in the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAddressFrom {
+    /// The field X-Forwarded-For.
+    #[default]
+    XForwardedFor,
+    /// The field Forwarded (RFC 7239).
+    Forwarded,
+    /// The field X-Real-IP.
+    XRealIp,
+    /// The header in front of a connection (PROXY protocol), without which it is closed.
+    ProxyProtocol,
+}
+
 /// How the tracker answers, and its limits. `Default` gives the defaults named here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerConfig {
@@ -60,9 +76,18 @@ pub struct TrackerConfig {
     pub not_found: NotFoundPage,
     /// The files that link the domain with apps.
     pub app_links: AppLinks,
+    /// Proxies that are believed what they say of the client. Default: none.
+    pub trusted_proxies: Vec<Network>,
+    /// Where they say it. Default: in X-Forwarded-For.
+    pub client_address_from: ClientAddressFrom,
     /// Connections at the same time, over all listeners; more wait to be accepted.
     /// Default: 10,000.
     pub connections_max: usize,
+    /// Connections of one address at the same time, or of one network of IPv6; more are
+    /// closed. Those of loopback and of `trusted_proxies` are not counted. Default: 1,000.
+    pub connections_per_address_max: usize,
+    /// Requests that a connection over HTTP/2 may have open at a time. Default: 100.
+    pub streams_per_connection_max: u32,
     /// Requests on one connection, after which it is closed: clients come back, perhaps
     /// on a thread that has less to do. Default: 1,000.
     pub requests_per_connection_max: u32,
@@ -88,7 +113,11 @@ impl Default for TrackerConfig {
             server_header: Some("mailwake".into()),
             not_found: NotFoundPage::default(),
             app_links: AppLinks::default(),
+            trusted_proxies: Vec::new(),
+            client_address_from: ClientAddressFrom::default(),
             connections_max: 10_000,
+            connections_per_address_max: 1_000,
+            streams_per_connection_max: 100,
             requests_per_connection_max: 1_000,
             header_octets_max: 16 * 1024,
             header_timeout: Duration::from_secs(10),

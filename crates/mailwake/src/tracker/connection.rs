@@ -1,111 +1,214 @@
-//! One connection: requests in HTTP/1.1 or 1.0 (RFC 9112) come in, answers go out, in
-//! order. It ends when the client wants, when it takes too long, or at a shutdown.
+//! One connection: it is seen whose it is and what it speaks; requests in HTTP/1.1 or 1.0
+//! (RFC 9112), or in HTTP/2 (RFC 9113) come in, answers go out. It ends when the client
+//! wants, when it takes too long, or at a shutdown.
 
-use super::{config::TrackerConfig, recorder::Log, worker::Worker};
+use super::{
+    activity::{Activity, Limits, Protocol, Watched},
+    client::{Peer, Proxies},
+    config::TrackerConfig,
+    counters::Counters,
+    recorder::Log,
+    worker::Worker,
+};
+use crate::net::{
+    per_address::{Counted, PerAddress},
+    proxy_header::ReadError,
+};
 use hyper::{
+    Request,
     header::{CONNECTION, HeaderValue},
-    server::conn::http1,
+    rt::Executor,
+    server::conn::{http1, http2},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use std::{
-    cell::Cell,
     convert::Infallible,
-    io,
+    future::poll_fn,
     net::IpAddr,
     pin::{Pin, pin},
     rc::Rc,
-    task::{Context, Poll},
-    time::Duration,
+    sync::Arc,
+    task::Poll,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, sleep_until},
+    task::spawn_local,
+    time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 /// The least that hyper takes as the size of its buffer.
 const BUFFER_OCTETS_MIN: usize = 8 * 1024;
 
+/// What a client may send ahead in HTTP/2 before it is read, in octets: a request has little
+/// content. It is the least that RFC 9113 §6.9.2 allows without a change of settings.
+const WINDOW_OCTETS: u32 = 65_535;
+
+/// Requests of a connection that its client may take back before they are looked at, and
+/// mistakes in it that are answered one by one. More end the connection (CVE-2023-44487).
+const RESETS_MAX: usize = 32;
+
 /// How all connections of a thread are served.
 pub(super) struct Connections<L> {
-    http: http1::Builder,
+    http1: http1::Builder,
+    http2: http2::Builder<OfThisThread>,
     limits: Limits,
+    proxies: Proxies,
+    by_address: Arc<PerAddress>,
+    counters: Arc<Counters>,
     worker: Worker<L>,
 }
 
-/// How long a connection may take, and how much it may ask.
-#[derive(Clone, Copy)]
-struct Limits {
-    header_timeout: Duration,
-    idle_timeout: Duration,
-    requests_max: u32,
-}
-
-impl Limits {
-    /// When the connection is to be closed, if it goes on doing what it does.
-    fn deadline(&self, activity: &Activity) -> Instant {
-        match activity.phase.get() {
-            Phase::Waiting { since } => since + self.idle_timeout,
-            Phase::Arriving { since } => since + self.header_timeout,
-            Phase::Answering => Instant::now() + self.header_timeout,
-        }
-    }
-
-    /// When a timer has to look at a connection again. What begins in between has its
-    /// deadline after that, so nothing needs to wake the timer.
-    fn next_look(&self, activity: &Activity) -> Instant {
-        let shortest = self.header_timeout.min(self.idle_timeout);
-        self.deadline(activity).min(Instant::now() + shortest)
-    }
-}
-
 impl<L: Log> Connections<L> {
-    pub(super) fn new(config: &TrackerConfig, worker: Worker<L>) -> Self {
-        let mut http = http1::Builder::new();
-        http.max_header_size(config.header_octets_max)
+    pub(super) fn new(
+        config: &TrackerConfig,
+        by_address: Arc<PerAddress>,
+        counters: Arc<Counters>,
+        worker: Worker<L>,
+    ) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1
+            .max_header_size(config.header_octets_max)
             .max_buf_size(config.header_octets_max.max(BUFFER_OCTETS_MIN))
             // A client may close its side once it has asked; and not having to look for
             // that while an event is written saves a system call for each request.
             .half_close(true)
             // `Limits` has timeouts that need no timer for each request.
             .header_read_timeout(None);
+        let mut http2 = http2::Builder::new(OfThisThread);
+        http2
+            .max_header_list_size(u32::try_from(config.header_octets_max).unwrap_or(u32::MAX))
+            .max_concurrent_streams(config.streams_per_connection_max)
+            .max_pending_accept_reset_streams(RESETS_MAX)
+            .max_local_error_reset_streams(RESETS_MAX)
+            .initial_stream_window_size(WINDOW_OCTETS)
+            .initial_connection_window_size(WINDOW_OCTETS);
         let limits = Limits {
             header_timeout: config.header_timeout,
             idle_timeout: config.idle_timeout,
             requests_max: config.requests_per_connection_max,
         };
-        Self { http, limits, worker }
+        let proxies = Proxies::new(config);
+        Self { http1, http2, limits, proxies, by_address, counters, worker }
     }
 
-    /// Serves a connection until it ends. After `stopping`, it ends with the answer that
+    /// Serves a connection until it ends. After `stopping`, it ends with the answers that
     /// it waits for.
     pub(super) async fn serve(
         self: Rc<Self>,
-        stream: TcpStream,
-        visitor: IpAddr,
+        mut stream: TcpStream,
+        address: IpAddr,
         stopping: CancellationToken,
     ) {
         let activity = Rc::new(Activity::new());
-        let io = TokioIo::new(Watched { stream, activity: activity.clone() });
-        let service = service_fn(|request| {
-            let is_last = activity.request() >= self.limits.requests_max;
-            let (this, activity) = (self.clone(), activity.clone());
+        let Some((peer, _counted)) = self.admit(&mut stream, address).await else { return };
+        let mut io = Watched::new(stream, activity.clone());
+        let opened = timeout_at(self.limits.deadline(&activity), io.protocol());
+        match opened.await {
+            Ok(Ok(Protocol::Http1)) => self.serve_http1(io, peer, activity, stopping).await,
+            Ok(Ok(Protocol::Http2)) => self.serve_http2(io, peer, activity, stopping).await,
+            Ok(Err(error)) => tracing::debug!(%error, "connection ended"),
+            Err(_elapsed) => {}
+        }
+    }
+
+    /// Whose connection it is, if it is served.
+    async fn admit(&self, stream: &mut TcpStream, address: IpAddr) -> Option<(Peer, Counted)> {
+        let front = &self.counters.front;
+        let direct = self.proxies.peer(address);
+        let peer = self.proxies.introduced(direct, stream, self.limits.header_timeout).await;
+        let peer = match peer {
+            Ok(peer) => peer,
+            Err(ReadError::Closed) => return None,
+            Err(error) => {
+                tracing::warn!(proxy = %address, %error, "a connection of a proxy was closed");
+                front.proxy_headers_missing.increment();
+                return None;
+            }
+        };
+        match self.by_address.count(peer.address) {
+            Ok(counted) => Some((peer, counted)),
+            Err(error) => {
+                tracing::debug!(%error, "a connection was closed");
+                front.connections_of_address_refused.increment();
+                None
+            }
+        }
+    }
+
+    async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin>(
+        self: Rc<Self>,
+        io: Watched<S>,
+        peer: Peer,
+        activity: Rc<Activity>,
+        stopping: CancellationToken,
+    ) {
+        let service = service_fn(|request: Request<_>| {
+            let under_way = activity.request(&self.limits);
+            let is_last = activity.is_spent();
+            let this = self.clone();
             async move {
-                let mut answer = this.worker.respond(request, visitor).await;
+                let client = this.client(peer, &request);
+                let mut answer = this.worker.respond(request, client).await;
                 if is_last {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                activity.answered();
+                drop(under_way);
                 Ok::<_, Infallible>(answer)
             }
         });
-        let mut connection = pin!(self.http.serve_connection(io, service));
+        let connection = self.http1.serve_connection(TokioIo::new(io), service);
+        self.drive(connection, http1::Connection::graceful_shutdown, &activity, stopping).await;
+    }
+
+    async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin>(
+        self: Rc<Self>,
+        io: Watched<S>,
+        peer: Peer,
+        activity: Rc<Activity>,
+        stopping: CancellationToken,
+    ) {
+        self.counters.front.http2_connections.increment();
+        activity.speaks(Protocol::Http2);
+        let service = service_fn(|request: Request<_>| {
+            let (this, under_way) = (self.clone(), activity.request(&self.limits));
+            async move {
+                let client = this.client(peer, &request);
+                let answer = this.worker.respond(request, client).await;
+                drop(under_way);
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let connection = self.http2.serve_connection(TokioIo::new(io), service);
+        self.drive(connection, http2::Connection::graceful_shutdown, &activity, stopping).await;
+    }
+
+    fn client<B>(&self, peer: Peer, request: &Request<B>) -> IpAddr {
+        self.proxies.client(peer, request.headers(), &self.counters.front)
+    }
+
+    /// Has a connection go on until it ends by itself or must. It is to take no further
+    /// requests (`finish`) after `stopping`, and when it has asked all that it may.
+    async fn drive<C: Future<Output = hyper::Result<()>>>(
+        &self,
+        connection: C,
+        finish: impl Fn(Pin<&mut C>),
+        activity: &Activity,
+        stopping: CancellationToken,
+    ) {
+        let mut connection = pin!(connection);
         let mut stop = pin!(stopping.cancelled());
-        let mut is_stopping = false;
-        let mut timer = pin!(sleep_until(self.limits.next_look(&activity)));
+        let mut is_finishing = false;
+        let mut timer = pin!(sleep_until(self.limits.next_look(activity)));
         loop {
+            // Requests come in only while the connection is polled, so nothing has to wake
+            // this.
+            let spent = poll_fn(|_context| match activity.is_spent() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            });
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => {
@@ -114,109 +217,31 @@ impl<L: Log> Connections<L> {
                     }
                     return;
                 }
-                () = stop.as_mut(), if !is_stopping => {
-                    is_stopping = true;
-                    connection.as_mut().graceful_shutdown();
+                () = stop.as_mut(), if !is_finishing => {
+                    is_finishing = true;
+                    finish(connection.as_mut());
+                }
+                () = spent, if !is_finishing => {
+                    is_finishing = true;
+                    finish(connection.as_mut());
                 }
                 () = timer.as_mut() => {
-                    if self.limits.deadline(&activity) <= Instant::now() {
+                    if self.limits.deadline(activity) <= Instant::now() {
                         return;
                     }
-                    timer.as_mut().reset(self.limits.next_look(&activity));
+                    timer.as_mut().reset(self.limits.next_look(activity));
                 }
             }
         }
     }
 }
 
-/// What a connection is doing, and since when. A timer looks at it now and then, so that
-/// a request needs none of its own.
-struct Activity {
-    phase: Cell<Phase>,
-    requests: Cell<u32>,
-}
-
+/// Runs what the requests of a connection need in the thread that has it.
 #[derive(Clone, Copy)]
-enum Phase {
-    /// For octets of a request.
-    Waiting { since: Instant },
-    /// Octets of a request have come, or should have: a new connection is to ask at once.
-    Arriving { since: Instant },
-    /// The request is here. The deadline of the event log ends this.
-    Answering,
-}
+struct OfThisThread;
 
-impl Activity {
-    fn new() -> Self {
-        let phase = Cell::new(Phase::Arriving { since: Instant::now() });
-        Self { phase, requests: Cell::new(0) }
-    }
-
-    fn received(&self) {
-        if let Phase::Waiting { .. } = self.phase.get() {
-            self.phase.set(Phase::Arriving { since: Instant::now() });
-        }
-    }
-
-    /// A request is complete; tells how many there were.
-    fn request(&self) -> u32 {
-        self.phase.set(Phase::Answering);
-        self.requests.set(self.requests.get().saturating_add(1));
-        self.requests.get()
-    }
-
-    fn answered(&self) {
-        self.phase.set(Phase::Waiting { since: Instant::now() });
-    }
-}
-
-/// A stream that notes when octets come in.
-struct Watched {
-    stream: TcpStream,
-    activity: Rc<Activity>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.activity.received();
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, octets)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+impl<F: Future<Output = ()> + 'static> Executor<F> for OfThisThread {
+    fn execute(&self, future: F) {
+        spawn_local(future);
     }
 }

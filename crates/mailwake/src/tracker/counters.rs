@@ -1,11 +1,17 @@
 //! What the tracker counts. Every request is counted once more by what was answered, so
 //! the numbers add up.
 
+mod front;
+
+pub use front::FrontCounters;
+
 use crate::telemetry::{Counter, Exposition};
 
 /// The tracker's counters, since it started.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// What is counted of connections alone.
+    pub front: FrontCounters,
     /// Connections that were accepted.
     pub connections: Counter,
     /// How often a thread stopped accepting because of `connections_max`.
@@ -46,8 +52,8 @@ pub struct Counters {
 
 impl Counters {
     /// Each counter's name and what it has counted, as `docs/events.md` lists them.
-    pub fn all(&self) -> [(&'static str, u64); 18] {
-        [
+    pub fn all(&self) -> Vec<(&'static str, u64)> {
+        let own = [
             ("connections", &self.connections),
             ("connections_at_limit", &self.connections_at_limit),
             ("requests", &self.requests),
@@ -66,8 +72,9 @@ impl Counters {
             ("app_links", &self.app_links),
             ("past_deadline", &self.past_deadline),
             ("not_recorded", &self.not_recorded),
-        ]
-        .map(|(name, counter)| (name, counter.get()))
+        ];
+        let own = own.map(|(name, counter)| (name, counter.get()));
+        own.into_iter().chain(self.front.all()).collect()
     }
 
     /// Tells the tracker's metrics.
@@ -82,6 +89,7 @@ impl Counters {
             "How often a thread stopped accepting because of connections_max.",
             self.connections_at_limit.get(),
         );
+        self.front.expose(to);
         to.counter_of(
             "mailwake_tracker_requests_total",
             "Requests that could be read, by what was answered.",

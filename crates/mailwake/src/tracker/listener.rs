@@ -76,9 +76,7 @@ impl<L: Log> Listener<L> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "connection stays without TCP_NODELAY");
         }
-        // A socket for both families tells IPv4 addresses as IPv6 ones.
-        let visitor = peer.ip().to_canonical();
-        let served = self.connections.clone().serve(stream, visitor, stopping.clone());
+        let served = self.connections.clone().serve(stream, peer.ip(), stopping.clone());
         spawn_local(tasks.track_future(async move {
             served.await;
             drop(place);

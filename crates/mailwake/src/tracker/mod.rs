@@ -2,7 +2,9 @@
 //! to clients, events to the log, each on disk before its answer. A link redirects only
 //! if its token verifies, and then whatever else is broken. No store is asked.
 
+mod activity;
 mod answer;
+mod client;
 mod config;
 mod connection;
 mod counters;
@@ -16,10 +18,10 @@ mod recorder;
 mod request;
 mod worker;
 
-pub use config::{AppLinks, NotFoundPage, RedirectStatus, TrackerConfig};
-pub use counters::Counters;
+pub use config::{AppLinks, ClientAddressFrom, NotFoundPage, RedirectStatus, TrackerConfig};
+pub use counters::{Counters, FrontCounters};
 
-use crate::event_log::writer::Writer;
+use crate::{event_log::writer::Writer, net::per_address::PerAddress};
 use arc_swap::ArcSwap;
 use connection::Connections;
 use listener::Listener;
@@ -80,15 +82,17 @@ fn run_with<L: Log>(
     halt: &CancellationToken,
 ) -> Result<(), RunError> {
     let places = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
+    let by_address =
+        PerAddress::new(config.connections_per_address_max, config.trusted_proxies.clone());
     thread::scope(|scope| {
         let start = |(number, socket): (usize, TcpListener)| {
-            let places = places.clone();
+            let (places, by_address) = (places.clone(), by_address.clone());
             thread::Builder::new().name(format!("tracker-{number}")).spawn_scoped(
                 scope,
                 move || {
                     let _others_end_as_well = shutdown.clone().drop_guard();
                     let worker = Worker::new(config, keys.clone(), log(), counters.clone());
-                    let listener = Accepting { socket, places, halt: halt.clone() };
+                    let listener = Accepting { socket, places, by_address, halt: halt.clone() };
                     serve(config, listener, worker, counters.clone(), shutdown)
                 },
             )
@@ -111,6 +115,7 @@ fn join(thread: io::Result<ScopedJoinHandle<'_, io::Result<()>>>) -> Result<(), 
 struct Accepting {
     socket: TcpListener,
     places: Arc<Semaphore>,
+    by_address: Arc<PerAddress>,
     halt: CancellationToken,
 }
 
@@ -123,12 +128,12 @@ fn serve<L: Log>(
     shutdown: &CancellationToken,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    let Accepting { socket, places, halt } = accepting;
+    let Accepting { socket, places, by_address, halt } = accepting;
     socket.set_nonblocking(true)?;
     runtime.block_on(async {
         let listener = Listener {
             socket: tokio::net::TcpListener::from_std(socket)?,
-            connections: Rc::new(Connections::new(config, worker)),
+            connections: Rc::new(Connections::new(config, by_address, counters.clone(), worker)),
             places,
             counters,
             drain_timeout: config.drain_timeout,

@@ -79,12 +79,14 @@ pub(super) fn read<B>(request: &Request<B>) -> Asked<'_> {
 }
 
 /// The host that was asked. The authority of a target in absolute form wins over the
-/// Host field (RFC 9112 §3.2.2).
+/// Host field (RFC 9112 §3.2.2); in HTTP/2 it is `:authority`, beside which there need be no
+/// such field (RFC 9113 §8.3.1).
 fn host<B>(request: &Request<B>) -> Option<&str> {
     let mut fields = request.headers().get_all(HOST).iter();
     let field = match (fields.next(), fields.next()) {
         (Some(field), None) => field.to_str().ok().filter(|field| is_authority(field))?,
         (None, _) if request.version() == Version::HTTP_10 => "",
+        (None, _) if request.version() == Version::HTTP_2 => request.uri().host()?,
         _ => return None,
     };
     Some(request.uri().host().unwrap_or_else(|| without_port(field)))

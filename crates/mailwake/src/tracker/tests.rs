@@ -1,6 +1,8 @@
 mod faults;
 mod forgery;
+mod http2;
 mod limits;
+mod proxies;
 mod support;
 
 use super::*;

@@ -263,6 +263,13 @@ impl Client {
         line.strip_suffix("\r\n").expect("a whole line").to_owned()
     }
 
+    /// Whether a request is not answered, because the connection is closed.
+    pub(super) fn is_refused(&mut self) -> bool {
+        let mut first = [0];
+        let sent = self.stream.get_mut().write_all(get("/").as_bytes());
+        sent.is_err() || self.stream.read(&mut first).map_or(true, |read| read == 0)
+    }
+
     /// Whether the tracker closes the connection, without another word.
     pub(super) fn is_closed(&mut self) -> bool {
         let mut rest = Vec::new();
