@@ -131,6 +131,11 @@ enum Action {
     #[value(alias = "initial-open")]
     InitialOpen,
     Click,
+    /// A link with `data-msys-unsubscribe`.
+    Unsubscribe,
+    /// The URL of a List-Unsubscribe field.
+    #[value(alias = "list-unsubscribe")]
+    ListUnsubscribe,
 }
 
 impl Action {
@@ -140,6 +145,8 @@ impl Action {
             Self::Open => "o",
             Self::InitialOpen => "i",
             Self::Click => "c",
+            Self::Unsubscribe => "u",
+            Self::ListUnsubscribe => "l",
         }
     }
 
@@ -149,6 +156,7 @@ impl Action {
             "i" => "initial_open",
             "c" => "click",
             "u" => "unsubscribe",
+            "l" => "list_unsubscribe",
             _ => "",
         }
     }
@@ -189,9 +197,14 @@ pub fn run(args: &LinkToolArgs) -> Result<()> {
 
 fn encode(args: &EncodeArgs) -> Result<String> {
     let target_url = match args.action {
-        Action::Click => args.target_link_url.clone(),
+        Action::Click | Action::Unsubscribe | Action::ListUnsubscribe => {
+            args.target_link_url.clone()
+        }
         Action::Open | Action::InitialOpen => String::new(),
     };
+    if args.legacy && matches!(args.action, Action::Unsubscribe | Action::ListUnsubscribe) {
+        bail!("--legacy: the Go reference has no links that unsubscribe");
+    }
     if args.legacy {
         return Ok(args.tracking_url.link(&legacy::encode(&LegacyLink {
             act: args.action.letter().into(),
@@ -214,6 +227,8 @@ fn encode(args: &EncodeArgs) -> Result<String> {
             Action::Open => Engagement::Open,
             Action::InitialOpen => Engagement::InitialOpen,
             Action::Click => Engagement::Click { target_url },
+            Action::Unsubscribe => Engagement::Unsubscribe { target_url },
+            Action::ListUnsubscribe => Engagement::ListUnsubscribe { target_url },
         },
     };
     let host = args.bind_links_to_host.then(|| args.tracking_url.host());
@@ -328,9 +343,8 @@ fn told(link: &Link) -> LegacyLink {
         Engagement::Open => ("o", ""),
         Engagement::InitialOpen => ("i", ""),
         Engagement::Click { target_url } => ("c", target_url.as_str()),
-        Engagement::Unsubscribe { target_url } | Engagement::ListUnsubscribe { target_url } => {
-            ("u", target_url.as_str())
-        }
+        Engagement::Unsubscribe { target_url } => ("u", target_url.as_str()),
+        Engagement::ListUnsubscribe { target_url } => ("l", target_url.as_str()),
     };
     LegacyLink {
         act: act.into(),

@@ -12,6 +12,7 @@ use crate::{
     scope::{Layer, TrackingDomains, WrongVariable},
     smtpapi::{self, HandOn, Mailbox, Refusal, Request},
     token::{self, Day, Sealer},
+    unsubscribe::MailtoUri,
 };
 
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub metadata_in_clicks: bool,
     /// How options of X-MSYS-API reach the MTA.
     pub hand_on: HandOn,
+    /// The operator's own address in a List-Unsubscribe field that is put in.
+    pub list_unsubscribe_mailto: Option<MailtoUri>,
 }
 
 impl Default for Settings {
@@ -91,6 +94,7 @@ impl Default for Settings {
             metadata_octets_max: METADATA_OCTETS_MAX,
             metadata_in_clicks: true,
             hand_on: HandOn::default(),
+            list_unsubscribe_mailto: None,
         }
     }
 }
@@ -171,7 +175,12 @@ impl Terms {
         }
         let (variables, variables_ignored) = Layer::of_context(context);
         let settings = settings.under(&variables);
-        let request = request.cloned().unwrap_or_default().under(context)?;
+        let mut request = request.cloned().unwrap_or_default().under(context)?;
+        let is_transactional = settings.decision.is_transactional;
+        if is_transactional != (request.options.transactional == Some(true)) {
+            // The MTA and events are told what counts.
+            request.options.transactional = Some(is_transactional);
+        }
         Ok(Self { settings, request: request.into(), variables_ignored })
     }
 
@@ -271,6 +280,7 @@ pub fn make<'m>(
         expires_after: Some(Day::of(now).plus(settings.link_expiry_days)),
         open_context,
         click_context,
+        list_unsubscribe_mailto: settings.list_unsubscribe_mailto.as_ref(),
     };
     let value = addressed.message_id.to_string();
     let id = IdField { name: &settings.message_id_field, value: &value };

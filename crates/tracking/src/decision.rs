@@ -5,6 +5,8 @@ mod exclusions;
 
 pub use exclusions::{Domain, DomainError, Exclusions, LinkPattern, LinkPatternError};
 
+use crate::unsubscribe::ListUnsubscribe;
+
 /// A message above this is not rewritten, unless configured, in MiB.
 pub const MESSAGE_MIB_REWRITTEN_MAX: usize = 50;
 
@@ -47,6 +49,10 @@ pub struct Decision {
     pub message_octets_rewritten_max: usize,
     /// Take X-MSYS-API out of the header. It was read, and nobody else is to read it.
     pub removes_smtpapi: bool,
+    /// What becomes of the List-Unsubscribe field.
+    pub list_unsubscribe: ListUnsubscribe,
+    /// The message was asked for, so there is no list to leave.
+    pub is_transactional: bool,
 }
 
 impl Default for Decision {
@@ -67,6 +73,8 @@ impl Default for Decision {
             substitution_escapes: false,
             message_octets_rewritten_max: MESSAGE_MIB_REWRITTEN_MAX << 20,
             removes_smtpapi: false,
+            list_unsubscribe: ListUnsubscribe::Off,
+            is_transactional: false,
         }
     }
 }

@@ -15,3 +15,4 @@ pub mod rewrite;
 pub mod scope;
 pub mod smtpapi;
 pub mod token;
+pub mod unsubscribe;

@@ -5,6 +5,7 @@ use crate::{
     ids::MessageId,
     rewrite::{LinkRequest, Links},
     token::{Context, Day, Engagement, Link, Sealer},
+    unsubscribe::MailtoUri,
 };
 use std::{fmt, str::FromStr};
 
@@ -269,6 +270,8 @@ pub struct CopyFacts<'a> {
     pub open_context: Option<Context>,
     /// What links carry for it.
     pub click_context: Option<Context>,
+    /// The operator's own address in the List-Unsubscribe field.
+    pub list_unsubscribe_mailto: Option<&'a MailtoUri>,
 }
 
 /// Seals the links of one copy.
@@ -350,6 +353,41 @@ impl Links for SealedLinks<'_> {
 
     fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool {
         self.pixel(Engagement::InitialOpen, is_amp, url)
+    }
+
+    fn list_unsubscribe(&mut self, target_url: &str, octets_max: usize, url: &mut String) -> bool {
+        let facts = &self.facts;
+        let base = &facts.tracking_urls.click;
+        let host = facts.is_host_bound.then(|| base.host());
+        let mut link = Link {
+            tenant: facts.tenant,
+            message_id: facts.message_id,
+            link_index: 0,
+            link_name: String::new(),
+            is_amp: false,
+            // People may leave a list at any time.
+            expires_after: None,
+            context: facts.click_context.clone(),
+            engagement: Engagement::ListUnsubscribe { target_url },
+        };
+        let start = url.len();
+        loop {
+            url.truncate(start);
+            url.push_str(base.as_str());
+            let is_sealed = self.sealer.seal_into(&link, host, url).is_ok();
+            if is_sealed && url.len() - start <= octets_max {
+                return true;
+            }
+            // The event tells less without it, and can still be told.
+            if link.context.take().is_none() {
+                return is_sealed;
+            }
+        }
+    }
+
+    fn list_unsubscribe_mailto(&self) -> Option<String> {
+        let mailto = self.facts.list_unsubscribe_mailto?;
+        Some(mailto.of(self.facts.message_id))
     }
 }
 

@@ -16,10 +16,12 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unsubscribe;
 
 pub use report::{
     IdOutcome, LinkOutcome, LinkReport, PartOutcome, PartReport, Reason, Report, Signature,
 };
+pub use unsubscribe::{UnsubscribeOutcome, UnsubscribeReason};
 
 use crate::decision::{Decision, SignedMail};
 use head::Removals;
@@ -35,7 +37,8 @@ use mail::{
 use safety_net::EditedPart;
 use select::{Kind, Selection};
 use site::{PlannedLink, Site};
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
+use unsubscribe::Unsubscribe;
 
 /// What is asked of [`Links`] for one link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,15 @@ pub trait Links {
     fn open(&mut self, is_amp: bool, url: &mut String) -> bool;
     /// The same for the pixel at the start.
     fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool;
+    /// Appends the URL for the List-Unsubscribe field, in `octets_max` at most; false if
+    /// there is none. `target_url` is the sender's own, which is empty where there is none.
+    fn list_unsubscribe(&mut self, _target_url: &str, _octets_max: usize, _: &mut String) -> bool {
+        false
+    }
+    /// The URI of mailto that stands beside it, if there is one.
+    fn list_unsubscribe_mailto(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The header field that carries the message id of the copy.
@@ -89,6 +101,8 @@ pub(crate) enum FieldAction {
     Put(Arc<str>),
     /// The list in it is made longer.
     Extend(Arc<str>),
+    /// This range of the header, inside the one field of the name, becomes that text.
+    Splice(Range<usize>, Arc<str>),
     /// There is none.
     Remove,
 }
@@ -114,6 +128,7 @@ pub struct Plan<'m> {
     links: Vec<PlannedLink>,
     is_signed: bool,
     removals: Removals,
+    unsubscribe: Unsubscribe,
 }
 
 /// A part that holds no others, and what is to be done with it.
@@ -144,6 +159,7 @@ impl<'m> Plan<'m> {
         });
         let tree = split.unwrap_or_else(|_| whole(message));
         let is_signed = head::is_signed(message, tree.root());
+        let header = tree.root().header.clone();
         let untouched = match () {
             () if !decision.is_tracked() && !decision.cleans_up() => Some(Reason::NotTracked),
             () if message.len() > decision.message_octets_rewritten_max => Some(Reason::TooLarge),
@@ -168,6 +184,7 @@ impl<'m> Plan<'m> {
                 signatures: decision.signed_mail == SignedMail::Strip,
                 smtpapi: decision.removes_smtpapi,
             },
+            unsubscribe: Unsubscribe::plan(&message[header], decision),
         }
     }
 
@@ -186,17 +203,27 @@ impl<'m> Plan<'m> {
     ) -> TrackedCopy<'m> {
         let mut report = self.report();
         let edited = self.fill(links, &mut report);
-        let signatures = self.removals.signatures && !edited.is_empty();
+        let is_protected = edited.is_empty() && self.is_protected();
+        let (unsubscribe, outcome) = self.unsubscribe.edits(
+            &self.message[self.tree.root().header.clone()],
+            is_protected,
+            links,
+        );
+        report.list_unsubscribe = outcome;
+        let breaks_signature =
+            !edited.is_empty() || !unsubscribe.is_empty() && self.unsubscribe.is_signed();
+        let signatures = self.removals.signatures && breaks_signature;
         report.signature = match () {
             () if !self.is_signed => Signature::Absent,
-            () if edited.is_empty() => Signature::Kept,
+            () if !breaks_signature => Signature::Kept,
             () if signatures => Signature::Stripped,
             () => Signature::Broken,
         };
-        let is_withheld = id.is_some() && edited.is_empty() && self.is_protected();
+        let is_withheld = id.is_some() && is_protected;
         let id = id.filter(|_| !is_withheld);
         let removals = Removals { signatures, ..self.removals };
-        let (header, id_field) = head::edits(self.message, self.tree.root(), id, fields, removals);
+        let all = [fields, &unsubscribe].concat();
+        let (header, id_field) = head::edits(self.message, self.tree.root(), id, &all, removals);
         report.id_field = if is_withheld { IdOutcome::Withheld } else { id_field };
         match self.made(&header, &edited) {
             Some(octets) => TrackedCopy { octets, report },

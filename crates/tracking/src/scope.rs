@@ -14,6 +14,7 @@ use crate::{
     decision::{Domain, LinkPattern, Parts, SignedMail},
     link::{Scheme, TrackingDomain, TrackingUrl, TrackingUrls},
     smtpapi::{HandOn, Request},
+    unsubscribe::{ListUnsubscribe, MailtoUri},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,6 +86,12 @@ pub struct Layer {
     pub link_expiry_days: Option<u32>,
     /// The header field that carries the message id.
     pub message_id_field: Option<String>,
+    /// Whether the mail was asked for, so that there is no list to leave.
+    pub transactional: Option<bool>,
+    /// What becomes of the List-Unsubscribe field.
+    pub list_unsubscribe: Option<ListUnsubscribe>,
+    /// The operator's own address in one that is put in.
+    pub list_unsubscribe_mailto: Option<MailtoUri>,
 }
 
 impl Layer {
@@ -132,6 +139,11 @@ impl Layer {
         put(&mut keys, LINK_EXPIRY, &mut settings.link_expiry_days, &self.link_expiry_days);
         let field = &mut settings.message_id_field;
         put(&mut keys, "message_id_field", field, &self.message_id_field);
+        put(&mut keys, TRANSACTIONAL, &mut decision.is_transactional, &self.transactional);
+        let unsubscribe = &mut decision.list_unsubscribe;
+        put(&mut keys, LIST_UNSUBSCRIBE, unsubscribe, &self.list_unsubscribe);
+        let mailto = self.list_unsubscribe_mailto.clone().map(Some);
+        put(&mut keys, UNSUBSCRIBE_MAILTO, &mut settings.list_unsubscribe_mailto, &mailto);
         keys
     }
 
@@ -190,6 +202,9 @@ const REWRITTEN_MAX: &str = "message_mib_rewritten_max";
 const LINK_EXPIRY: &str = "link_expiry_days";
 const METADATA_MAX: &str = "max_metadata_len";
 const CLICK_METADATA: &str = "click_tracking_include_metadata";
+const TRANSACTIONAL: &str = "transactional";
+const LIST_UNSUBSCRIBE: &str = "list_unsubscribe";
+const UNSUBSCRIBE_MAILTO: &str = "list_unsubscribe_mailto";
 
 impl From<&Request> for Layer {
     /// What a sender says in X-MSYS-API.
@@ -198,6 +213,7 @@ impl From<&Request> for Layer {
             open_tracking: request.open_tracking,
             initial_open_tracking: request.initial_open,
             click_tracking: request.click_tracking,
+            transactional: request.options.transactional,
             ..Self::default()
         }
     }
@@ -224,12 +240,15 @@ impl Layer {
             click_tracking_scheme: read(context, CLICK_SCHEME, SCHEME, parsed, &mut wrong),
             tracking_domain: read(context, TRACKING_DOMAIN, DOMAIN, parsed, &mut wrong),
             link_expiry_days: read(context, LINK_EXPIRY, SECONDS, expiry_days, &mut wrong),
+            transactional: read(context, TRANSACTIONAL, BOOLEAN, boolean, &mut wrong),
+            list_unsubscribe: read(context, LIST_UNSUBSCRIBE, UNSUBSCRIBE, parsed, &mut wrong),
             ..Self::default()
         };
         (layer, wrong)
     }
 }
 
+const UNSUBSCRIBE: &str = "\"off\", \"add\" or \"proxy\"";
 const BOOLEAN: &str = "\"1\", \"0\", \"true\" or \"false\"";
 const SCHEME: &str = "\"http\" or \"https\"";
 const DOMAIN: &str = "a host, or a host and port";
@@ -262,6 +281,9 @@ fn variable(key: &str) -> Option<&'static str> {
         CLICK_SCHEME => "smtpapi_click_tracking_scheme",
         TRACKING_DOMAIN | BY_SENDER | BY_CUSTOMER => "smtpapi_tracking_domain",
         LINK_EXPIRY => "smtpapi_tracking_link_expiry",
+        // Momentum has none for these.
+        TRANSACTIONAL => "smtpapi_transactional",
+        LIST_UNSUBSCRIBE => "smtpapi_list_unsubscribe",
         _ => return None,
     })
 }
@@ -375,6 +397,8 @@ impl Effective<'_> {
 fn values(settings: &Settings) -> Vec<(&'static str, String)> {
     let Settings { decision, tracking_urls: urls, tracking_domains: domains, .. } = settings;
     let exclusions = &decision.exclusions;
+    let mailto = settings.list_unsubscribe_mailto.as_ref().map(ToString::to_string);
+    let mailto = mailto.unwrap_or_default();
     let handed_on = settings
         .hand_on
         .keys()
@@ -410,6 +434,9 @@ fn values(settings: &Settings) -> Vec<(&'static str, String)> {
         ("bind_links_to_host", settings.bind_links_to_host.to_string()),
         (LINK_EXPIRY, settings.link_expiry_days.to_string()),
         ("message_id_field", quoted(&settings.message_id_field)),
+        (TRANSACTIONAL, decision.is_transactional.to_string()),
+        (LIST_UNSUBSCRIBE, quoted(decision.list_unsubscribe.name())),
+        (UNSUBSCRIBE_MAILTO, quoted(mailto)),
     ]);
     values
 }

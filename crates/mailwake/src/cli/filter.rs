@@ -21,6 +21,7 @@ use tracking::{
     link::TrackingUrl,
     rewrite::{IdOutcome, LinkOutcome, PartOutcome, Plan, Reason, Report, Signature},
     token::Sealer,
+    unsubscribe::{ListUnsubscribe, MailtoUri},
 };
 
 #[derive(Debug, Args)]
@@ -96,6 +97,19 @@ struct ScopeArgs {
     /// Largest message that is rewritten, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = MESSAGE_MIB_REWRITTEN_MAX)]
     message_mib_rewritten_max: usize,
+    /// What becomes of the List-Unsubscribe field.
+    #[arg(long, value_name = "WHAT", default_value = "off")]
+    list_unsubscribe: UnsubscribeChoice,
+    /// With --list-unsubscribe: a URI of mailto beside that of the tracker.
+    #[arg(long, value_name = "URI")]
+    list_unsubscribe_mailto: Option<MailtoUri>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum UnsubscribeChoice {
+    Off,
+    Add,
+    Proxy,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -153,6 +167,7 @@ fn settings(args: &RewriteArgs) -> Settings {
     settings.bind_links_to_host = args.bind_links_to_host;
     settings.reads_smtpapi = !args.ignore_x_msys_api;
     let scope = &args.scope;
+    settings.list_unsubscribe_mailto = scope.list_unsubscribe_mailto.clone();
     settings.decision = Decision {
         open: args.open || is_default,
         initial_open: args.initial_open,
@@ -174,6 +189,11 @@ fn settings(args: &RewriteArgs) -> Settings {
             SignedMailChoice::Bypass => SignedMail::Bypass,
         },
         message_octets_rewritten_max: scope.message_mib_rewritten_max.saturating_mul(1 << 20),
+        list_unsubscribe: match scope.list_unsubscribe {
+            UnsubscribeChoice::Off => ListUnsubscribe::Off,
+            UnsubscribeChoice::Add => ListUnsubscribe::Add,
+            UnsubscribeChoice::Proxy => ListUnsubscribe::Proxy,
+        },
         ..settings.decision
     };
     settings
@@ -190,6 +210,7 @@ fn explain(report: &Report) -> String {
     }
     lines.push(format!("message id: {}", id_words(report.id_field)));
     lines.push(format!("DKIM signature: {}", signature_words(report.signature)));
+    lines.push(format!("List-Unsubscribe: {}", report.list_unsubscribe));
     for part in &report.parts {
         let left_out = match part.pixels_left_out {
             0 => String::new(),

@@ -11,6 +11,7 @@ use tracking::{
     link::{Scheme, SchemeError, TrackingDomain, TrackingDomainError, TrackingUrl},
     scope::{Layer, SenderDomains, SenderPatternError},
     smtpapi::HandOn,
+    unsubscribe::{ListUnsubscribe, MailtoError},
 };
 
 /// What would be a right tracking URL.
@@ -66,6 +67,17 @@ pub(super) fn read(section: &Section<'_>) -> Layer {
         bind_links_to_host: flag("bind_links_to_host", false),
         link_expiry_days: read_expiry(section),
         message_id_field: read_message_id_field(section),
+        transactional: flag("transactional", false),
+        list_unsubscribe: choice(
+            section,
+            "list_unsubscribe",
+            ListUnsubscribe::ALL.map(|one| (one.name(), one)),
+        ),
+        list_unsubscribe_mailto: section.parsed(
+            "list_unsubscribe_mailto",
+            "",
+            &MailtoError.to_string(),
+        ),
     }
 }
 
@@ -175,6 +187,8 @@ impl std::str::FromStr for FurtherField {
             "dkim-signature",
             "from",
             "in-reply-to",
+            "list-unsubscribe",
+            "list-unsubscribe-post",
             "message-id",
             "mime-version",
             "received",

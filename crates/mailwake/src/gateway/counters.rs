@@ -8,7 +8,7 @@ use crate::{
 };
 use mail::smtp::{data::DataError, reply::Reply};
 use std::sync::{Arc, PoisonError, RwLock};
-use tracking::rewrite::{LinkOutcome, PartOutcome, Reason, Report};
+use tracking::rewrite::{LinkOutcome, PartOutcome, Reason, Report, UnsubscribeOutcome};
 
 /// What the gateway has counted since it started.
 #[derive(Debug, Default)]
@@ -45,6 +45,8 @@ pub struct Counters {
     pub parts_untouched: CounterBy<Reason>,
     /// Links of copies that were left as they came.
     pub links_untouched: CounterBy<Reason>,
+    /// Copies for whose List-Unsubscribe field something was asked.
+    pub list_unsubscribes: CounterBy<UnsubscribeOutcome>,
     /// How long it took to make all copies of a message.
     pub rewrites: Durations,
     /// How long upstream took for a copy, up to its last reply.
@@ -123,6 +125,9 @@ impl Counters {
             if let LinkOutcome::LeftAlone(reason) = link.outcome {
                 self.links_untouched.of(reason).increment();
             }
+        }
+        if report.list_unsubscribe != UnsubscribeOutcome::NotWanted {
+            self.list_unsubscribes.of(report.list_unsubscribe).increment();
         }
         if report.safety_net {
             self.safety_nets.increment();
@@ -254,6 +259,11 @@ impl Counters {
             "Links of copies that were left as they came, by reason.",
             &self.links_untouched,
         );
+        to.counter_by(
+            "mailwake_gateway_list_unsubscribe_total",
+            "Copies for whose List-Unsubscribe field something was asked, by what became of it.",
+            &self.list_unsubscribes,
+        );
     }
 }
 
@@ -289,6 +299,16 @@ impl Label for Reason {
 
     fn name(self) -> &'static str {
         Reason::name(self)
+    }
+}
+
+impl Label for UnsubscribeOutcome {
+    const NAME: &'static str = "outcome";
+
+    const ALL: &'static [Self] = &Self::EVERY;
+
+    fn name(self) -> &'static str {
+        UnsubscribeOutcome::name(self)
     }
 }
 

@@ -87,6 +87,7 @@ fn a_link_of_an_amp_part_says_so() {
         expires_after: None,
         open_context: None,
         click_context: None,
+        list_unsubscribe_mailto: None,
     };
     let mut links = SealedLinks::new(facts, &mut sealer);
     for is_amp in [true, false] {

@@ -10,13 +10,13 @@ use mail::message::{
     header::{Field, fields},
     part::Part,
 };
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 #[cfg(test)]
 mod tests;
 
 /// The longest field that is put in without folding it (RFC 5322 §2.1.1).
-const FIELD_MAX: usize = 998;
+pub(super) const FIELD_MAX: usize = 998;
 
 /// Which fields are taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,7 +74,7 @@ pub(super) fn edits(
         let value = match action {
             FieldAction::Put(value) => value,
             FieldAction::Extend(value) if !is_there() => value,
-            FieldAction::Extend(_) | FieldAction::Remove => continue,
+            FieldAction::Extend(_) | FieldAction::Remove | FieldAction::Splice(..) => continue,
         };
         let mut field = [name.as_bytes(), b": "].concat();
         write_folded(value, line_end, &mut field);
@@ -87,6 +87,11 @@ pub(super) fn edits(
         match edit.map(|at| (at, &wanted[at].action)) {
             _ if is_other_id || removals.cover(&field) => push(field.range, b""),
             Some((_, FieldAction::Put(_) | FieldAction::Remove)) => push(field.range, b""),
+            Some((_, FieldAction::Splice(range, text))) => {
+                let mut replacement = Vec::new();
+                write_folded(text, line_end, &mut replacement);
+                push(range.clone(), &replacement);
+            }
             Some((at, FieldAction::Extend(value))) => {
                 let is_empty = field.raw_value.trim_ascii().is_empty();
                 let end = field.range.start + block[field.range].trim_ascii_end().len();
@@ -127,6 +132,11 @@ impl FieldEdit {
         Self { name: name.into(), action: FieldAction::Extend(value.into()) }
     }
 
+    /// Another text in the place of a range of the header, inside the only field of the name.
+    pub(super) fn splice(name: &str, range: Range<usize>, text: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), action: FieldAction::Splice(range, text.into()) }
+    }
+
     /// No field of this name.
     pub fn remove(name: &str) -> Self {
         Self { name: name.into(), action: FieldAction::Remove }
@@ -135,11 +145,17 @@ impl FieldEdit {
     /// RFC 5322 §3.6.8 and §2.2.3: nothing in it begins another field or ends the header.
     /// The value may be UTF-8 (RFC 6532).
     fn is_fit(&self) -> bool {
+        if let FieldAction::Splice(_, text) = &self.action {
+            let mut lines = text.split('\n').enumerate();
+            return lines.all(|(number, line)| {
+                (number == 0 || line.starts_with(' ')) && !line.contains(char::is_control)
+            });
+        }
         let name = self.name.as_bytes();
         let is_name = |octet: &u8| octet.is_ascii_graphic() && *octet != b':';
         let value = match &self.action {
             FieldAction::Put(value) | FieldAction::Extend(value) => value,
-            FieldAction::Remove => "",
+            FieldAction::Splice(..) | FieldAction::Remove => "",
         };
         let mut lines = value.split('\n').enumerate();
         let is_value = lines.all(|(number, line)| {

@@ -1,6 +1,7 @@
 //! What a rewrite did, for the log, the counters and the person who asks why a
 //! link was not tracked.
 
+use super::unsubscribe::{UnsubscribeOutcome, UnsubscribeReason};
 use std::{fmt, iter::repeat_n, sync::Arc};
 
 /// What was done to make a copy.
@@ -16,6 +17,8 @@ pub struct Report {
     pub id_field: IdOutcome,
     /// What became of a DKIM signature.
     pub signature: Signature,
+    /// What became of the List-Unsubscribe field.
+    pub list_unsubscribe: UnsubscribeOutcome,
     /// The copy could not be undone to the original, so the original goes out.
     pub safety_net: bool,
 }
@@ -39,6 +42,10 @@ impl Report {
     pub(super) fn fall_back(&mut self, is_signed: bool) {
         self.safety_net = true;
         self.signature = if is_signed { Signature::Kept } else { Signature::Absent };
+        if self.list_unsubscribe.is_made() {
+            let reason = UnsubscribeReason::SafetyNet;
+            self.list_unsubscribe = UnsubscribeOutcome::LeftAlone(reason);
+        }
         for part in &mut self.parts {
             if matches!(part.outcome, PartOutcome::Rewritten { .. }) {
                 part.outcome = PartOutcome::Untouched(Reason::SafetyNet);

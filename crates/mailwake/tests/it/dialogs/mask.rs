@@ -4,6 +4,9 @@
 /// Where every link and pixel of a dialog leads.
 pub(super) const TRACKING_URL: &str = "http://t.example/";
 
+/// The same in TLS.
+pub(super) const SECURE_TRACKING_URL: &str = "https://t.example/";
+
 /// Values that came so far.
 #[derive(Debug, Default)]
 pub(super) struct Masks {
@@ -21,9 +24,11 @@ impl Masks {
         let mut masked = String::new();
         let mut rest = line;
         while !rest.is_empty() {
-            if let Some(token) = rest.strip_prefix(TRACKING_URL) {
+            let mut bases = [TRACKING_URL, SECURE_TRACKING_URL].into_iter();
+            let link = bases.find_map(|base| Some((base, rest.strip_prefix(base)?)));
+            if let Some((base, token)) = link {
                 let end = token.find(|c| !is_token(c)).unwrap_or(token.len());
-                masked += TRACKING_URL;
+                masked += base;
                 masked += &placeholder("link", &mut self.links, &token[..end]);
                 rest = &token[end..];
                 continue;

@@ -8,6 +8,7 @@ use mailwake::{
     smtp_io::upstream::{ClientTelling, UpstreamProtocol, UpstreamTls},
 };
 use std::time::Duration;
+use tracking::unsubscribe::ListUnsubscribe;
 
 /// A dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,8 @@ pub(super) struct Settings {
     pub(super) is_without_randomness: bool,
     /// `ip_pool_field=NAME`.
     pub(super) ip_pool_field: Option<String>,
+    /// `list_unsubscribe=add` or `proxy`, with a tracking URL of https.
+    pub(super) list_unsubscribe: ListUnsubscribe,
     /// `tls=starttls|required|implicit`.
     pub(super) tls: ListenerTls,
     /// `auth_requires_tls=true`.
@@ -159,6 +162,7 @@ impl Default for Settings {
             is_log_full: false,
             is_without_randomness: false,
             ip_pool_field: None,
+            list_unsubscribe: ListUnsubscribe::Off,
             tls: ListenerTls::Off,
             auth_requires_tls: false,
             proxy_protocol_from: Vec::new(),
@@ -244,6 +248,9 @@ impl Settings {
             ("event_log", "full") => self.is_log_full = true,
             ("randomness", "none") => self.is_without_randomness = true,
             ("ip_pool_field", name) => self.ip_pool_field = Some(name.into()),
+            ("list_unsubscribe", what) => {
+                self.list_unsubscribe = what.parse().map_err(|_| "off, add or proxy")?;
+            }
             ("tls", "starttls") => self.tls = ListenerTls::Starttls,
             ("tls", "required") => self.tls = ListenerTls::Required,
             ("tls", "implicit") => self.tls = ListenerTls::Implicit,

@@ -1,7 +1,11 @@
 //! Where a dialog takes place: the gateway with its event log, and the sockets of a client
 //! and an upstream on both sides of it.
 
-use super::{mask::TRACKING_URL, peer::Peer, script::Settings};
+use super::{
+    mask::{SECURE_TRACKING_URL, TRACKING_URL},
+    peer::Peer,
+    script::Settings,
+};
 use crate::support::{PATIENCE, certificate::Certificate, free_port, wait_for};
 use arc_swap::ArcSwap;
 use mail::smtp::session::Limits;
@@ -46,6 +50,7 @@ use tracking::{
     ids::{EventId, MessageId, Timestamp},
     link::TrackingUrl,
     token::key::KeyRing,
+    unsubscribe::ListUnsubscribe,
 };
 
 const SEGMENT_BYTES: u64 = 256 << 10;
@@ -317,10 +322,15 @@ fn no_randomness(_octets: &mut [u8]) -> Result<(), NoRandomness> {
 }
 
 fn live(settings: &Settings, listen: SocketAddr) -> Live {
-    let tracking_url: TrackingUrl = TRACKING_URL.parse().expect("a tracking URL");
+    let base = match settings.list_unsubscribe {
+        ListUnsubscribe::Off => TRACKING_URL,
+        ListUnsubscribe::Add | ListUnsubscribe::Proxy => SECURE_TRACKING_URL,
+    };
+    let tracking_url: TrackingUrl = base.parse().expect("a tracking URL");
     let keys = KeyRing::generate([7; 32], "2026-11-21");
     let mut tracked = copy::Settings::new(tracking_url);
     tracked.hand_on.ip_pool.clone_from(&settings.ip_pool_field);
+    tracked.decision.list_unsubscribe = settings.list_unsubscribe;
     let scopes = Scopes::alone(listen, tracked);
     Live { scopes, keys: Arc::new(keys), transcript_for: None }
 }

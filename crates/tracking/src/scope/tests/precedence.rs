@@ -15,7 +15,13 @@ type Case = (&'static str, Say, [&'static str; 2]);
 
 fn options() -> Vec<Case> {
     let flags = flags().map(|(key, say)| (key, say, ["false", "true"]));
-    flags.into_iter().chain(places()).chain(others()).chain(handed_on()).collect()
+    flags
+        .into_iter()
+        .chain(places())
+        .chain(others())
+        .chain(unsubscribe())
+        .chain(handed_on())
+        .collect()
 }
 
 /// One of two values, as text gives them.
@@ -26,7 +32,7 @@ where
     Some(if is_other { other } else { one }.parse().expect("it is right"))
 }
 
-fn flags() -> [(&'static str, Say); 12] {
+fn flags() -> [(&'static str, Say); 13] {
     [
         ("open_tracking", |is| Layer { open_tracking: Some(is), ..Layer::default() }),
         ("initial_open_tracking", |is| Layer {
@@ -52,6 +58,7 @@ fn flags() -> [(&'static str, Say); 12] {
             ..Layer::default()
         }),
         ("bind_links_to_host", |is| Layer { bind_links_to_host: Some(is), ..Layer::default() }),
+        ("transactional", |is| Layer { transactional: Some(is), ..Layer::default() }),
     ]
 }
 
@@ -158,6 +165,24 @@ fn others() -> [Case; 9] {
             "message_id_field",
             |is| Layer { message_id_field: pick(is, ["X-A", "X-B"]), ..Layer::default() },
             ["\"X-A\"", "\"X-B\""],
+        ),
+    ]
+}
+
+fn unsubscribe() -> [Case; 2] {
+    [
+        (
+            "list_unsubscribe",
+            |is| Layer { list_unsubscribe: pick(is, ["add", "proxy"]), ..Layer::default() },
+            ["\"add\"", "\"proxy\""],
+        ),
+        (
+            "list_unsubscribe_mailto",
+            |is| Layer {
+                list_unsubscribe_mailto: pick(is, ["mailto:a@a.example", "mailto:b@b.example"]),
+                ..Layer::default()
+            },
+            ["\"mailto:a@a.example\"", "\"mailto:b@b.example\""],
         ),
     ]
 }
