@@ -6,6 +6,7 @@ use crate::{
     account::Account,
     ids::{EventId, MessageId, Timestamp, TransmissionId},
     smtpapi::Options,
+    verdict::{Judgement, Verdict},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -238,7 +239,53 @@ pub struct Visit {
     /// The metadata of the message, where the link itself tells it.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub rcpt_meta: Metadata,
+    /// Who is behind it, by what the request alone shows; nothing in events of a mailwake
+    /// that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Why: the reasons of `verdict::Judgement`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdict_reasons: Vec<String>,
+    /// Where the client's address is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geo_ip: Option<Box<GeoIp>>,
 }
+
+/// Where an address is, as far as a table tells (SparkPost's `geo_ip`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeoIp {
+    /// The country, by its two letters of ISO 3166-1.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub country: String,
+    /// The part of the country, by the letters of ISO 3166-2 behind those of the country.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    /// The city, by its English name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub city: String,
+    /// Degrees to the north, as a decimal number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub latitude: String,
+    /// Degrees to the east, as a decimal number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub longitude: String,
+    /// The postal code.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub postal_code: String,
+}
+
+impl Visit {
+    /// The first verdict. An event without one is a human's, with a doubt.
+    pub fn judgement(&self) -> Judgement {
+        match self.verdict {
+            Some(verdict) => Judgement { verdict, reasons: self.verdict_reasons.clone() },
+            None => Judgement { verdict: Verdict::Human, reasons: vec![NOT_JUDGED.into()] },
+        }
+    }
+}
+
+/// The doubt of an event without a verdict.
+const NOT_JUDGED: &str = "not_judged";
 
 /// A link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -55,6 +55,12 @@ impl MessageId {
         Self(octets)
     }
 
+    /// When it was made, if it was made by `new`.
+    pub fn made_at(&self) -> Timestamp {
+        let [a, b, c, d, e, ..] = self.0;
+        Timestamp(MESSAGE_EPOCH_MS + i64::from_be_bytes([0, 0, 0, a, b, c, d, e]))
+    }
+
     /// The id with these octets.
     pub fn from_octets(octets: [u8; 10]) -> Self {
         Self(octets)

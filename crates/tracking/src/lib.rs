@@ -16,3 +16,4 @@ pub mod scope;
 pub mod smtpapi;
 pub mod token;
 pub mod unsubscribe;
+pub mod verdict;

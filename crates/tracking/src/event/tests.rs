@@ -200,7 +200,22 @@ fn asked_for() -> Vec<(&'static str, Event)> {
     let Occurrence::Click(followed) = &mut click.occurrence else { panic!("{click:?}") };
     followed.visit.campaign_id = "november".into();
     followed.visit.rcpt_meta = metadata;
+    let mut judged = of_type("open");
+    judged.occurrence = Occurrence::Open(Visit {
+        verdict: Some(Verdict::Scanner),
+        verdict_reasons: vec!["agent:barracuda".into(), "too_soon".into()],
+        geo_ip: Some(Box::new(GeoIp {
+            country: "US".into(),
+            region: "MD".into(),
+            city: "Columbia".into(),
+            latitude: "39.1749".into(),
+            longitude: "-76.8375".into(),
+            postal_code: "21046".into(),
+        })),
+        ..visit()
+    });
     vec![
+        ("open_with_verdict", judged),
         ("reception_of_archive", reception),
         ("open_with_payload", open),
         ("click_with_payload", click),
@@ -212,4 +227,12 @@ fn stored_form_of_what_senders_ask_for_is_the_golden_one() {
     for (name, event) in asked_for() {
         check_golden(name, &event);
     }
+}
+
+#[test]
+fn events_without_a_verdict_are_of_doubtful_humans() {
+    let judgement = Visit::default().judgement();
+    assert!(judgement.is_filtered() && !judgement.is_confirmed());
+    let judged = Visit { verdict: Some(Verdict::Human), ..Visit::default() };
+    assert!(judged.judgement().is_confirmed());
 }
