@@ -2,7 +2,9 @@
 
 use super::NETWORK;
 use super::{LISTEN, Tracker, reader::Section};
-use crate::tracker::{AppLinks, ClientAddressFrom, NotFoundPage, RedirectStatus, TrackerConfig};
+use crate::tracker::{
+    AppLinks, ClientAddressFrom, LegacyLinks, NotFoundPage, RedirectStatus, TrackerConfig,
+};
 use bytes::Bytes;
 use std::{
     fs,
@@ -10,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tracking::token::legacy::HostPatternError;
 
 /// Reads the table; `None` where something without a default is missing.
 pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
@@ -22,14 +25,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
     let config = TrackerConfig {
         trusted_proxies,
         client_address_from,
-        redirect_status: section.choice(
-            "redirect_status",
-            &[
-                ("302", RedirectStatus::Found),
-                ("303", RedirectStatus::SeeOther),
-                ("307", RedirectStatus::TemporaryRedirect),
-            ],
-        ),
+        redirect_status: section.choice("redirect_status", &REDIRECT_STATUS),
         server_header: section.parsed("server_header", "mailwake", "must be a text"),
         not_found: not_found(section),
         app_links: AppLinks {
@@ -70,6 +66,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
             "milliseconds",
         )),
         drain_timeout: seconds("drain_timeout_seconds", 10),
+        legacy: legacy(&section.section("legacy")),
     };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = match usize::try_from(threads) {
@@ -85,6 +82,20 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
         );
     }
     Some(Tracker { listen: listen?, threads, config })
+}
+
+/// `[tracker.legacy]`: the links of the Go reference.
+fn legacy(section: &Section<'_>) -> LegacyLinks {
+    let right = HostPatternError.to_string();
+    let legacy = LegacyLinks {
+        hosts: section.list("hosts", &right),
+        target_hosts: section.list("target_hosts", &right),
+    };
+    if !legacy.hosts.is_empty() && legacy.target_hosts.is_empty() {
+        let right = "is missing; nobody has signed these links, so they lead to these hosts alone";
+        section.mistake("target_hosts", None, right);
+    }
+    legacy
 }
 
 /// The page for unknown links: a text, or a file.
@@ -113,6 +124,12 @@ fn not_found(section: &Section<'_>) -> NotFoundPage {
 
 /// Octets of a page, which stays in memory.
 const PAGE_OCTETS_MAX: u64 = 256 << 10;
+
+const REDIRECT_STATUS: [(&str, RedirectStatus); 3] = [
+    ("302", RedirectStatus::Found),
+    ("303", RedirectStatus::SeeOther),
+    ("307", RedirectStatus::TemporaryRedirect),
+];
 
 const CLIENT_ADDRESS_FROM: [(&str, ClientAddressFrom); 4] = [
     ("x-forwarded-for", ClientAddressFrom::XForwardedFor),

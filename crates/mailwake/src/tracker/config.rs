@@ -1,5 +1,6 @@
 //! What the tracker is told, and its limits.
 
+use super::legacy::LegacyLinks;
 use crate::net::network::Network;
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -80,6 +81,8 @@ pub struct TrackerConfig {
     pub trusted_proxies: Vec<Network>,
     /// Where they say it. Default: in X-Forwarded-For.
     pub client_address_from: ClientAddressFrom,
+    /// The links of the Go reference that are followed.
+    pub legacy: LegacyLinks,
     /// Connections at the same time, over all listeners; more wait to be accepted.
     /// Default: 10,000.
     pub connections_max: usize,
@@ -115,6 +118,7 @@ impl Default for TrackerConfig {
             app_links: AppLinks::default(),
             trusted_proxies: Vec::new(),
             client_address_from: ClientAddressFrom::default(),
+            legacy: LegacyLinks::default(),
             connections_max: 10_000,
             connections_per_address_max: 1_000,
             streams_per_connection_max: 100,

@@ -28,6 +28,9 @@ pub struct Counters {
     pub unsubscribes: Counter,
     /// Pixels and redirects that were answered and not counted: the link has expired.
     pub late: Counter,
+    /// Pixels and redirects of the Go reference's links that were answered and not counted:
+    /// their message id is none.
+    pub unidentified: Counter,
     /// Pixels and redirects asked with HEAD, which is no engagement.
     pub heads: Counter,
     /// Paths that are no link of ours, forged ones among them.
@@ -44,6 +47,8 @@ pub struct Counters {
     pub favicons: Counter,
     /// Requests for the files that link a domain with apps.
     pub app_links: Counter,
+    /// Links of the Go reference that were answered. They are counted above as well.
+    pub legacy_links: Counter,
     /// Events whose answer went out before they were on disk: the disk was too slow.
     pub past_deadline: Counter,
     /// Events that the event log refused: they are lost.
@@ -62,6 +67,7 @@ impl Counters {
             ("clicks", &self.clicks),
             ("unsubscribes", &self.unsubscribes),
             ("late", &self.late),
+            ("unidentified", &self.unidentified),
             ("heads", &self.heads),
             ("unknown", &self.unknown),
             ("options", &self.options),
@@ -70,6 +76,7 @@ impl Counters {
             ("robots", &self.robots),
             ("favicons", &self.favicons),
             ("app_links", &self.app_links),
+            ("legacy_links", &self.legacy_links),
             ("past_deadline", &self.past_deadline),
             ("not_recorded", &self.not_recorded),
         ];
@@ -97,6 +104,11 @@ impl Counters {
             self.answers().map(|(answer, counter)| (answer, counter.get())),
         );
         to.counter(
+            "mailwake_tracker_legacy_links_total",
+            "Links of the Go reference that were answered.",
+            self.legacy_links.get(),
+        );
+        to.counter(
             "mailwake_tracker_events_past_deadline_total",
             "Events whose answer went out before they were on disk: the disk was too slow.",
             self.past_deadline.get(),
@@ -109,13 +121,14 @@ impl Counters {
     }
 
     /// What was answered to requests, each with its stable name.
-    fn answers(&self) -> [(&'static str, &Counter); 13] {
+    fn answers(&self) -> [(&'static str, &Counter); 14] {
         [
             ("open", &self.opens),
             ("initial_open", &self.initial_opens),
             ("click", &self.clicks),
             ("unsubscribe", &self.unsubscribes),
             ("late", &self.late),
+            ("unidentified", &self.unidentified),
             ("head", &self.heads),
             ("unknown", &self.unknown),
             ("options", &self.options),

@@ -18,6 +18,7 @@ pub(super) fn visit(link: &Link, visitor: IpAddr, user_agent: String) -> Visit {
         rcpt_meta: told
             .and_then(|told| serde_json::from_str(&told.metadata).ok())
             .unwrap_or_default(),
+        ..Visit::default()
     }
 }
 

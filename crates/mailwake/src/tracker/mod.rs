@@ -9,6 +9,7 @@ mod config;
 mod connection;
 mod counters;
 mod engagement;
+mod legacy;
 mod links;
 mod listener;
 mod location;
@@ -20,6 +21,7 @@ mod worker;
 
 pub use config::{AppLinks, ClientAddressFrom, NotFoundPage, RedirectStatus, TrackerConfig};
 pub use counters::{Counters, FrontCounters};
+pub use legacy::LegacyLinks;
 
 use crate::{event_log::writer::Writer, net::per_address::PerAddress};
 use arc_swap::ArcSwap;

@@ -1,6 +1,7 @@
 mod faults;
 mod forgery;
 mod http2;
+mod legacy;
 mod limits;
 mod proxies;
 mod support;

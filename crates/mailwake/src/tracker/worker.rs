@@ -6,6 +6,7 @@ use super::{
     config::TrackerConfig,
     counters::Counters,
     engagement::{occurrence, visit},
+    legacy::{LegacyLinks, ReadLink},
     links::Links,
     location::location,
     nonces::Nonces,
@@ -18,12 +19,13 @@ use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
 use tracking::{
     event::{Event, Occurrence},
     ids::{EventId, Timestamp},
-    token::{Day, Link, key::KeyRing},
+    token::{Day, key::KeyRing},
 };
 
 /// Answers requests.
 pub(super) struct Worker<L> {
     links: RefCell<Links>,
+    legacy: LegacyLinks,
     nonces: RefCell<Nonces>,
     answers: Answers,
     counters: Arc<Counters>,
@@ -40,6 +42,7 @@ impl<L: Log> Worker<L> {
         let recorder = Recorder::new(log, config.durable_deadline, counters.clone());
         Self {
             links: RefCell::new(Links::new(keys)),
+            legacy: config.legacy.clone(),
             nonces: RefCell::default(),
             answers: Answers::new(config),
             counters,
@@ -66,12 +69,9 @@ impl<L: Log> Worker<L> {
     ) -> (Answer, Option<Event>) {
         self.counters.requests.increment();
         let (answer, counter) = match request::read(request) {
-            Asked::Link { token, host } => match self.links.borrow_mut().open(token, host) {
-                Ok(link) => return self.follow(link, request, visitor, now),
-                Err(error) => {
-                    tracing::debug!(%error, "answered 404");
-                    (self.answers.not_found(), &self.counters.unknown)
-                }
+            Asked::Link { token, host } => match self.open(token, host) {
+                Some(read) => return self.follow(read, request, visitor, now),
+                None => (self.answers.not_found(), &self.counters.unknown),
             },
             Asked::AppLinks(system) => match self.answers.app_links(system) {
                 Some(answer) => (answer, &self.counters.app_links),
@@ -87,10 +87,25 @@ impl<L: Log> Worker<L> {
         (answer, None)
     }
 
-    /// What a verified link leads to, and the event it is.
+    /// What is behind a token: a link that was sealed with our keys, or one of the Go
+    /// reference where those are read.
+    fn open(&self, token: &str, host: &str) -> Option<ReadLink> {
+        let error = match self.links.borrow_mut().open(token, host) {
+            Ok(link) => return Some(ReadLink { link, is_identified: true }),
+            Err(error) => error,
+        };
+        let read = self.legacy.read(token, host);
+        match &read {
+            Some(_) => self.counters.legacy_links.increment(),
+            None => tracing::debug!(%error, "answered 404"),
+        }
+        read
+    }
+
+    /// What a link leads to, and the event it is.
     fn follow<B>(
         &self,
-        link: Link,
+        ReadLink { link, is_identified }: ReadLink,
         request: &Request<B>,
         visitor: IpAddr,
         now: Timestamp,
@@ -105,6 +120,10 @@ impl<L: Log> Worker<L> {
         };
         if *request.method() == Method::HEAD {
             self.counters.heads.increment();
+            return (answer, None);
+        }
+        if !is_identified {
+            self.counters.unidentified.increment();
             return (answer, None);
         }
         if expires_after.is_some_and(|last| last < Day::of(now)) {

@@ -2,6 +2,10 @@
 //! a small JSON object. Anybody can make one, so a tracker must not follow them
 //! without a list of allowed hosts; here they are only written and read.
 
+mod hosts;
+
+pub use hosts::{HostPattern, HostPatternError, target_host};
+
 use base64::{
     Engine,
     alphabet::URL_SAFE,

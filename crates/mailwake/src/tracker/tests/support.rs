@@ -108,6 +108,7 @@ impl Tracker {
             &c.initial_opens,
             &c.clicks,
             &c.late,
+            &c.unidentified,
             &c.heads,
             &c.unknown,
             &c.options,
