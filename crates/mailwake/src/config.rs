@@ -10,6 +10,7 @@ mod reader;
 mod scopes;
 mod tags;
 mod tracker;
+mod visitors;
 
 pub use reader::{Known, Mistake};
 pub use tags::{TagsConfig, TagsPlace};

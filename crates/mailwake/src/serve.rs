@@ -13,7 +13,8 @@ use crate::{
     feeders, net,
     policy::Policy,
     stores::sqlite::Store,
-    telemetry, tracker,
+    telemetry,
+    tracker::{self, Visitors},
 };
 use admin::AdminConfig;
 use anyhow::{Context, Result, anyhow, bail};
@@ -117,6 +118,8 @@ pub struct Server {
     runtime: Runtime,
     reloads: Reloads,
     keys: Arc<ArcSwap<KeyRing>>,
+    /// What the tracker knows of visitors, to be replaced.
+    visitors: Option<Arc<Visitors>>,
     log: Option<EventLog>,
     gateway: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
@@ -148,6 +151,7 @@ impl Server {
             runtime,
             reloads: Reloads::default(),
             keys: Arc::new(ArcSwap::from_pointee(keys)),
+            visitors: config.tracker.as_ref().map(|tracker| tracker.config.visitors.clone()),
             log: None,
             gateway: None,
             tracker: None,
@@ -242,9 +246,12 @@ impl Server {
             );
         }
         self.reloads.replace(&config, &keys);
+        if let (Some(visitors), Some(tracker)) = (&self.visitors, &config.tracker) {
+            visitors.replace_tables(&tracker.config.visitors);
+        }
         info!(
-            "engagement settings, keys, certificates, policy and whose transcript is written \
-             were reloaded; other changes need a restart"
+            "engagement settings, keys, certificates, policy, what is known of visitors and whose \
+             transcript is written were reloaded; other changes need a restart"
         );
     }
 

@@ -1,7 +1,6 @@
 //! `[tracker]`: the HTTP server of links and pixels.
 
-use super::NETWORK;
-use super::{LISTEN, Tracker, reader::Section};
+use super::{LISTEN, NETWORK, Tracker, reader::Section, visitors};
 use crate::tracker::{
     AppLinks, ClientAddressFrom, LegacyLinks, NotFoundPage, RedirectStatus, TrackerConfig,
 };
@@ -66,6 +65,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
             "milliseconds",
         )),
         drain_timeout: seconds("drain_timeout_seconds", 10),
+        visitors: visitors::read(section).into(),
         legacy: legacy(&section.section("legacy")),
     };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -158,7 +158,8 @@ fn json_file(section: &Section<'_>, key: &'static str) -> Option<Bytes> {
 /// Octets of a file of JSON, which more would hardly be read by those who ask for it.
 const JSON_OCTETS_MAX: u64 = 1 << 20;
 
-fn read_up_to(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
+/// The octets of a file, which may not be more than those.
+pub(super) fn read_up_to(path: &Path, octets_max: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     fs::File::open(path)?.take(octets_max + 1).read_to_end(&mut content)?;
     match content.len() as u64 > octets_max {

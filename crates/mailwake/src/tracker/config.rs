@@ -1,10 +1,11 @@
 //! What the tracker is told, and its limits.
 
 use super::legacy::LegacyLinks;
+use super::visitors::Visitors;
 use crate::net::network::Network;
 use bytes::Bytes;
 use hyper::StatusCode;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How a click is sent on to its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,6 +84,9 @@ pub struct TrackerConfig {
     pub client_address_from: ClientAddressFrom,
     /// The links of the Go reference that are followed.
     pub legacy: LegacyLinks,
+    /// What is known of visitors, and what is kept of them. Shared, so that its tables can
+    /// be replaced. Default: the user agents that mailwake knows, and all is kept.
+    pub visitors: Arc<Visitors>,
     /// Connections at the same time, over all listeners; more wait to be accepted.
     /// Default: 10,000.
     pub connections_max: usize,
@@ -119,6 +123,7 @@ impl Default for TrackerConfig {
             trusted_proxies: Vec::new(),
             client_address_from: ClientAddressFrom::default(),
             legacy: LegacyLinks::default(),
+            visitors: Arc::default(),
             connections_max: 10_000,
             connections_per_address_max: 1_000,
             streams_per_connection_max: 100,

@@ -6,6 +6,7 @@ mod front;
 pub use front::FrontCounters;
 
 use crate::telemetry::{Counter, Exposition};
+use tracking::verdict::Verdict;
 
 /// The tracker's counters, since it started.
 #[derive(Debug, Default)]
@@ -49,6 +50,8 @@ pub struct Counters {
     pub app_links: Counter,
     /// Links of the Go reference that were answered. They are counted above as well.
     pub legacy_links: Counter,
+    /// Engagements by their first verdict, in the order of `Verdict::ALL`.
+    pub verdicts: [Counter; Verdict::ALL.len()],
     /// Events whose answer went out before they were on disk: the disk was too slow.
     pub past_deadline: Counter,
     /// Events that the event log refused: they are lost.
@@ -56,6 +59,14 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counts an engagement that becomes an event.
+    pub(super) fn engagement(&self, verdict: Verdict) {
+        let place = Verdict::ALL.iter().position(|one| *one == verdict);
+        if let Some(counter) = place.and_then(|place| self.verdicts.get(place)) {
+            counter.increment();
+        }
+    }
+
     /// Each counter's name and what it has counted, as `docs/events.md` lists them.
     pub fn all(&self) -> Vec<(&'static str, u64)> {
         let own = [
@@ -102,6 +113,12 @@ impl Counters {
             "Requests that could be read, by what was answered.",
             "answer",
             self.answers().map(|(answer, counter)| (answer, counter.get())),
+        );
+        to.counter_of(
+            "mailwake_tracker_engagements_total",
+            "Engagements that became events, by their first verdict.",
+            "verdict",
+            Verdict::ALL.iter().zip(&self.verdicts).map(|(one, of)| (one.name(), of.get())),
         );
         to.counter(
             "mailwake_tracker_legacy_links_total",

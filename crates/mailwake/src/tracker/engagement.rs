@@ -1,26 +1,10 @@
-//! What a request for a link means: the link and who asks come in, what has happened to the
+//! What a request for a link means: the link and who asks for it come in, what has happened to the
 //! message goes out.
 
-use std::net::IpAddr;
 use tracking::{
     event::{Click, Occurrence, Visit},
     token::{Engagement, Link},
 };
-
-/// Who requests a link, and what the link itself tells of its message.
-pub(super) fn visit(link: &Link, visitor: IpAddr, user_agent: String) -> Visit {
-    let told = link.context.as_ref();
-    Visit {
-        ip_address: Some(visitor),
-        user_agent,
-        campaign_id: told.map(|told| told.campaign_id.clone()).unwrap_or_default(),
-        // What the gateway has sealed is an object.
-        rcpt_meta: told
-            .and_then(|told| serde_json::from_str(&told.metadata).ok())
-            .unwrap_or_default(),
-        ..Visit::default()
-    }
-}
 
 /// What happens when a link is requested; nothing for one that leads nowhere. What the page
 /// behind a link that unsubscribes makes of it is the sender's.

@@ -17,11 +17,13 @@ mod nonces;
 mod page;
 mod recorder;
 mod request;
+mod visitors;
 mod worker;
 
 pub use config::{AppLinks, ClientAddressFrom, NotFoundPage, RedirectStatus, TrackerConfig};
 pub use counters::{Counters, FrontCounters};
 pub use legacy::LegacyLinks;
+pub use visitors::{DoNotTrack, Geo, GeoError, IpAddresses, Visitors};
 
 use crate::{event_log::writer::Writer, net::per_address::PerAddress};
 use arc_swap::ArcSwap;

@@ -11,6 +11,7 @@ use support::{Recording, TARGET, click, expired, get, link, message_id};
 use tracking::{
     event::{Click, Event, Occurrence, Visit},
     token::{Day, Engagement, Link},
+    verdict::Verdict,
 };
 
 const UNCACHED: &str = "no-store, no-cache, must-revalidate, private, max-age=0";
@@ -98,6 +99,8 @@ fn an_engagement_is_on_disk_before_its_answer() {
     let visit = Visit {
         ip_address: Some([127, 0, 0, 1].into()),
         user_agent: "Mail/1.0 \u{fffd}".into(),
+        verdict: Some(Verdict::Human),
+        verdict_reasons: vec!["unknown_agent".into()],
         ..Visit::default()
     };
     let click_event = Click {

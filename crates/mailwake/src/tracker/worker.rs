@@ -5,13 +5,14 @@ use super::{
     answer::{Answer, Answers},
     config::TrackerConfig,
     counters::Counters,
-    engagement::{occurrence, visit},
+    engagement::occurrence,
     legacy::{LegacyLinks, ReadLink},
     links::Links,
     location::location,
     nonces::Nonces,
     recorder::{Log, Recorder},
     request::{self, Asked},
+    visitors::Visitors,
 };
 use arc_swap::ArcSwap;
 use hyper::{Method, Request};
@@ -29,6 +30,7 @@ pub(super) struct Worker<L> {
     nonces: RefCell<Nonces>,
     answers: Answers,
     counters: Arc<Counters>,
+    visitors: Arc<Visitors>,
     recorder: Rc<Recorder<L>>,
 }
 
@@ -46,6 +48,7 @@ impl<L: Log> Worker<L> {
             nonces: RefCell::default(),
             answers: Answers::new(config),
             counters,
+            visitors: config.visitors.clone(),
             recorder: Rc::new(recorder),
         }
     }
@@ -111,7 +114,7 @@ impl<L: Log> Worker<L> {
         now: Timestamp,
     ) -> (Answer, Option<Event>) {
         let (message_id, expires_after) = (link.message_id, link.expires_after);
-        let visit = visit(&link, visitor, request::user_agent(request.headers()));
+        let visit = self.visitors.visit(&link, request.headers(), visitor, now);
         let engaged = occurrence(link, visit)
             .and_then(|occurrence| Some((self.answer(&occurrence)?, occurrence)));
         let Some((answer, occurrence)) = engaged else {
@@ -119,6 +122,7 @@ impl<L: Log> Worker<L> {
             return (self.answers.not_found(), None);
         };
         if *request.method() == Method::HEAD {
+            self.visitors.note_head(&message_id, request.headers(), visitor, now);
             self.counters.heads.increment();
             return (answer, None);
         }
@@ -157,5 +161,8 @@ impl<L: Log> Worker<L> {
             _ => &self.counters.opens,
         };
         counter.increment();
+        if let Some(verdict) = occurrence.visit().and_then(|visit| visit.verdict) {
+            self.counters.engagement(verdict);
+        }
     }
 }
