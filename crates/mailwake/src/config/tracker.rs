@@ -2,7 +2,8 @@
 
 use super::{LISTEN, NETWORK, Tracker, reader::Section, visitors};
 use crate::tracker::{
-    AppLinks, ClientAddressFrom, LegacyLinks, NotFoundPage, RedirectStatus, TrackerConfig,
+    AppLinks, ClientAddressFrom, LegacyLinks, NotFoundPage, PageTemplate, PageTemplateError,
+    RedirectStatus, TrackerConfig,
 };
 use bytes::Bytes;
 use std::{
@@ -27,6 +28,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
         redirect_status: section.choice("redirect_status", &REDIRECT_STATUS),
         server_header: section.parsed("server_header", "mailwake", "must be a text"),
         not_found: not_found(section),
+        unsubscribe_page: unsubscribe_page(section),
         app_links: AppLinks {
             apple: json_file(section, "apple_app_site_association_file"),
             android: json_file(section, "assetlinks_file"),
@@ -120,6 +122,24 @@ fn not_found(section: &Section<'_>) -> NotFoundPage {
             NotFoundPage::Own
         }
     }
+}
+
+/// The page that unsubscribes, from a file with placeholders.
+fn unsubscribe_page(section: &Section<'_>) -> PageTemplate {
+    let key = "unsubscribe_page_file";
+    let right = "must be the path of a file of HTML with placeholders";
+    let Some(path) = section.parsed::<PathBuf>(key, "", right) else {
+        return PageTemplate::default();
+    };
+    let value = toml::Value::from(path.display().to_string());
+    let read = read_up_to(&path, PAGE_OCTETS_MAX).map_err(|error| error.to_string());
+    let text = read.and_then(|octets| String::from_utf8(octets).map_err(|_| "not UTF-8".into()));
+    let parsed =
+        text.and_then(|text| text.parse().map_err(|error: PageTemplateError| error.to_string()));
+    parsed.unwrap_or_else(|error| {
+        section.mistake(key, Some(&value), format!("{right}: {error}"));
+        PageTemplate::default()
+    })
 }
 
 /// Octets of a page, which stays in memory.

@@ -23,14 +23,15 @@ const BAD_HOST: &str = include_str!("bad_host.html");
 /// The methods that are answered.
 const METHODS: &str = "GET, HEAD, OPTIONS";
 
-type Fields<'a> = &'a [(HeaderName, &'static str)];
+pub(super) type Fields<'a> = &'a [(HeaderName, &'static str)];
 
 /// `no-store` says it all (RFC 9111 §5.2.2.5); the others are for caches that know only
 /// them. A cached answer would be an engagement that nobody sees.
-const UNCACHED: (HeaderName, &str) =
+pub(super) const UNCACHED: (HeaderName, &str) =
     (header::CACHE_CONTROL, "no-store, no-cache, must-revalidate, private, max-age=0");
 
-const UNINDEXED: (HeaderName, &str) = (HeaderName::from_static("x-robots-tag"), "noindex");
+pub(super) const UNINDEXED: (HeaderName, &str) =
+    (HeaderName::from_static("x-robots-tag"), "noindex");
 
 /// Answers that are ready to be sent.
 pub(super) struct Answers {
@@ -48,8 +49,7 @@ pub(super) struct Answers {
 
 impl Answers {
     pub(super) fn new(config: &TrackerConfig) -> Self {
-        let server = config.server_header.as_deref();
-        let server = server.and_then(|text| HeaderValue::from_str(text).ok());
+        let server = server(config);
         let template = |status, fields: Fields<'_>, content: &'static [u8]| {
             Template::new(status, server.as_ref(), fields, Bytes::from_static(content))
         };
@@ -146,6 +146,11 @@ impl Answers {
     }
 }
 
+/// The Server field of answers (RFC 9110 §10.2.4).
+pub(super) fn server(config: &TrackerConfig) -> Option<HeaderValue> {
+    HeaderValue::from_str(config.server_header.as_deref()?).ok()
+}
+
 /// Both systems want JSON that is called so, without a redirect.
 const JSON_FIELDS: [(HeaderName, &str); 2] =
     [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=3600")];
@@ -172,14 +177,15 @@ fn page_fields() -> [(HeaderName, &'static str); 6] {
     ]
 }
 
-struct Template {
+/// An answer but for what is its own each time.
+pub(super) struct Template {
     status: StatusCode,
     fields: HeaderMap,
     content: Bytes,
 }
 
 impl Template {
-    fn new(
+    pub(super) fn new(
         status: StatusCode,
         server: Option<&HeaderValue>,
         fields: Fields<'_>,
@@ -191,7 +197,13 @@ impl Template {
         Self { status, fields: server.into_iter().chain(fixed).collect(), content }
     }
 
-    fn answer(&self) -> Answer {
+    /// The same with another field.
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.fields.insert(name, value);
+        self
+    }
+
+    pub(super) fn answer(&self) -> Answer {
         let mut answer = Response::new(Full::new(self.content.clone()));
         *answer.status_mut() = self.status;
         *answer.headers_mut() = self.fields.clone();

@@ -1,6 +1,7 @@
 //! What the tracker is told, and its limits.
 
 use super::legacy::LegacyLinks;
+use super::unsubscribe::PageTemplate;
 use super::visitors::Visitors;
 use crate::net::network::Network;
 use bytes::Bytes;
@@ -76,6 +77,8 @@ pub struct TrackerConfig {
     pub server_header: Option<String>,
     /// What is shown for an unknown link. Default: a page of our own.
     pub not_found: NotFoundPage,
+    /// The page that unsubscribes. Default: a page of our own.
+    pub unsubscribe_page: PageTemplate,
     /// The files that link the domain with apps.
     pub app_links: AppLinks,
     /// Proxies that are believed what they say of the client. Default: none.
@@ -119,6 +122,7 @@ impl Default for TrackerConfig {
             redirect_status: RedirectStatus::default(),
             server_header: Some("mailwake".into()),
             not_found: NotFoundPage::default(),
+            unsubscribe_page: PageTemplate::default(),
             app_links: AppLinks::default(),
             trusted_proxies: Vec::new(),
             client_address_from: ClientAddressFrom::default(),

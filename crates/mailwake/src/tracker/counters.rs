@@ -27,6 +27,12 @@ pub struct Counters {
     pub clicks: Counter,
     /// Redirects of links that unsubscribe, each with an event.
     pub unsubscribes: Counter,
+    /// Unsubscriptions by the List-Unsubscribe field, each with an event.
+    pub list_unsubscribes: Counter,
+    /// Pages that ask whether to unsubscribe, which change nothing.
+    pub unsubscribe_pages: Counter,
+    /// Forms that are none of those that unsubscribe.
+    pub bad_forms: Counter,
     /// Pixels and redirects that were answered and not counted: the link has expired.
     pub late: Counter,
     /// Pixels and redirects of the Go reference's links that were answered and not counted:
@@ -38,7 +44,7 @@ pub struct Counters {
     pub unknown: Counter,
     /// Requests that asked with OPTIONS what may be asked.
     pub options: Counter,
-    /// Methods other than GET, HEAD and OPTIONS.
+    /// Methods other than GET, HEAD and OPTIONS, and forms for links that take none.
     pub other_methods: Counter,
     /// Requests that name no host, or several (RFC 9112 §3.2).
     pub bad_hosts: Counter,
@@ -77,6 +83,9 @@ impl Counters {
             ("initial_opens", &self.initial_opens),
             ("clicks", &self.clicks),
             ("unsubscribes", &self.unsubscribes),
+            ("list_unsubscribes", &self.list_unsubscribes),
+            ("unsubscribe_pages", &self.unsubscribe_pages),
+            ("bad_forms", &self.bad_forms),
             ("late", &self.late),
             ("unidentified", &self.unidentified),
             ("heads", &self.heads),
@@ -138,12 +147,15 @@ impl Counters {
     }
 
     /// What was answered to requests, each with its stable name.
-    fn answers(&self) -> [(&'static str, &Counter); 14] {
+    fn answers(&self) -> [(&'static str, &Counter); 17] {
         [
             ("open", &self.opens),
             ("initial_open", &self.initial_opens),
             ("click", &self.clicks),
             ("unsubscribe", &self.unsubscribes),
+            ("list_unsubscribe", &self.list_unsubscribes),
+            ("unsubscribe_page", &self.unsubscribe_pages),
+            ("bad_form", &self.bad_forms),
             ("late", &self.late),
             ("unidentified", &self.unidentified),
             ("head", &self.heads),

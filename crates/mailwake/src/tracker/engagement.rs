@@ -2,13 +2,13 @@
 //! message goes out.
 
 use tracking::{
-    event::{Click, Occurrence, Visit},
+    event::{Click, Occurrence, Unsubscription, Visit},
     token::{Engagement, Link},
 };
 
-/// What happens when a link is requested; nothing for one that leads nowhere. What the page
-/// behind a link that unsubscribes makes of it is the sender's.
-pub(super) fn occurrence(link: Link, visit: Visit) -> Option<Occurrence> {
+/// What happens when a link is requested, or its form is sent. What the page behind a link
+/// that unsubscribes makes of it is the sender's.
+pub(super) fn occurrence(link: Link, visit: Visit) -> Occurrence {
     let Link { link_index, link_name, is_amp, .. } = link;
     let click = |target_link_url| Click {
         visit: visit.clone(),
@@ -17,17 +17,15 @@ pub(super) fn occurrence(link: Link, visit: Visit) -> Option<Occurrence> {
         target_link_url,
     };
     match link.engagement {
-        Engagement::Open if is_amp => Some(Occurrence::AmpOpen(visit)),
-        Engagement::Open => Some(Occurrence::Open(visit)),
-        Engagement::InitialOpen if is_amp => Some(Occurrence::AmpInitialOpen(visit)),
-        Engagement::InitialOpen => Some(Occurrence::InitialOpen(visit)),
-        Engagement::Unsubscribe { target_url } if target_url.is_empty() => None,
-        Engagement::Click { target_url } if is_amp => Some(Occurrence::AmpClick(click(target_url))),
-        Engagement::Click { target_url } => Some(Occurrence::Click(click(target_url))),
-        // No message has such a link yet.
-        Engagement::ListUnsubscribe { .. } => None,
-        Engagement::Unsubscribe { target_url } => {
-            Some(Occurrence::LinkUnsubscribe(click(target_url)))
+        Engagement::Open if is_amp => Occurrence::AmpOpen(visit),
+        Engagement::Open => Occurrence::Open(visit),
+        Engagement::InitialOpen if is_amp => Occurrence::AmpInitialOpen(visit),
+        Engagement::InitialOpen => Occurrence::InitialOpen(visit),
+        Engagement::Click { target_url } if is_amp => Occurrence::AmpClick(click(target_url)),
+        Engagement::Click { target_url } => Occurrence::Click(click(target_url)),
+        Engagement::Unsubscribe { target_url } => Occurrence::LinkUnsubscribe(click(target_url)),
+        Engagement::ListUnsubscribe { target_url } => {
+            Occurrence::ListUnsubscribe(Unsubscription { visit, target_url })
         }
     }
 }

@@ -17,12 +17,14 @@ mod nonces;
 mod page;
 mod recorder;
 mod request;
+mod unsubscribe;
 mod visitors;
 mod worker;
 
 pub use config::{AppLinks, ClientAddressFrom, NotFoundPage, RedirectStatus, TrackerConfig};
 pub use counters::{Counters, FrontCounters};
 pub use legacy::LegacyLinks;
+pub use unsubscribe::{PageTemplate, PageTemplateError};
 pub use visitors::{DoNotTrack, Geo, GeoError, IpAddresses, Visitors};
 
 use crate::{event_log::writer::Writer, net::per_address::PerAddress};

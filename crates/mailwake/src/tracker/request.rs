@@ -25,9 +25,16 @@ pub(super) enum Asked<'a> {
     Favicon,
     /// The file that links the domain with apps of this system.
     AppLinks(AppSystem),
+    /// A form for what may be a link of ours.
+    Form {
+        /// As in `Link`.
+        token: &'a str,
+        /// As in `Link`.
+        host: &'a str,
+    },
     /// What may be asked (RFC 9110 §9.3.7).
     Options,
-    /// None of GET, HEAD and OPTIONS.
+    /// None of GET, HEAD, POST and OPTIONS.
     OtherMethod,
     /// No host in HTTP/1.1, several, or what cannot be one (RFC 9112 §3.2).
     BadHost,
@@ -63,6 +70,7 @@ pub(super) fn read<B>(request: &Request<B>) -> Asked<'_> {
     match *request.method() {
         Method::GET | Method::HEAD => {}
         Method::OPTIONS => return Asked::Options,
+        Method::POST => return Asked::Form { token: token(request), host },
         _ => return Asked::OtherMethod,
     }
     let path = request.uri().path();
@@ -74,8 +82,12 @@ pub(super) fn read<B>(request: &Request<B>) -> Asked<'_> {
     if let Some(system) = AppSystem::of_path(path) {
         return Asked::AppLinks(system);
     }
-    let token = path.rsplit('/').next().unwrap_or_default();
-    Asked::Link { token, host }
+    Asked::Link { token: token(request), host }
+}
+
+/// The last segment of the path.
+fn token<B>(request: &Request<B>) -> &str {
+    request.uri().path().rsplit('/').next().unwrap_or_default()
 }
 
 /// The host that was asked. The authority of a target in absolute form wins over the

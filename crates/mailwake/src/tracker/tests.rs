@@ -5,6 +5,7 @@ mod legacy;
 mod limits;
 mod proxies;
 mod support;
+mod unsubscribe;
 
 use super::*;
 use support::{Recording, TARGET, click, expired, get, link, message_id};
@@ -184,10 +185,9 @@ fn a_link_is_reported_on_its_last_day() {
 #[test]
 fn what_is_no_link_is_not_found_and_not_echoed() {
     let recording = Recording::start();
-    let nowhere = Engagement::Unsubscribe { target_url: String::new() };
-    let unsubscribe = recording.tracker.path(nowhere);
+    let nowhere = recording.tracker.path(Engagement::Click { target_url: String::new() });
     let slash_after = format!("{}/", recording.tracker.path(click()));
-    let paths = ["/", "/f/favicon.ico", "/zzz-secret?q=zzz-secret", &unsubscribe, &slash_after];
+    let paths = ["/", "/f/favicon.ico", "/zzz-secret?q=zzz-secret", &nowhere, &slash_after];
     for path in paths {
         let answer = recording.tracker.get(path);
         assert_eq!((answer.status, answer.is_refusal()), (404, true), "{path}");

@@ -1,8 +1,10 @@
 //! One thread of the tracker: what it holds, and how it answers a request. A link is
 //! opened, an event made, and the answer given when the event is on disk.
 
+mod unsubscribe;
+
 use super::{
-    answer::{Answer, Answers},
+    answer::{self, Answer, Answers},
     config::TrackerConfig,
     counters::Counters,
     engagement::occurrence,
@@ -12,14 +14,22 @@ use super::{
     nonces::Nonces,
     recorder::{Log, Recorder},
     request::{self, Asked},
+    unsubscribe::Pages,
     visitors::Visitors,
 };
 use arc_swap::ArcSwap;
-use hyper::{Method, Request};
-use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
+use hyper::{Method, Request, body::Body};
+use std::{
+    cell::RefCell,
+    error::Error,
+    net::IpAddr,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tracking::{
     event::{Event, Occurrence},
-    ids::{EventId, Timestamp},
+    ids::{EventId, MessageId, Timestamp},
     token::{Day, key::KeyRing},
 };
 
@@ -29,6 +39,9 @@ pub(super) struct Worker<L> {
     legacy: LegacyLinks,
     nonces: RefCell<Nonces>,
     answers: Answers,
+    pages: Pages,
+    /// How long a form may take to arrive.
+    body_timeout: Duration,
     counters: Arc<Counters>,
     visitors: Arc<Visitors>,
     recorder: Rc<Recorder<L>>,
@@ -47,6 +60,8 @@ impl<L: Log> Worker<L> {
             legacy: config.legacy.clone(),
             nonces: RefCell::default(),
             answers: Answers::new(config),
+            pages: Pages::new(&config.unsubscribe_page, answer::server(config).as_ref()),
+            body_timeout: config.header_timeout,
             counters,
             visitors: config.visitors.clone(),
             recorder: Rc::new(recorder),
@@ -54,9 +69,15 @@ impl<L: Log> Worker<L> {
     }
 
     /// Answers a request, when the engagement that it is has been recorded.
-    pub(super) async fn respond<B>(&self, request: Request<B>, visitor: IpAddr) -> Answer {
+    pub(super) async fn respond<B>(&self, request: Request<B>, visitor: IpAddr) -> Answer
+    where
+        B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
+    {
         let now = Timestamp::from(SystemTime::now());
-        let (answer, event) = self.decide(&request, visitor, now);
+        let (answer, event) = match self.link_of_form(&request) {
+            Some(link) => self.leave(link, request, visitor, now).await,
+            None => self.decide(&request, visitor, now),
+        };
         if let Some(event) = event {
             self.recorder.record(event).await;
         }
@@ -83,7 +104,10 @@ impl<L: Log> Worker<L> {
             Asked::Robots => (self.answers.robots(), &self.counters.robots),
             Asked::Favicon => (self.answers.favicon(), &self.counters.favicons),
             Asked::Options => (self.answers.options(), &self.counters.options),
-            Asked::OtherMethod => (self.answers.other_method(), &self.counters.other_methods),
+            // A link that takes a form is not decided here.
+            Asked::OtherMethod | Asked::Form { .. } => {
+                (self.answers.other_method(), &self.counters.other_methods)
+            }
             Asked::BadHost => (self.answers.bad_host(), &self.counters.bad_hosts),
         };
         counter.increment();
@@ -113,11 +137,13 @@ impl<L: Log> Worker<L> {
         visitor: IpAddr,
         now: Timestamp,
     ) -> (Answer, Option<Event>) {
+        if unsubscribe::has_page(&link) {
+            return (self.page(request), None);
+        }
         let (message_id, expires_after) = (link.message_id, link.expires_after);
         let visit = self.visitors.visit(&link, request.headers(), visitor, now);
-        let engaged = occurrence(link, visit)
-            .and_then(|occurrence| Some((self.answer(&occurrence)?, occurrence)));
-        let Some((answer, occurrence)) = engaged else {
+        let occurrence = occurrence(link, visit);
+        let Some(answer) = self.answer(&occurrence) else {
             self.counters.unknown.increment();
             return (self.answers.not_found(), None);
         };
@@ -130,13 +156,19 @@ impl<L: Log> Worker<L> {
             self.counters.unidentified.increment();
             return (answer, None);
         }
-        if expires_after.is_some_and(|last| last < Day::of(now)) {
+        // People may leave a list at any time.
+        let counts_always = matches!(occurrence, Occurrence::LinkUnsubscribe(_));
+        if expires_after.is_some_and(|last| last < Day::of(now)) && !counts_always {
             self.counters.late.increment();
             return (answer, None);
         }
         self.count(&occurrence);
+        (answer, Some(self.event(now, message_id, occurrence)))
+    }
+
+    fn event(&self, now: Timestamp, message_id: MessageId, occurrence: Occurrence) -> Event {
         let event_id = EventId::new(now, self.nonces.borrow_mut().draw());
-        (answer, Some(Event { event_id, timestamp: now, message_id, occurrence }))
+        Event { event_id, timestamp: now, message_id, occurrence }
     }
 
     /// None for a click that leads nowhere.
@@ -155,6 +187,7 @@ impl<L: Log> Worker<L> {
         let counter = match occurrence {
             Occurrence::Click(_) | Occurrence::AmpClick(_) => &self.counters.clicks,
             Occurrence::LinkUnsubscribe(_) => &self.counters.unsubscribes,
+            Occurrence::ListUnsubscribe(_) => &self.counters.list_unsubscribes,
             Occurrence::InitialOpen(_) | Occurrence::AmpInitialOpen(_) => {
                 &self.counters.initial_opens
             }

@@ -67,7 +67,8 @@ fn only_get_and_head_ask_for_links() {
         ("GET", link),
         ("HEAD", link),
         ("OPTIONS", Asked::Options),
-        ("POST", Asked::OtherMethod),
+        ("POST", Asked::Form { token: "abc", host: "t.example" }),
+        ("PUT", Asked::OtherMethod),
         ("get", Asked::OtherMethod),
     ] {
         let mut other = request("/abc", &["t.example"]);

@@ -117,6 +117,9 @@ impl Tracker {
             &c.robots,
             &c.favicons,
             &c.unsubscribes,
+            &c.list_unsubscribes,
+            &c.unsubscribe_pages,
+            &c.bad_forms,
             &c.app_links,
         ];
         let sum: u64 = answers.into_iter().map(Counter::get).sum();
