@@ -9,6 +9,12 @@ fuzz_target!(|text: &str| {
     match KeyRing::parse(text) {
         Ok(mut ring) => {
             check(&ring);
+            let ids: Vec<u8> = ring.keys().iter().map(|key| key.id()).collect();
+            for id in ids {
+                ring.activate(id).expect("a key of the ring");
+                assert!(ring.retire(id).is_err());
+                check(&ring);
+            }
             let is_full = ring.keys().len() == usize::from(KEYS_MAX);
             assert_eq!(ring.rotate([1; 32], "2026-11-21").is_err(), is_full);
             check(&ring);

@@ -257,7 +257,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let gateway = root.has("gateway").then(|| gateway::read(&gateway, &global, &data_directory));
     let policy = policy::read(&root.section("policy"));
     let tracker = root.section("tracker");
-    let tracker = root.has("tracker").then(|| tracker::read(&tracker));
+    let tracker = root.has("tracker").then(|| tracker::read(&tracker, &keys));
     let tags = tags::read(&root.section("tags"), &data_directory);
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) = read_store(&root.section("store"), &data_directory);

@@ -9,7 +9,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
-use tracking::token::key::{KeyRing, KeyState, SECRET_OCTETS};
+use tracking::token::key::{KeyRing, SECRET_OCTETS};
 
 #[derive(Debug, Args)]
 pub(super) struct KeysArgs {
@@ -23,6 +23,12 @@ enum KeysCommand {
     Generate,
     /// Add a key to a key ring and have it seal from now on; SIGHUP tells mailwake.
     Rotate(KeyFileArgs),
+    /// Add a staged key, for rings that several have: `activate` it when all know it.
+    Add(KeyFileArgs),
+    /// Have a key seal from now on; SIGHUP tells mailwake.
+    Activate(KeyArgs),
+    /// Retire a staged key, so that it will not seal.
+    Retire(KeyArgs),
     /// List the keys of a key ring, without their secrets.
     List(KeyFileArgs),
 }
@@ -34,10 +40,34 @@ struct KeyFileArgs {
     key_file: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct KeyArgs {
+    /// The id of the key, as `list` shows it.
+    id: u8,
+    #[command(flatten)]
+    ring: KeyFileArgs,
+}
+
 pub(super) fn run(args: &KeysArgs) -> Result<()> {
     match &args.command {
         KeysCommand::Generate => Ok(io::stdout().write_all(new_ring()?.to_text().as_bytes())?),
-        KeysCommand::Rotate(args) => rotate(&args.key_file),
+        KeysCommand::Rotate(args) => change(&args.key_file, |ring| {
+            let id = ring.rotate(secret()?, &today())?;
+            Ok(format!("key {id} seals from now on; mailwake learns of it by SIGHUP"))
+        }),
+        KeysCommand::Add(args) => change(&args.key_file, |ring| {
+            let id = ring.add(secret()?, &today())?;
+            let next = "when all who have the ring know it by SIGHUP: mailwake keys activate";
+            Ok(format!("key {id} is staged; {next} {id}"))
+        }),
+        KeysCommand::Activate(KeyArgs { id, ring }) => change(&ring.key_file, |ring| {
+            ring.activate(*id)?;
+            Ok(format!("key {id} seals from now on; mailwake learns of it by SIGHUP"))
+        }),
+        KeysCommand::Retire(KeyArgs { id, ring }) => change(&ring.key_file, |ring| {
+            ring.retire(*id)?;
+            Ok(format!("key {id} is retired: it opens links, and seals none"))
+        }),
         KeysCommand::List(args) => list(&args.key_file),
     }
 }
@@ -57,11 +87,12 @@ pub(super) fn is_open_to_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.mode() & 0o007 != 0)
 }
 
-fn rotate(path: &Path) -> Result<()> {
+/// Changes a key ring in its file, and prints what the change says.
+fn change(path: &Path, change: impl FnOnce(&mut KeyRing) -> Result<String>) -> Result<()> {
     let mut ring = load(path)?;
-    let id = ring.rotate(secret()?, &today())?;
+    let told = change(&mut ring)?;
     replace(path, &ring.to_text()).with_context(|| format!("write key ring {}", path.display()))?;
-    writeln!(io::stdout(), "key {id} seals from now on; mailwake learns of it by SIGHUP")?;
+    writeln!(io::stdout(), "{told}")?;
     Ok(())
 }
 
@@ -89,11 +120,7 @@ fn list(path: &Path) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{:>2}  {:7}  created", "id", "state")?;
     for key in ring.keys() {
-        let state = match key.state() {
-            KeyState::Active => "active",
-            KeyState::Retired => "retired",
-        };
-        writeln!(out, "{:>2}  {state:7}  {}", key.id(), key.created())?;
+        writeln!(out, "{:>2}  {:7}  {}", key.id(), key.state().name(), key.created())?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `[tracker]`: the HTTP server of links and pixels.
 
-use super::{LISTEN, NETWORK, Tracker, reader::Section, visitors};
+use super::{KeySource, LISTEN, NETWORK, Tracker, reader::Section, visitors};
 use crate::tracker::{
     AppLinks, ClientAddressFrom, LegacyLinks, NotFoundPage, PageTemplate, PageTemplateError,
     RedirectStatus, TrackerConfig,
@@ -15,7 +15,7 @@ use std::{
 use tracking::token::legacy::HostPatternError;
 
 /// Reads the table; `None` where something without a default is missing.
-pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
+pub(super) fn read(section: &Section<'_>, keys: &KeySource) -> Option<Tracker> {
     let seconds =
         |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
     let listen = section.required("listen", LISTEN);
@@ -68,6 +68,10 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tracker> {
         )),
         drain_timeout: seconds("drain_timeout_seconds", 10),
         visitors: visitors::read(section).into(),
+        key_file: match keys {
+            KeySource::File(path) => Some(path.clone()),
+            KeySource::Environment => None,
+        },
         legacy: legacy(&section.section("legacy")),
     };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);

@@ -6,7 +6,7 @@ use super::visitors::Visitors;
 use crate::net::network::Network;
 use bytes::Bytes;
 use hyper::StatusCode;
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// How a click is sent on to its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,6 +85,8 @@ pub struct TrackerConfig {
     pub trusted_proxies: Vec<Network>,
     /// Where they say it. Default: in X-Forwarded-For.
     pub client_address_from: ClientAddressFrom,
+    /// The file that the keys are from, which is looked at when a link has another one.
+    pub key_file: Option<PathBuf>,
     /// The links of the Go reference that are followed.
     pub legacy: LegacyLinks,
     /// What is known of visitors, and what is kept of them. Shared, so that its tables can
@@ -126,6 +128,7 @@ impl Default for TrackerConfig {
             app_links: AppLinks::default(),
             trusted_proxies: Vec::new(),
             client_address_from: ClientAddressFrom::default(),
+            key_file: None,
             legacy: LegacyLinks::default(),
             visitors: Arc::default(),
             connections_max: 10_000,

@@ -54,6 +54,10 @@ pub struct Counters {
     pub favicons: Counter,
     /// Requests for the files that link a domain with apps.
     pub app_links: Counter,
+    /// Tokens that name a key which is not in the key ring. They are unknown links as well.
+    pub unknown_keys: Counter,
+    /// How often the file of the key ring was found to have new keys because a link had one.
+    pub keys_read_again: Counter,
     /// Links of the Go reference that were answered. They are counted above as well.
     pub legacy_links: Counter,
     /// Engagements by their first verdict, in the order of `Verdict::ALL`.
@@ -96,6 +100,8 @@ impl Counters {
             ("robots", &self.robots),
             ("favicons", &self.favicons),
             ("app_links", &self.app_links),
+            ("unknown_keys", &self.unknown_keys),
+            ("keys_read_again", &self.keys_read_again),
             ("legacy_links", &self.legacy_links),
             ("past_deadline", &self.past_deadline),
             ("not_recorded", &self.not_recorded),
@@ -128,6 +134,16 @@ impl Counters {
             "Engagements that became events, by their first verdict.",
             "verdict",
             Verdict::ALL.iter().zip(&self.verdicts).map(|(one, of)| (one.name(), of.get())),
+        );
+        to.counter(
+            "mailwake_tracker_unknown_keys_total",
+            "Tokens that name a key which is not in the key ring.",
+            self.unknown_keys.get(),
+        );
+        to.counter(
+            "mailwake_tracker_keys_read_again_total",
+            "How often the file of the key ring had new keys because a link had one.",
+            self.keys_read_again.get(),
         );
         to.counter(
             "mailwake_tracker_legacy_links_total",

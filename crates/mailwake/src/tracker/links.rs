@@ -1,7 +1,10 @@
-//! Opens the tokens of links. New keys are used from the next link on.
+//! Opens the tokens of links. New keys are used from the next link on; a link with a key that
+//! is not in the ring has its file looked at, so that a ring which was changed without a
+//! signal loses no click.
 
+use super::{counters::Counters, key_file::KeyFile};
 use arc_swap::{ArcSwap, Cache};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use tracking::token::{Link, OpenError, Opener, key::KeyRing};
 
 /// Opens tokens with the current keys.
@@ -9,21 +12,53 @@ pub(super) struct Links {
     keys: Cache<Arc<ArcSwap<KeyRing>>, Arc<KeyRing>>,
     current: Arc<KeyRing>,
     opener: Opener,
+    key_file: Option<KeyFile>,
+    counters: Arc<Counters>,
 }
 
 impl Links {
-    pub(super) fn new(keys: Arc<ArcSwap<KeyRing>>) -> Self {
+    /// Links with these keys, which may come from a file.
+    pub(super) fn new(
+        keys: Arc<ArcSwap<KeyRing>>,
+        key_file: Option<PathBuf>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let keys = Cache::new(keys);
         let current = keys.arc_swap().load_full();
-        Self { keys, opener: Opener::new(current.clone()), current }
+        let opener = Opener::new(current.clone());
+        Self { keys, opener, current, key_file: key_file.map(KeyFile::new), counters }
     }
 
     pub(super) fn open(&mut self, token: &str, host: &str) -> Result<Link, OpenError> {
+        self.take_new_keys();
+        let mut opened = self.opener.open(token, host);
+        if let Err(OpenError::UnknownKey(_)) = opened {
+            if self.read_key_file() {
+                opened = self.opener.open(token, host);
+            }
+            if let Err(OpenError::UnknownKey(_)) = opened {
+                self.counters.unknown_keys.increment();
+            }
+        }
+        opened
+    }
+
+    fn take_new_keys(&mut self) {
         let keys = self.keys.load();
         if !Arc::ptr_eq(keys, &self.current) {
             self.current = keys.clone();
             self.opener = Opener::new(self.current.clone());
         }
-        self.opener.open(token, host)
+    }
+
+    /// Takes the keys of the file for all threads, if there are others in it than before.
+    fn read_key_file(&mut self) -> bool {
+        let Some(file) = &mut self.key_file else { return false };
+        let Some(ring) = file.new_keys(&self.current) else { return false };
+        // Of two threads, or of a thread and a signal, one is enough.
+        self.keys.arc_swap().compare_and_swap(&self.current, Arc::new(ring));
+        self.counters.keys_read_again.increment();
+        self.take_new_keys();
+        true
     }
 }

@@ -9,6 +9,7 @@ mod config;
 mod connection;
 mod counters;
 mod engagement;
+mod key_file;
 mod legacy;
 mod links;
 mod listener;

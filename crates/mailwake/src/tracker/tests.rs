@@ -379,6 +379,35 @@ fn requests_on_one_connection_are_answered_in_order() {
     recording.stop();
 }
 
+/// An operator rotates the keys of a gateway elsewhere, brings the file, and forgets SIGHUP.
+#[test]
+fn a_key_that_came_to_the_file_loses_no_click() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("keys.txt");
+    let mut ring = KeyRing::generate([7; 32], "2026-11-21");
+    std::fs::write(&path, ring.to_text()).expect("written");
+    let recording = Recording::with(TrackerConfig {
+        key_file: Some(path.clone()),
+        durable_deadline: support::PATIENCE,
+        ..TrackerConfig::default()
+    });
+    let tracker = &recording.tracker;
+    let old = tracker.path(click());
+    ring.rotate([8; 32], "2026-11-22").expect("room");
+    let mut sealer =
+        tracking::token::Sealer::new(Arc::new(KeyRing::parse(&ring.to_text()).expect("own text")));
+    let new = format!("/{}", sealer.seal(&link(click()), None).expect("short enough"));
+    assert_eq!(tracker.get(&new).status, 404);
+    std::fs::write(&path, ring.to_text()).expect("written");
+    for path in [&new, &old, &new] {
+        assert_eq!(tracker.get(path).field("location"), Some(TARGET));
+    }
+    let counters = &tracker.counters;
+    assert_eq!((counters.unknown_keys.get(), counters.keys_read_again.get()), (1, 1));
+    assert_eq!(recording.events().len(), 3);
+    recording.stop();
+}
+
 #[test]
 fn keys_change_while_it_runs() {
     let recording = Recording::start();

@@ -56,7 +56,7 @@ impl<L: Log> Worker<L> {
     ) -> Self {
         let recorder = Recorder::new(log, config.durable_deadline, counters.clone());
         Self {
-            links: RefCell::new(Links::new(keys)),
+            links: RefCell::new(Links::new(keys, config.key_file.clone(), counters.clone())),
             legacy: config.legacy.clone(),
             nonces: RefCell::default(),
             answers: Answers::new(config),

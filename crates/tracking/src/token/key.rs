@@ -1,5 +1,6 @@
 //! The key ring: up to 32 keys, of which one seals and all open. Its file is text,
-//! one key a line, so that it can be read, mounted as a secret and compared.
+//! one key a line, so that it can be read, mounted as a secret and compared. Where several
+//! trackers have the ring, a key is staged until each of them knows it, and seals then.
 //!
 //! ```text
 //! # id  state    created     secret
@@ -19,10 +20,23 @@ pub const SECRET_OCTETS: usize = 32;
 /// Whether a key makes new links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
+    /// Opens links that others have sealed with it already, and seals none yet.
+    Staged,
     /// Seals new links and opens its own. Exactly one key is active.
     Active,
     /// Opens the links that it sealed while it was active.
     Retired,
+}
+
+impl KeyState {
+    /// As the file names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Active => "active",
+            Self::Retired => "retired",
+        }
+    }
 }
 
 /// A key of the ring.
@@ -91,6 +105,17 @@ pub enum KeyMistake {
 )]
 pub struct RingFull;
 
+/// Why the state of a key is not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The ring does not have it.
+    #[error("the key ring has no key {0}")]
+    Unknown(u8),
+    /// It seals.
+    #[error("key {0} is the active one: activate another first, and it is retired")]
+    Active(u8),
+}
+
 /// Up to 32 keys, of which one is active.
 #[derive(Debug)]
 pub struct KeyRing {
@@ -127,18 +152,45 @@ impl KeyRing {
 
     /// Adds a key and makes it the active one; the others go on opening their links.
     pub fn rotate(&mut self, secret: [u8; SECRET_OCTETS], created: &str) -> Result<u8, RingFull> {
+        let id = self.add(secret, created)?;
+        self.activate(id).expect("it was added just now");
+        Ok(id)
+    }
+
+    /// Adds a staged key, and gives its id.
+    pub fn add(&mut self, secret: [u8; SECRET_OCTETS], created: &str) -> Result<u8, RingFull> {
         // The next id after the newest, so that an id is not used again soon.
         let newest = self.keys.last().map_or(0, |key| key.id);
         let id = (1..=KEYS_MAX)
             .map(|step| (newest + step) % KEYS_MAX)
             .find(|id| self.find(*id).is_none())
             .ok_or(RingFull)?;
-        for key in &mut self.keys {
-            key.state = KeyState::Retired;
-        }
-        self.keys.push(SigningKey::new(id, KeyState::Active, created.into(), secret));
-        self.active = self.keys.len() - 1;
+        self.keys.push(SigningKey::new(id, KeyState::Staged, created.into(), secret));
         Ok(id)
+    }
+
+    /// Has a key seal from now on, whatever its state was; the one that did is retired.
+    pub fn activate(&mut self, id: u8) -> Result<(), KeyError> {
+        let next = self.position(id)?;
+        self.keys[self.active].state = KeyState::Retired;
+        self.keys[next].state = KeyState::Active;
+        self.active = next;
+        Ok(())
+    }
+
+    /// Retires a staged key, so that nobody activates it by mistake. The active one is
+    /// refused: something must seal.
+    pub fn retire(&mut self, id: u8) -> Result<(), KeyError> {
+        let position = self.position(id)?;
+        if position == self.active {
+            return Err(KeyError::Active(id));
+        }
+        self.keys[position].state = KeyState::Retired;
+        Ok(())
+    }
+
+    fn position(&self, id: u8) -> Result<usize, KeyError> {
+        self.keys.iter().position(|key| key.id == id).ok_or(KeyError::Unknown(id))
     }
 
     /// Reads a key file. All that is wrong is told, not just the first of it.
@@ -175,14 +227,12 @@ impl KeyRing {
     pub fn to_text(&self) -> String {
         let mut text = String::from(
             "# mailwake key ring. Who has it can forge tracked links: keep it secret.\n\
-             # One key is active and seals new links; retired ones still open theirs.\n\
+             # One key is active and seals new links; retired ones still open theirs. A staged\n\
+             # one seals when all who have the ring know it.\n\
              # id  state    created     secret\n",
         );
         for key in &self.keys {
-            let state = match key.state {
-                KeyState::Active => "active",
-                KeyState::Retired => "retired",
-            };
+            let state = key.state.name();
             let secret = URL_SAFE_NO_PAD.encode(key.secret);
             text += &format!("{:4}  {state:7}  {}  {secret}\n", key.id, key.created);
         }
@@ -197,9 +247,10 @@ fn parse_key(line: &str) -> Result<SigningKey, &'static str> {
     };
     let id = id.parse().ok().filter(|id| *id < KEYS_MAX).ok_or("the id must be 0 to 31")?;
     let state = match state {
+        "staged" => KeyState::Staged,
         "active" => KeyState::Active,
         "retired" => KeyState::Retired,
-        _ => return Err("the state must be active or retired"),
+        _ => return Err("the state must be staged, active or retired"),
     };
     let secret = URL_SAFE_NO_PAD
         .decode(secret)

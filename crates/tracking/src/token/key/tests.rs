@@ -20,6 +20,33 @@ fn key_file_is_read_as_it_was_written() {
 }
 
 #[test]
+fn a_staged_key_opens_and_seals_when_it_is_activated() {
+    let mut ring = KeyRing::generate([7; 32], "2026-11-21");
+    assert_eq!(ring.add([8; 32], "2026-12-01"), Ok(2));
+    let mut ring = KeyRing::parse(&ring.to_text()).expect("own text");
+    assert_eq!(ring.active().id(), 1);
+    assert_eq!(ring.find(2).map(SigningKey::state), Some(KeyState::Staged));
+    assert_eq!(ring.activate(3), Err(KeyError::Unknown(3)));
+    ring.activate(2).expect("a key of the ring");
+    let ring = KeyRing::parse(&ring.to_text()).expect("own text");
+    assert_eq!(ring.active().id(), 2);
+    assert_eq!(ring.find(1).map(SigningKey::state), Some(KeyState::Retired));
+}
+
+#[test]
+fn a_key_that_seals_is_not_retired() {
+    let mut ring = KeyRing::generate([7; 32], "2026-11-21");
+    ring.add([8; 32], "2026-12-01").expect("room");
+    assert_eq!(ring.retire(1), Err(KeyError::Active(1)));
+    assert_eq!(ring.retire(2), Ok(()));
+    assert_eq!(ring.find(2).map(SigningKey::state), Some(KeyState::Retired));
+    // What was retired may seal again.
+    ring.activate(2).expect("a key of the ring");
+    ring.activate(1).expect("a key of the ring");
+    assert_eq!(ring.active().id(), 1);
+}
+
+#[test]
 fn ids_go_round_and_a_full_ring_takes_no_more() {
     let mut ring = KeyRing::generate([0; 32], "2026-11-21");
     let ids: Vec<_> = (2..=32).map(|n| ring.rotate([n; 32], "2026-11-21").expect("room")).collect();
@@ -39,7 +66,7 @@ fn all_mistakes_are_told_with_their_lines() {
         [
             "line 2: a key is four fields: id, state, created, secret",
             "line 3: the id must be 0 to 31",
-            "line 4: the state must be active or retired",
+            "line 4: the state must be staged, active or retired",
             "line 5: the secret must be 32 octets in base64url without padding",
             "line 7: this id is taken already",
         ]
