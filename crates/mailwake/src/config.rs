@@ -17,7 +17,7 @@ pub use tags::{TagsConfig, TagsPlace};
 
 use crate::{
     admin::AdminConfig,
-    event_log::LogConfig,
+    event_log::{LogConfig, writer::QueueLimits},
     gateway::{GatewayConfig, safety::Memory, scopes::Scopes},
     net::{
         network::Network,
@@ -327,7 +327,15 @@ fn read_event_log(section: &Section<'_>, data_directory: &Path) -> LogConfig {
         directory,
         segment_bytes: segment as u64,
         disk_quota_bytes: quota as u64,
-        queue_events_max: usize::try_from(queue).unwrap_or(LogConfig::QUEUE_EVENTS_MAX),
+        queue: QueueLimits {
+            events_max: usize::try_from(queue).unwrap_or(LogConfig::QUEUE_EVENTS_MAX),
+            octets_max: mebibytes(
+                section,
+                "queue_mib_max",
+                (LogConfig::QUEUE_OCTETS_MAX >> 20) as u64,
+                1..=1 << 20,
+            ),
+        },
     }
 }
 

@@ -139,7 +139,7 @@ impl<D: Disk> Committer<D> {
         self.octets.clear();
         for request in self.batch.drain(..) {
             end += request.frames.len() as u64;
-            self.queue.leave(request.events);
+            self.queue.leave(&request);
             match &written {
                 Ok(()) => self.queue.counters.events.add(request.events as u64),
                 Err(error) => self.queue.counters.refuse(error, request.events),

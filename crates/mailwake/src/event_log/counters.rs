@@ -69,7 +69,7 @@ impl RefusalReason {
             AppendError::QuotaExceeded { .. } => Self::Quota,
             AppendError::DiskFull(_) => Self::DiskFull,
             AppendError::Io(_) => Self::Io,
-            AppendError::QueueFull { .. } => Self::QueueFull,
+            AppendError::QueueFull(_) => Self::QueueFull,
             AppendError::TooLarge { .. } => Self::TooLarge,
             AppendError::Closed => Self::Closed,
         }

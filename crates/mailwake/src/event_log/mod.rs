@@ -39,7 +39,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, io, thread};
 use tokio::sync::{mpsc, watch};
-use writer::{Command, Queue, Writer};
+use writer::{Command, Queue, QueueLimits, Writer};
 
 /// A place in the log: octets since its beginning. Positions grow, and no two events
 /// that are on disk share one.
@@ -66,8 +66,8 @@ pub struct LogConfig {
     pub segment_bytes: u64,
     /// Octets that all segments together may take; at least two segments.
     pub disk_quota_bytes: u64,
-    /// Events that may wait for the disk.
-    pub queue_events_max: usize,
+    /// What may wait for the disk, in memory.
+    pub queue: QueueLimits,
 }
 
 impl LogConfig {
@@ -77,6 +77,8 @@ impl LogConfig {
     pub const DISK_QUOTA_BYTES: u64 = 16 << 30;
     /// Events that may wait for the disk, if nothing else is configured.
     pub const QUEUE_EVENTS_MAX: usize = 65_536;
+    /// Octets of events that may wait for the disk, if nothing else is configured.
+    pub const QUEUE_OCTETS_MAX: usize = 64 << 20;
 
     /// The log in `directory`, everything else by default.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
@@ -84,7 +86,10 @@ impl LogConfig {
             directory: directory.into(),
             segment_bytes: Self::SEGMENT_BYTES,
             disk_quota_bytes: Self::DISK_QUOTA_BYTES,
-            queue_events_max: Self::QUEUE_EVENTS_MAX,
+            queue: QueueLimits {
+                events_max: Self::QUEUE_EVENTS_MAX,
+                octets_max: Self::QUEUE_OCTETS_MAX,
+            },
         }
     }
 }
@@ -159,8 +164,8 @@ impl EventLog {
         let publisher =
             Publisher::open(directory, now).map_err(at("publish event log", directory))?;
         let published = publisher.subscribe();
-        let queue = Arc::new(Queue::new(config.queue_events_max));
-        let (commands, receiver) = mpsc::channel(config.queue_events_max.max(1) + 1);
+        let queue = Arc::new(Queue::new(config.queue));
+        let (commands, receiver) = mpsc::channel(config.queue.events_max.max(1) + 1);
         let close = commands.clone().try_reserve_owned().ok();
         let append_bytes_max = usize::try_from(config.segment_bytes).unwrap_or(usize::MAX);
         let writer = Writer::new(commands, queue.clone(), append_bytes_max);

@@ -71,6 +71,11 @@ impl Monitor {
                 own.writer.waiting(),
             );
             to.gauge(
+                "mailwake_event_log_queue_bytes",
+                "Octets in memory of the events that wait for the disk.",
+                own.writer.waiting_octets(),
+            );
+            to.gauge(
                 "mailwake_event_log_quota_bytes",
                 "Octets that the files of the log may take together.",
                 own.disk_quota_bytes,

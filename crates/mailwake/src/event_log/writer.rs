@@ -37,12 +37,23 @@ pub(super) struct Request {
     pub(super) done: oneshot::Sender<Result<Position, AppendError>>,
 }
 
-/// How many events wait, and how many may; and what became of them.
+/// What waits, and how much may; and what became of it.
 #[derive(Debug)]
 pub(super) struct Queue {
     events: AtomicUsize,
-    events_max: usize,
+    /// Of their records.
+    octets: AtomicUsize,
+    limits: QueueLimits,
     pub(super) counters: Counters,
+}
+
+/// How much may wait for the disk, in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Events.
+    pub events_max: usize,
+    /// Octets of their records. One append may always wait, whatever it has.
+    pub octets_max: usize,
 }
 
 /// Why events were not appended.
@@ -61,12 +72,12 @@ pub enum AppendError {
     /// The disk failed. The log tries a fresh segment with each later append.
     #[error("append to the event log: {0}")]
     Io(Arc<io::Error>),
-    /// More events wait for the disk than the configuration allows.
-    #[error("append to the event log: {events_max} events wait for the disk already")]
-    QueueFull {
-        /// How many events may wait.
-        events_max: usize,
-    },
+    /// More would wait for the disk than the configuration allows.
+    #[error(
+        "append to the event log: no more than {} events or {} octets may wait for the disk",
+        .0.events_max, .0.octets_max
+    )]
+    QueueFull(QueueLimits),
     /// The events are larger than a record or a segment can be.
     #[error("append to the event log: {bytes} octets at once, at most {bytes_max} fit")]
     TooLarge {
@@ -99,26 +110,31 @@ impl From<io::Error> for AppendError {
 }
 
 impl Queue {
-    pub(super) fn new(events_max: usize) -> Self {
-        Self { events: AtomicUsize::new(0), events_max, counters: Counters::default() }
+    pub(super) fn new(limits: QueueLimits) -> Self {
+        let (events, octets) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { events, octets, limits, counters: Counters::default() }
     }
 
-    fn enter(&self, events: usize) -> Result<(), AppendError> {
-        let waiting = self.events.fetch_add(events, Ordering::Relaxed);
-        if waiting + events > self.events_max {
-            self.leave(events);
+    fn enter(&self, request: &Request) -> Result<(), AppendError> {
+        let events = self.events.fetch_add(request.events, Ordering::Relaxed);
+        let octets = self.octets.fetch_add(request.frames.len(), Ordering::Relaxed);
+        let is_too_many = events + request.events > self.limits.events_max;
+        let is_too_large = octets > 0 && octets + request.frames.len() > self.limits.octets_max;
+        if is_too_many || is_too_large {
+            self.leave(request);
             return Err(self.full());
         }
         Ok(())
     }
 
     fn full(&self) -> AppendError {
-        AppendError::QueueFull { events_max: self.events_max }
+        AppendError::QueueFull(self.limits)
     }
 
     /// Called for events that were written or refused.
-    pub(super) fn leave(&self, events: usize) {
-        self.events.fetch_sub(events, Ordering::Relaxed);
+    pub(super) fn leave(&self, request: &Request) {
+        self.events.fetch_sub(request.events, Ordering::Relaxed);
+        self.octets.fetch_sub(request.frames.len(), Ordering::Relaxed);
     }
 }
 
@@ -137,8 +153,9 @@ impl Writer {
     pub fn append(&self, events: &[Event]) -> Appending {
         let (done, receiver) = oneshot::channel();
         let outcome = self.frames(events).and_then(|frames| {
-            self.queue.enter(events.len())?;
-            self.send(Request { frames, events: events.len(), done })
+            let request = Request { frames, events: events.len(), done };
+            self.queue.enter(&request)?;
+            self.send(request)
         });
         Appending(match outcome {
             Ok(()) => State::Queued(receiver),
@@ -158,6 +175,11 @@ impl Writer {
         self.queue.events.load(Ordering::Relaxed) as u64
     }
 
+    /// Octets of their records.
+    pub(super) fn waiting_octets(&self) -> u64 {
+        self.queue.octets.load(Ordering::Relaxed) as u64
+    }
+
     fn frames(&self, events: &[Event]) -> Result<Vec<u8>, AppendError> {
         let mut frames = Vec::new();
         for event in events {
@@ -170,14 +192,16 @@ impl Writer {
     }
 
     fn send(&self, request: Request) -> Result<(), AppendError> {
-        let events = request.events;
         self.commands.try_send(Command::Append(request)).map_err(|unsent| {
-            self.queue.leave(events);
-            match unsent {
+            let (unsent, error) = match unsent {
                 // Each command has an event, but for those that only wait for others.
-                TrySendError::Full(_) => self.queue.full(),
-                TrySendError::Closed(_) => AppendError::Closed,
+                TrySendError::Full(unsent) => (unsent, self.queue.full()),
+                TrySendError::Closed(unsent) => (unsent, AppendError::Closed),
+            };
+            if let Command::Append(request) = unsent {
+                self.queue.leave(&request);
             }
+            error
         })
     }
 }

@@ -1,6 +1,8 @@
 //! From an engagement to an event on disk. Events of one turn of a thread's loop come in
 //! one by one and go to the event log together; whoever waits is told when they are on
-//! disk, cannot be, or have taken too long. An answer is never refused for them.
+//! disk, cannot be, or have taken too long. An answer is never refused for them. Where the
+//! disk stands still, they wait in the log's memory, up to its limit; what comes then is
+//! lost, and counted.
 
 use super::counters::Counters;
 use crate::event_log::{
@@ -100,6 +102,8 @@ impl<L: Log> Recorder<L> {
         let events = self.close(&batch);
         let number = events.len() as u64;
         let mut appending = pin!(self.log.append(&events));
+        // The log has them in its own form; where the disk stands still, twice is too much.
+        drop(events);
         let outcome = match timeout(self.durable_deadline, appending.as_mut()).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => {

@@ -1,6 +1,7 @@
 use super::super::tests::{event, wait};
 use super::super::writer::{Appending, Writer};
 use super::*;
+use crate::event_log::writer::QueueLimits;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -56,7 +57,7 @@ const SEGMENT_BYTES: u64 = 4096;
 
 fn bench() -> Bench {
     let disk = Shared::default();
-    let queue = Arc::new(Queue::new(1000));
+    let queue = Arc::new(Queue::new(QueueLimits { events_max: 1000, octets_max: 1 << 20 }));
     let (sender, commands) = mpsc::channel(1000);
     let writer = Writer::new(sender, queue.clone(), 4096);
     let file = disk.clone().fresh(0).expect("told nothing else");

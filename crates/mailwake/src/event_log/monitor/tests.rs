@@ -23,6 +23,7 @@ fn the_log_of_this_process_tells_how_large_it_is_and_what_it_took() {
         format!("mailwake_event_log_written_bytes_total {}", end.0),
         format!("mailwake_event_log_position_bytes {}", end.0),
         "mailwake_event_log_queue_events 0".into(),
+        "mailwake_event_log_queue_bytes 0".into(),
         "mailwake_event_log_segments 1".into(),
         "mailwake_event_log_bytes 4096".into(),
         "mailwake_event_log_events_refused_total{reason=\"disk_full\"} 0".into(),

@@ -1,10 +1,15 @@
 use super::super::tests::{event, wait};
 use super::*;
+use crate::event_log::RefusalReason;
 use tracking::event::{Occurrence, UpstreamReply};
 
 fn writer(events_max: usize) -> (Writer, mpsc::Receiver<Command>) {
+    limited(QueueLimits { events_max, octets_max: 1 << 20 })
+}
+
+fn limited(limits: QueueLimits) -> (Writer, mpsc::Receiver<Command>) {
     let (sender, commands) = mpsc::channel(1000);
-    (Writer::new(sender, Arc::new(Queue::new(events_max)), 4096), commands)
+    (Writer::new(sender, Arc::new(Queue::new(limits)), 4096), commands)
 }
 
 fn large(octets: usize) -> Event {
@@ -17,8 +22,34 @@ fn a_full_queue_refuses_at_once_and_for_now() {
     let (writer, _commands) = writer(2);
     let _queued = writer.append(&[event(1), event(2)]);
     let refused = wait(writer.append(&[event(3)])).expect_err("the queue is full");
-    assert!(matches!(refused, AppendError::QueueFull { events_max: 2 }));
+    assert!(matches!(refused, AppendError::QueueFull(QueueLimits { events_max: 2, .. })));
     assert!(refused.is_temporary());
+}
+
+#[test]
+fn what_waits_has_a_limit_in_octets() {
+    let (writer, mut commands) = limited(QueueLimits { events_max: 100, octets_max: 1_000 });
+    let _queued = [writer.append(&[large(300)]), writer.append(&[large(300)])];
+    assert!((600..1_000).contains(&writer.waiting_octets()));
+    let refused = wait(writer.append(&[large(300)])).expect_err("no more octets may wait");
+    assert!(matches!(refused, AppendError::QueueFull(QueueLimits { octets_max: 1_000, .. })));
+    assert_eq!(
+        (writer.waiting(), writer.counters().refusals.of(RefusalReason::QueueFull).get()),
+        (2, 1)
+    );
+    // The log has taken one.
+    let Ok(Command::Append(request)) = commands.try_recv() else { panic!("nothing is queued") };
+    writer.queue.leave(&request);
+    drop(writer.append(&[large(300)]));
+    assert_eq!(writer.waiting(), 2);
+}
+
+#[test]
+fn an_append_of_any_size_may_wait_alone() {
+    let (writer, _commands) = limited(QueueLimits { events_max: 100, octets_max: 1_000 });
+    drop(writer.append(&[large(2_000)]));
+    assert_eq!(writer.waiting(), 1);
+    assert!(wait(writer.append(&[event(1)])).is_err());
 }
 
 #[test]
