@@ -192,6 +192,14 @@ fn list(mistakes: &[impl fmt::Display]) -> String {
 }
 
 impl KeySource {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Environment => None,
+        }
+    }
+
     /// Reads the key ring.
     pub fn load(&self) -> Result<KeyRing, KeysError> {
         let (from, text) = match self {

@@ -68,10 +68,7 @@ pub(super) fn read(section: &Section<'_>, keys: &KeySource) -> Option<Tracker> {
         )),
         drain_timeout: seconds("drain_timeout_seconds", 10),
         visitors: visitors::read(section).into(),
-        key_file: match keys {
-            KeySource::File(path) => Some(path.clone()),
-            KeySource::Environment => None,
-        },
+        key_file: keys.file().cloned(),
         legacy: legacy(&section.section("legacy")),
     };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
