@@ -10,10 +10,12 @@ mod reader;
 mod scopes;
 mod tags;
 mod tracker;
+mod unsubscribe;
 mod visitors;
 
 pub use reader::{Known, Mistake};
 pub use tags::{TagsConfig, TagsPlace};
+pub use unsubscribe::{Forwarding, UnsubscribeConfig};
 
 use crate::{
     admin::AdminConfig,
@@ -61,6 +63,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// The tracker, if there is one.
     pub tracker: Option<Tracker>,
+    /// How senders are told who has unsubscribed.
+    pub unsubscribe: UnsubscribeConfig,
     /// Where the tags of the system are kept.
     pub tags: TagsConfig,
     /// The event log.
@@ -266,6 +270,8 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let policy = policy::read(&root.section("policy"));
     let tracker = root.section("tracker");
     let tracker = root.has("tracker").then(|| tracker::read(&tracker, &keys));
+    let unsubscribe =
+        unsubscribe::read(&root.section("unsubscribe"), root.is_proxied(), &data_directory);
     let tags = tags::read(&root.section("tags"), &data_directory);
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) = read_store(&root.section("store"), &data_directory);
@@ -279,6 +285,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         policy,
         // A part that could not be read has left its mistakes behind.
         tracker: tracker.flatten(),
+        unsubscribe,
         tags,
         event_log,
         store_directory,

@@ -4,6 +4,7 @@
 mod gateway;
 mod sockets;
 mod tags;
+mod unsubscribe;
 mod vitals;
 
 use crate::{
@@ -124,6 +125,7 @@ pub struct Server {
     gateway: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     store: Option<JoinHandle<Result<()>>>,
+    forwarder: Option<JoinHandle<Result<()>>>,
     admin: Option<(SocketAddr, CancellationToken, JoinHandle<Result<()>>)>,
     vitals: Arc<Vitals>,
     producers: CancellationToken,
@@ -156,6 +158,7 @@ impl Server {
             gateway: None,
             tracker: None,
             store: None,
+            forwarder: None,
             admin: None,
             producers: vitals.producers.clone(),
             consumers: vitals.consumers.clone(),
@@ -196,6 +199,14 @@ impl Server {
                     error!("store is not running, events stay in the event log: {error:#}");
                     let trouble = format!("store is not running: {error:#}");
                     self.vitals.store.set_trouble(Some(trouble));
+                }
+                started => started?,
+            }
+            match self.start_forwarder(config) {
+                Err(error) if roles.produces() => {
+                    error!("senders are not told who unsubscribes: {error:#}");
+                    let trouble = format!("unsubscribe is not running: {error:#}");
+                    self.vitals.unsubscribe.set_trouble(Some(trouble));
                 }
                 started => started?,
             }
@@ -285,6 +296,9 @@ impl Server {
         self.consumers.cancel();
         if let Some(thread) = self.store.take() {
             first = first.and(join("store", thread));
+        }
+        if let Some(thread) = self.forwarder.take() {
+            first = first.and(join("unsubscribe", thread));
         }
         // Last, so that it tells to the end that mailwake stops.
         if let Some((_, shutdown, thread)) = self.admin.take() {

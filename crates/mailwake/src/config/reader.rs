@@ -1,6 +1,7 @@
 //! A table of the configuration file, read key by key. What is wrong is collected,
 //! not returned, so that an operator sees every mistake at once.
 
+use super::unsubscribe::is_proxied;
 use std::{cell::RefCell, collections::BTreeSet, fmt, ops::RangeInclusive, str::FromStr};
 use toml::{Table, Value};
 
@@ -155,6 +156,11 @@ impl<'t> Section<'t> {
             entries.extend(key.zip(read));
         }
         entries
+    }
+
+    /// Does this table, or one inside, have fields lead over the tracker?
+    pub(super) fn is_proxied(&self) -> bool {
+        self.table.is_some_and(|table| table.iter().any(|(_, value)| is_proxied(value)))
     }
 
     /// Is the key a table here?

@@ -163,7 +163,7 @@ fn all_mistakes_are_told_at_once() {
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
             "tracker.redirect_status = 301: must be one of 302, 303, 307",
             "data_dir = \"x\": is no key of mailwake; known here are admin, data_directory, engagement, \
-             event_log, gateway, keys, log, pathway, pathway_group, policy, store, tags, tracker",
+             event_log, gateway, keys, log, pathway, pathway_group, policy, store, tags, tracker, unsubscribe",
             "stor: is no key of mailwake; did you mean \"store\"?",
         ]
     );

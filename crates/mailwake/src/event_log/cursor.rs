@@ -85,6 +85,18 @@ impl Cursor {
         Ok(cursor)
     }
 
+    /// Is there a cursor of that name?
+    pub fn is_there(directory: &Path, name: &str) -> bool {
+        directory.join(format!("{name}{SUFFIX}")).exists()
+    }
+
+    /// Removes the cursor of that name: nothing is kept for its consumer any more.
+    pub fn remove(directory: &Path, name: &str) -> Result<(), CursorError> {
+        let path = directory.join(format!("{name}{SUFFIX}"));
+        let removed = fs::remove_file(path).and_then(|()| segment::sync_directory(directory));
+        removed.map_err(|error| CursorError::Io { action: "remove", name: name.into(), error })
+    }
+
     /// Where the cursor stands: everything in front of it was brought where it goes.
     pub fn position(&self) -> Position {
         self.position

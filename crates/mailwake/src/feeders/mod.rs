@@ -1,3 +1,4 @@
 //! Consumers of the event log: each reads with a cursor of its own and brings events somewhere.
 
 pub mod store;
+pub mod unsubscribe;

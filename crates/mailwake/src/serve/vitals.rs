@@ -3,7 +3,11 @@
 
 use super::Roles;
 use crate::{
-    admin::Source, event_log::monitor::Monitor, feeders::store, gateway, telemetry::Exposition,
+    admin::Source,
+    event_log::monitor::Monitor,
+    feeders::{store, unsubscribe},
+    gateway,
+    telemetry::Exposition,
     tracker,
 };
 use std::{
@@ -22,6 +26,7 @@ pub(super) struct Vitals {
     pub(super) gateway: Arc<gateway::Counters>,
     pub(super) tracker: Arc<tracker::Counters>,
     pub(super) store: Arc<store::Counters>,
+    pub(super) unsubscribe: Arc<unsubscribe::Counters>,
     /// Which of them run in this process.
     pub(super) parts: Roles,
     /// The event log, from the time on when it is open.
@@ -39,6 +44,7 @@ impl Vitals {
             gateway: Arc::default(),
             tracker: Arc::default(),
             store: Arc::default(),
+            unsubscribe: Arc::default(),
             parts,
             log: OnceLock::new(),
             started: CancellationToken::new(),
@@ -79,7 +85,9 @@ impl Source for Arc<Vitals> {
             log.expose(&mut text);
         }
         if self.parts.store {
-            self.store.expose(self.log.get().and_then(Monitor::durable), &mut text);
+            let durable = self.log.get().and_then(Monitor::durable);
+            self.store.expose(durable, &mut text);
+            self.unsubscribe.expose(durable, &mut text);
         }
         text
     }
@@ -93,7 +101,8 @@ impl Source for Arc<Vitals> {
         }
         // Listeners are bound: otherwise it had not started. A part that has ended since
         // then has cancelled its token.
-        self.trouble_of_log().await.into_iter().chain(self.store.trouble()).collect()
+        let consumers = [self.store.trouble(), self.unsubscribe.trouble()];
+        self.trouble_of_log().await.into_iter().chain(consumers.into_iter().flatten()).collect()
     }
 }
 
