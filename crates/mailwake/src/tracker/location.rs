@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use hyper::http::HeaderValue;
 
-/// The field's value; none where nothing is left that could be a URL.
+/// The field's value; none for what is no http or https URL with a host. The gateway seals
+/// no other; but a browser would run `javascript:` for the domain of the links, and somebody
+/// may have a key.
 ///
 /// What a field cannot hold is treated as a browser treats it in a link: spaces and
 /// controls around the URL, and tabs and line ends anywhere, are not part of it, and
@@ -15,11 +17,21 @@ pub(super) fn location(target_url: &str) -> Option<HeaderValue> {
     } else {
         Bytes::from(encode(target_url))
     };
-    if octets.is_empty() {
+    if !is_web(&octets) {
         return None;
     }
     let value = HeaderValue::from_maybe_shared(octets);
     Some(value.expect("graphic ASCII can stand in every header field (RFC 9110 §5.5)"))
+}
+
+/// Does it begin as a browser reads an http or https URL (URL Standard §4.4)? To it a
+/// backslash is a slash.
+fn is_web(url: &[u8]) -> bool {
+    let rest = [&b"https:"[..], b"http:"].into_iter().find_map(|scheme| {
+        let (start, rest) = url.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    });
+    matches!(rest, Some([b'/' | b'\\', b'/' | b'\\', _, ..]))
 }
 
 fn is_plain(octet: u8) -> bool {

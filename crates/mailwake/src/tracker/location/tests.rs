@@ -43,16 +43,43 @@ fn nothing_leads_nowhere() {
     assert_eq!(location(" \r\n"), None);
 }
 
+#[test]
+fn only_web_addresses_are_led_to() {
+    for url in ["https://a", "HTTP://a", "http:\\\\a", " https:/\\a", "ht\ntps://a/"] {
+        assert!(location(url).is_some(), "{url:?}");
+    }
+    for url in [
+        "javascript:alert(1)",
+        "java\tscript:alert(1)",
+        "\u{1}javascript:alert(1)",
+        "data:,x",
+        "mailto:ann@example.com",
+        "//a",
+        "/a",
+        "a",
+        "https:a",
+        "https:/a",
+        "https://",
+        "xhttps://a",
+        "httpss://a",
+    ] {
+        assert_eq!(location(url), None, "{url:?}");
+    }
+}
+
 proptest! {
     #[test]
-    fn every_target_gives_a_field_of_graphic_ascii(target_url in any::<String>()) {
-        if let Some(value) = location(&target_url) {
-            prop_assert!(value.as_bytes().iter().all(u8::is_ascii_graphic));
+    fn every_target_gives_a_field_of_graphic_ascii(rest in any::<String>()) {
+        for target_url in [&rest, &format!("https://a{rest}")] {
+            if let Some(value) = location(target_url) {
+                prop_assert!(value.as_bytes().iter().all(u8::is_ascii_graphic));
+                prop_assert!(value.as_bytes()[..4].eq_ignore_ascii_case(b"http"));
+            }
         }
     }
 
     #[test]
-    fn graphic_ascii_is_kept_octet_for_octet(target_url in "[!-~]{1,200}") {
+    fn graphic_ascii_is_kept_octet_for_octet(target_url in "https?://[!-~]{1,200}") {
         let value = location(&target_url).expect("a URL");
         prop_assert_eq!(value.as_bytes(), target_url.as_bytes());
     }
