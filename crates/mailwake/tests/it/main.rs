@@ -15,3 +15,4 @@ mod protocol;
 mod scopes;
 mod support;
 mod tags;
+mod tracker;

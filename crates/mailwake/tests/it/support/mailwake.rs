@@ -127,6 +127,11 @@ impl Installation {
         http::get(&format!("http://127.0.0.1:{}/{path}", self.admin_port))
     }
 
+    /// Where the operators' view listens.
+    pub(crate) fn admin_address(&self) -> String {
+        format!("127.0.0.1:{}", self.admin_port)
+    }
+
     /// The value of a metric: with its labels as they are served, of one series, without
     /// labels the sum of all.
     pub(crate) fn metric(&self, name: &str) -> f64 {
@@ -147,7 +152,13 @@ impl Installation {
     /// Starts some parts in a process of their own, and waits until they listen. The
     /// operators' view is that of the process with the gateway or the tracker.
     pub(crate) fn serve_roles(&self, roles: &str) -> Serving {
+        self.serve_with(roles, &[])
+    }
+
+    /// The same, with further variables in its environment.
+    pub(crate) fn serve_with(&self, roles: &str, variables: &[(&str, &str)]) -> Serving {
         let mut command = Command::new(BINARY);
+        command.envs(variables.iter().copied());
         command.args(["serve", "--role", roles, "--config"]).arg(self.configuration());
         if roles == "store" {
             command.args(["--admin-listen", "127.0.0.1:0"]);
@@ -233,6 +244,17 @@ impl Serving {
         let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let kib = value.and_then(|value| value.trim().strip_suffix(" kB")?.parse().ok());
         kib.unwrap_or_else(|| panic!("no {name} in {status}"))
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// How many files it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.server.id()));
+        files.expect("a process that runs").count()
     }
 
     /// Asks it to read its configuration and keys again (SIGHUP).
