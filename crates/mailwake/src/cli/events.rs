@@ -15,6 +15,7 @@ use std::{
 use tracking::{
     event::{Click, Event, Occurrence, RcptType, Unsubscription, UpstreamReply, Visit},
     ids::{MessageId, Timestamp},
+    verdict::Verdict,
 };
 
 /// Events that are asked for at once.
@@ -86,7 +87,7 @@ fn write_event(out: &mut impl Write, stored: &StoredEvent, json: bool) -> Result
         event.occurrence.type_name(),
         // Foreign text: what could move the cursor is shown as an escape.
         details(&event.occurrence).escape_debug(),
-        facts(event, &stored.message).escape_debug()
+        format!("{}{}", verdict(stored), facts(event, &stored.message)).escape_debug()
     )?;
     Ok(())
 }
@@ -116,6 +117,26 @@ fn details(occurrence: &Occurrence) -> String {
             format!("{} {target_link_url} by {}", click.name(), visitor(visit))
         }
         Occurrence::ListUnsubscribe(Unsubscription { visit, .. }) => visitor(visit),
+    }
+}
+
+/// Who is behind an engagement and why, settled and first where they differ.
+fn verdict(stored: &StoredEvent) -> String {
+    let Some(visit) = stored.event.occurrence.visit() else { return String::new() };
+    let told = |verdict: Verdict, reasons: &[String]| match reasons {
+        [] => verdict.name().to_owned(),
+        reasons => format!("{}: {}", verdict.name(), reasons.join(", ")),
+    };
+    let first = visit.verdict.map(|first| told(first, &visit.verdict_reasons));
+    let settled = stored.settled.as_ref();
+    let settled = settled.map(|of| told(of.settled_verdict, &of.settled_reasons));
+    match (first, settled) {
+        (Some(first), Some(settled)) if first != settled => {
+            format!(" [{settled}; at first {first}]")
+        }
+        (Some(verdict), _) => format!(" [{verdict}]"),
+        (None, Some(settled)) => format!(" [{settled}]"),
+        (None, None) => String::new(),
     }
 }
 

@@ -73,13 +73,22 @@ pub(crate) fn write_tables(out: &mut impl Write, report: &Report) -> io::Result<
     if report.links.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{:>10} {:>10} {:>7}  Name and link", "Raw clicks", "Clicks", "Total")?;
+    writeln!(
+        out,
+        "\n{:>10} {:>10} {:>10} {:>10} {:>7}  Name and link",
+        "Raw clicks", "Clicks", "Filtered", "Confirmed", "Total"
+    )?;
     for link in report.links.iter().take(LINKS_SHOWN_MAX) {
         let LinkReport { unique_clicks, clicks, share, target_link_url, name, .. } = link;
+        let (filtered, confirmed) = (link.filtered.clicks, link.confirmed.clicks);
         let percent = share * 100.0;
         // They come from mail: what could move the cursor is shown as an escape.
         let (name, url) = (name.escape_debug(), target_link_url.escape_debug());
-        writeln!(out, "{unique_clicks:>10} {clicks:>10} {percent:>6.1}%  {name}: {url}")?;
+        writeln!(
+            out,
+            "{unique_clicks:>10} {clicks:>10} {filtered:>10} {confirmed:>10} {percent:>6.1}%  \
+             {name}: {url}"
+        )?;
     }
     match report.links.len().checked_sub(LINKS_SHOWN_MAX) {
         None | Some(0) => Ok(()),
@@ -93,20 +102,37 @@ fn write_groups<'r>(
     title: &str,
     groups: impl Iterator<Item = (&'r str, Counters)>,
 ) -> io::Result<()> {
-    writeln!(out, "\n{title:<32} {:>10} {:>10} {:>10}", "Outbound", "Opens", "Clicks")?;
+    writeln!(
+        out,
+        "\n{title:<32} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "Outbound", "Opens", "Filtered", "Clicks", "Filtered"
+    )?;
     for (name, Counters { outbound, opens, clicks, .. }) in groups {
         // A name comes from mail: what could move the cursor is shown as an escape.
         let name = match name {
             "" => "(none)".to_owned(),
             name => name.escape_debug().to_string(),
         };
-        writeln!(out, "{name:<32} {outbound:>10} {:>10} {:>10}", opens.unique, clicks.unique)?;
+        let (opened, clicked) = (opens.filtered.unique, clicks.filtered.unique);
+        let (opens, clicks) = (opens.unique, clicks.unique);
+        writeln!(
+            out,
+            "{name:<32} {outbound:>10} {opens:>10} {opened:>10} {clicks:>10} {clicked:>10}"
+        )?;
     }
     Ok(())
 }
 
 fn write_counters(out: &mut impl Write, counters: &Counters) -> io::Result<()> {
-    writeln!(out, "{:<16} {:>10} {:>10} {:>14}", "", "Total", "Unique", "Unique per day")?;
+    let grades = ["All", "Without machines", "Confirmed"];
+    writeln!(out, "{:<16} {:^36} | {:^21} | {:^21}", "", grades[0], grades[1], grades[2])?;
+    let (total, unique) = ("Total", "Unique");
+    writeln!(
+        out,
+        "{:<16} {total:>10} {unique:>10} {:>14} | {total:>10} {unique:>10} | {total:>10} \
+         {unique:>10}",
+        "", "Unique per day"
+    )?;
     for (name, number) in [
         ("Outbound", counters.outbound),
         ("Refused", counters.refused),
@@ -123,8 +149,13 @@ fn write_counters(out: &mut impl Write, counters: &Counters) -> io::Result<()> {
         ("Unsubscribes", counters.unsubscribes),
         ("Confirmed opens", counters.confirmed_opens),
     ] {
-        let Count { total, unique, unique_per_day } = count;
-        writeln!(out, "{name:<16} {total:>10} {unique:>10} {unique_per_day:>14}")?;
+        let Count { total, unique, unique_per_day, filtered, confirmed } = count;
+        writeln!(
+            out,
+            "{name:<16} {total:>10} {unique:>10} {unique_per_day:>14} | {:>10} {:>10} | {:>10} \
+             {:>10}",
+            filtered.total, filtered.unique, confirmed.total, confirmed.unique
+        )?;
     }
     Ok(())
 }

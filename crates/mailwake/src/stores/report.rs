@@ -5,12 +5,17 @@
 //! the first time ever, in the hour of that first time; so it adds up over hours, days
 //! and campaigns. `unique_per_day` counts a message once on each day (UTC) on which it
 //! happens.
+//!
+//! From opens on, everything is counted three times: raw, which is every event; `filtered`,
+//! without those of machines; and `confirmed`, those of people that leave no doubt
+//! (`docs/verdicts.md`).
 
 use serde::{Serialize, Serializer};
 use serde_json::Map;
 use std::ops::AddAssign;
 use tracking::event::{Event, Metadata};
 use tracking::ids::{MessageId, Timestamp, TransmissionId};
+use tracking::verdict::Verdict;
 
 /// What a report is about. The default is everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,6 +104,21 @@ pub struct Count {
     pub unique: u64,
     /// The first time of each message on each day.
     pub unique_per_day: u64,
+    /// The same without what machines did.
+    pub filtered: Tally,
+    /// The same of what people did beyond doubt.
+    pub confirmed: Tally,
+}
+
+/// How often, and for how many messages, in one grade.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Every time.
+    pub total: u64,
+    /// The first time of each message.
+    pub unique: u64,
+    /// The first time of each message on each day.
+    pub unique_per_day: u64,
 }
 
 /// How often a link was followed.
@@ -114,11 +134,34 @@ pub struct LinkReport {
     pub clicks: u64,
     /// Messages whose link to this target was followed.
     pub unique_clicks: u64,
+    /// The same without what machines did.
+    pub filtered: LinkTally,
+    /// The same of what people did beyond doubt.
+    pub confirmed: LinkTally,
     /// The part of all clicks of the report, from 0 to 1.
     pub share: f64,
 }
 
+/// How often a link was followed, in one grade.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LinkTally {
+    /// Every time.
+    pub clicks: u64,
+    /// Messages whose link to this target was followed.
+    pub unique_clicks: u64,
+}
+
 impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.unique += other.unique;
+        self.unique_per_day += other.unique_per_day;
+        self.filtered += other.filtered;
+        self.confirmed += other.confirmed;
+    }
+}
+
+impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.total += other.total;
         self.unique += other.unique;
@@ -174,6 +217,20 @@ pub struct StoredEvent {
     /// What is known of the message it happened to; nothing in a reception, which says it.
     #[serde(flatten)]
     pub message: MessageFacts,
+    /// Who is behind an engagement, in the light of what else was asked for; the event itself
+    /// has the first verdict. Nothing where the store does not keep it any more.
+    #[serde(flatten)]
+    pub settled: Option<Settled>,
+}
+
+/// The settled verdict of an engagement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// Who is behind it.
+    pub settled_verdict: Verdict,
+    /// Why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settled_reasons: Vec<String>,
 }
 
 /// What is known of the message of an event: what the store has, or what the link told.

@@ -1,10 +1,10 @@
-//! What the store knows of the messages of events: campaign, metadata and tags. Events come
-//! in, and go out with it. Where the store does not know a message, what a link itself has
+//! What the store knows of events and their messages: settled verdicts; campaign, metadata
+//! and tags. Events come in, and go out with it. Where the store does not know a message, what a link itself has
 //! told of it stands instead.
 
 use super::reader::StoreReader;
-use super::{StoreError, sqlite};
-use crate::stores::report::{MessageFacts, StoredEvent};
+use super::{StoreError, engagements, sqlite};
+use crate::stores::report::{MessageFacts, Settled, StoredEvent};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{HashMap, hash_map::Entry};
 use std::mem;
@@ -22,9 +22,18 @@ impl StoreReader {
     /// Puts what is known of their messages to events.
     pub(super) fn join(&self, events: &mut [StoredEvent]) -> Result<(), StoreError> {
         let mut known: HashMap<MessageId, Option<Known>> = HashMap::new();
-        for StoredEvent { event, message, .. } in events {
+        for StoredEvent { position, event, message, settled } in events {
             if matches!(event.occurrence, Occurrence::Reception(_)) {
                 continue;
+            }
+            if event.occurrence.visit().is_some() {
+                let found =
+                    engagements::settled(&self.main, &event.message_id, event.timestamp, *position);
+                let found = found.map_err(sqlite("read", &self.path))?;
+                *settled = found.map(|judgement| Settled {
+                    settled_verdict: judgement.verdict,
+                    settled_reasons: judgement.reasons,
+                });
             }
             let told = told(event);
             let id = event.message_id;

@@ -22,9 +22,11 @@
 //! One process writes, which a lock file holds. Readers may be many, and elsewhere.
 
 mod day;
+mod engagements;
 mod join;
 mod model;
 mod reader;
+mod rollups;
 mod schema;
 mod store;
 

@@ -1,24 +1,20 @@
 //! What entries of the log mean for the main database. Runs inside a transaction that
 //! the caller begins and commits.
 
+use super::engagements::{self, Deed, Engagement};
+use super::rollups::{Bucket, First, Grade, Rollups, Seen};
 use super::store::LogEntry;
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
-use std::collections::HashMap;
 use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit};
-use tracking::ids::{MessageId, Timestamp};
+use tracking::ids::MessageId;
+use tracking::verdict::Judgement;
 
 use crate::stores::report::MessageState;
 
-type Result<T> = std::result::Result<T, rusqlite::Error>;
-
-/// Milliseconds in an hour, the width of a rollup.
-pub(super) const HOUR_MS: i64 = 3_600_000;
+pub(super) type Result<T> = std::result::Result<T, rusqlite::Error>;
 
 /// The campaign of messages without one, and of those that the store does not know.
 const NO_CAMPAIGN: i64 = 0;
-
-/// In the place of a tag: all messages.
-const ALL: i64 = 0;
 
 /// What is counted. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,61 +52,34 @@ pub(super) fn set_applied(transaction: &Transaction<'_>, applied: u64) -> Result
 pub(super) fn apply(transaction: &Transaction<'_>, entries: &[LogEntry]) -> Result<()> {
     let knows_tags =
         transaction.query_row("SELECT EXISTS (SELECT 1 FROM tags)", [], |row| row.get(0))?;
-    let mut applier = Applier { transaction, knows_tags, changes: HashMap::new() };
+    let mut applier = Applier { transaction, knows_tags, rollups: Rollups::default() };
     for entry in entries {
         match entry {
-            LogEntry::Event { event, .. } => applier.event(event)?,
+            LogEntry::Event { event, position, .. } => applier.event(event, *position)?,
             LogEntry::Damage { position, next, kind } => {
                 applier.damage(*position, next - position, kind)?;
             }
         }
     }
-    applier.write()
-}
-
-/// A row of a rollup. `link` is 0 for the rollups that are not per link, `tag` for those
-/// that count all messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Bucket {
-    tag: i64,
-    hour: i64,
-    campaign: i64,
-    kind: Kind,
-    link: i64,
-}
-
-/// What is to be added to a row of a rollup.
-#[derive(Debug, Clone, Copy, Default)]
-struct Change {
-    total: i64,
-    first_ever: i64,
-    distinct_day: i64,
-}
-
-/// A time at which a kind was first seen, and the campaign it was counted under.
-#[derive(Debug, Clone, Copy)]
-struct First {
-    day: i64,
-    at: Timestamp,
-    campaign: i64,
-}
-
-impl First {
-    fn bucket(&self, kind: Kind, link: i64) -> Bucket {
-        let hour = self.at.0.div_euclid(HOUR_MS);
-        Bucket { tag: ALL, hour, campaign: self.campaign, kind, link }
-    }
+    applier.rollups.write(transaction)
 }
 
 struct Applier<'a> {
     transaction: &'a Transaction<'a>,
     /// Some message has had a tag; before that, none is looked for.
     knows_tags: bool,
-    changes: HashMap<Bucket, Change>,
+    rollups: Rollups,
+}
+
+/// What the counts of a message go by.
+struct Groups {
+    campaign: i64,
+    /// All messages, and the tags of this one.
+    tags: Vec<i64>,
 }
 
 impl Applier<'_> {
-    fn event(&mut self, event: &Event) -> Result<()> {
+    fn event(&mut self, event: &Event, position: u64) -> Result<()> {
         match &event.occurrence {
             Occurrence::Reception(reception) => self.reception(event, reception),
             Occurrence::Injection(reply) => {
@@ -126,15 +95,20 @@ impl Applier<'_> {
                 self.outcome(event, reply, MessageState::Refused, Kind::PolicyRejection)
             }
             Occurrence::Open(visit) | Occurrence::AmpOpen(visit) => {
-                self.rendered(event, visit, Kind::Open)
+                self.engagement(event, position, visit, Deed::Open, None)
             }
             Occurrence::InitialOpen(visit) | Occurrence::AmpInitialOpen(visit) => {
-                self.rendered(event, visit, Kind::InitialOpen)
+                self.engagement(event, position, visit, Deed::InitialOpen, None)
             }
-            Occurrence::Click(click) | Occurrence::AmpClick(click) => self.click(event, click),
-            Occurrence::LinkUnsubscribe(click) => self.unsubscribed(event, &click.visit),
+            Occurrence::Click(click) | Occurrence::AmpClick(click) => {
+                self.engagement(event, position, &click.visit, Deed::Click, Some(click))
+            }
+            Occurrence::LinkUnsubscribe(click) => {
+                self.engagement(event, position, &click.visit, Deed::LinkUnsubscribe, Some(click))
+            }
             Occurrence::ListUnsubscribe(unsubscription) => {
-                self.unsubscribed(event, &unsubscription.visit)
+                let visit = &unsubscription.visit;
+                self.engagement(event, position, visit, Deed::ListUnsubscribe, None)
             }
         }
     }
@@ -164,7 +138,9 @@ impl Applier<'_> {
         if !reception.rcpt_tags.is_empty() {
             self.set_tags(&event.message_id, &reception.rcpt_tags)?;
         }
-        self.count(event, campaign, Kind::Reception)
+        let groups = Groups { campaign, tags: self.tags_of(&event.message_id)? };
+        self.count(event, &groups, Kind::Reception);
+        Ok(())
     }
 
     /// Gives a message its tags, unless something of it was counted already without them.
@@ -206,37 +182,72 @@ impl Applier<'_> {
                 reply.queue_id,
                 event.message_id.octets()
             ])?;
-        let campaign = self.campaign_of(&event.message_id, "")?;
-        self.count(event, campaign, kind)
-    }
-
-    fn rendered(&mut self, event: &Event, visit: &Visit, kind: Kind) -> Result<()> {
-        let campaign = self.campaign_of(&event.message_id, &visit.campaign_id)?;
-        for kind in [kind, Kind::Rendered, Kind::ConfirmedOpen] {
-            self.count_unique(event, campaign, kind, 0)?;
-        }
+        let groups = self.groups_of(&event.message_id, "")?;
+        self.count(event, &groups, kind);
         Ok(())
     }
 
-    fn click(&mut self, event: &Event, click: &Click) -> Result<()> {
-        let campaign = self.campaign_of(&event.message_id, &click.visit.campaign_id)?;
-        let link = self.link_id(click)?;
-        self.count_unique(event, campaign, Kind::Click, 0)?;
-        self.count_unique(event, campaign, Kind::LinkClick, link)?;
-        self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
+    /// Counts an engagement, and what came near it anew where it is evidence.
+    fn engagement(
+        &mut self,
+        event: &Event,
+        position: u64,
+        visit: &Visit,
+        deed: Deed,
+        click: Option<&Click>,
+    ) -> Result<()> {
+        let groups = self.groups_of(&event.message_id, &visit.campaign_id)?;
+        let first = visit.judgement();
+        let mut this = Engagement {
+            message_id: event.message_id,
+            at: event.timestamp,
+            position,
+            deed,
+            link: click.map(|click| self.link_id(click)).transpose()?.unwrap_or(0),
+            link_index: click.map_or(0, |click| click.link_index.into()),
+            campaign: groups.campaign,
+            address: visit.ip_address,
+            agent: crc32c::crc32c(visit.user_agent.as_bytes()),
+            settled: first.clone(),
+            first,
+        };
+        for (mut other, settled) in engagements::settle(self.transaction, &mut this)? {
+            let was = std::mem::replace(&mut other.settled, settled);
+            engagements::set_settled(self.transaction, &other)?;
+            self.regrade(&other, &was, &groups.tags)?;
+        }
+        for (kind, link) in this.kinds() {
+            let mut seen = Seen::read(self.transaction, &this.message_id, kind, link)?;
+            for grade in Grade::ALL.into_iter().filter(|grade| grade.has(&this.settled)) {
+                self.rollups.add(&mut seen, this.first_time(), grade, &groups.tags);
+            }
+            seen.write(self.transaction)?;
+        }
+        engagements::insert(self.transaction, &this)
     }
 
-    /// Who unsubscribes by a link has read the message; by the field of its header, perhaps
-    /// not.
-    fn unsubscribed(&mut self, event: &Event, visit: &Visit) -> Result<()> {
-        let campaign = self.campaign_of(&event.message_id, &visit.campaign_id)?;
-        self.count_unique(event, campaign, Kind::Unsubscribe, 0)?;
-        match event.occurrence {
-            Occurrence::LinkUnsubscribe(_) => {
-                self.count_unique(event, campaign, Kind::ConfirmedOpen, 0)
-            }
-            _ => Ok(()),
+    /// Counts an engagement that is settled anew, which was counted as it was before.
+    fn regrade(&mut self, this: &Engagement, was: &Judgement, tags: &[i64]) -> Result<()> {
+        let changed: Vec<_> = Grade::ALL
+            .into_iter()
+            .filter(|grade| grade.has(was) != grade.has(&this.settled))
+            .collect();
+        if changed.is_empty() {
+            return Ok(());
         }
+        for (kind, link) in this.kinds() {
+            let mut seen = Seen::read(self.transaction, &this.message_id, kind, link)?;
+            for grade in changed.iter().copied() {
+                if grade.has(&this.settled) {
+                    self.rollups.add(&mut seen, this.first_time(), grade, tags);
+                } else {
+                    let next = || engagements::first_of_day(self.transaction, this, kind, grade);
+                    self.rollups.take(&mut seen, this.first_time(), grade, tags, next)?;
+                }
+            }
+            seen.write(self.transaction)?;
+        }
+        Ok(())
     }
 
     fn damage(&mut self, position: u64, octets: u64, kind: &str) -> Result<()> {
@@ -246,63 +257,22 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn count(&mut self, event: &Event, campaign: i64, kind: Kind) -> Result<()> {
-        let this = First { day: 0, at: event.timestamp, campaign };
-        let tags = self.tags_of(&event.message_id)?;
-        self.change(this.bucket(kind, 0), &tags, |change| change.total += 1);
-        Ok(())
+    fn count(&mut self, event: &Event, groups: &Groups, kind: Kind) {
+        let this = First { at: event.timestamp, campaign: groups.campaign };
+        self.rollups.count(Bucket::of(this, kind, 0), Grade::Raw, &groups.tags);
     }
 
-    /// Counts an event and, where it is the earliest of its kind so far, moves the first
-    /// time to its hour. So the counts do not depend on the order of events.
-    fn count_unique(&mut self, event: &Event, campaign: i64, kind: Kind, link: i64) -> Result<()> {
-        let this = First { day: event.timestamp.day(), at: event.timestamp, campaign };
-        let seen = self.seen(&event.message_id, kind, link)?;
-        let of_day = seen.iter().find(|first| first.day == this.day);
-        let ever = seen.iter().min_by_key(|first| first.at);
-        let tags = self.tags_of(&event.message_id)?;
-        let bucket = this.bucket(kind, link);
-        self.change(bucket, &tags, |change| change.total += 1);
-        let is_earlier = |than: Option<&First>| than.is_none_or(|first| this.at < first.at);
-        if is_earlier(ever) {
-            self.change(bucket, &tags, |change| change.first_ever += 1);
-            if let Some(first) = ever {
-                self.change(first.bucket(kind, link), &tags, |change| change.first_ever -= 1);
-            }
-        }
-        if is_earlier(of_day) {
-            self.change(bucket, &tags, |change| change.distinct_day += 1);
-            if let Some(first) = of_day {
-                self.change(first.bucket(kind, link), &tags, |change| change.distinct_day -= 1);
-            }
-            self.set_seen(&event.message_id, kind, link, this)?;
-        }
-        Ok(())
-    }
-
-    fn seen(&self, message_id: &MessageId, kind: Kind, link: i64) -> Result<Vec<First>> {
-        let mut statement = self.transaction.prepare_cached(
-            "SELECT day, first_at, campaign FROM seen
-             WHERE message_id = ? AND kind = ? AND link = ?",
-        )?;
-        let key = params![message_id.octets(), kind as i64, link];
-        let first = |row: &rusqlite::Row<'_>| {
-            Ok(First { day: row.get(0)?, at: Timestamp(row.get(1)?), campaign: row.get(2)? })
-        };
-        statement.query_map(key, first)?.collect()
-    }
-
-    fn set_seen(&self, id: &MessageId, kind: Kind, link: i64, first: First) -> Result<()> {
-        let (kind, at) = (kind as i64, first.at.0);
-        self.transaction
-            .prepare_cached("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)")?
-            .execute(params![id.octets(), kind, link, first.day, at, first.campaign])?;
-        Ok(())
+    /// What the message counts for; where its campaign is not known, the one that a link told.
+    fn groups_of(&self, message_id: &MessageId, told: &str) -> Result<Groups> {
+        Ok(Groups {
+            campaign: self.campaign_of(message_id, told)?,
+            tags: self.tags_of(message_id)?,
+        })
     }
 
     /// The tags of a message, and before them all messages.
     fn tags_of(&self, message_id: &MessageId) -> Result<Vec<i64>> {
-        let mut tags = vec![ALL];
+        let mut tags = vec![super::rollups::ALL];
         if self.knows_tags {
             let mut statement = self
                 .transaction
@@ -347,64 +317,4 @@ impl Applier<'_> {
             None => self.transaction.prepare_cached(insert)?.insert(texts),
         }
     }
-
-    /// Changes a row, in the rollups of all messages and in those of the tags.
-    fn change(&mut self, bucket: Bucket, tags: &[i64], by: impl Fn(&mut Change)) {
-        for tag in tags {
-            by(self.changes.entry(Bucket { tag: *tag, ..bucket }).or_default());
-        }
-    }
-
-    fn write(self) -> Result<()> {
-        for (Bucket { tag, hour, campaign, kind, link }, change) in self.changes {
-            let Change { total, first_ever, distinct_day } = change;
-            let (statement, of) = match (kind, tag) {
-                (Kind::LinkClick, ALL) => (ADD_TO_LINK_ROLLUP, link),
-                (Kind::LinkClick, _) => (ADD_TO_TAG_LINK_ROLLUP, link),
-                (_, ALL) => (ADD_TO_ROLLUP, kind as i64),
-                _ => (ADD_TO_TAG_ROLLUP, kind as i64),
-            };
-            let mut statement = self.transaction.prepare_cached(statement)?;
-            match tag {
-                ALL => statement.execute(params![
-                    hour,
-                    campaign,
-                    of,
-                    total,
-                    first_ever,
-                    distinct_day
-                ])?,
-                tag => statement.execute(params![
-                    tag,
-                    hour,
-                    campaign,
-                    of,
-                    total,
-                    first_ever,
-                    distinct_day
-                ])?,
-            };
-        }
-        Ok(())
-    }
 }
-
-const ADD_TO_ROLLUP: &str = "INSERT INTO rollups VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET total = total + excluded.total,
-        first_ever = first_ever + excluded.first_ever,
-        distinct_day = distinct_day + excluded.distinct_day";
-
-const ADD_TO_LINK_ROLLUP: &str = "INSERT INTO link_rollups VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET total = total + excluded.total,
-        first_ever = first_ever + excluded.first_ever,
-        distinct_day = distinct_day + excluded.distinct_day";
-
-const ADD_TO_TAG_ROLLUP: &str = "INSERT INTO tag_rollups VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET total = total + excluded.total,
-        first_ever = first_ever + excluded.first_ever,
-        distinct_day = distinct_day + excluded.distinct_day";
-
-const ADD_TO_TAG_LINK_ROLLUP: &str = "INSERT INTO tag_link_rollups VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET total = total + excluded.total,
-        first_ever = first_ever + excluded.first_ever,
-        distinct_day = distinct_day + excluded.distinct_day";

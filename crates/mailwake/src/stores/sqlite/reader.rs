@@ -2,11 +2,12 @@
 //! Questions come in, answers go out; nothing is written.
 
 use super::day::Day;
-use super::model::{self, HOUR_MS, Kind};
+use super::model::{self, Kind};
+use super::rollups::HOUR_MS;
 use super::{StoreConfig, StoreError, disk, main_path, schema, sqlite};
 use crate::stores::report::{
-    CampaignReport, Count, Counters, EventFilter, LinkReport, MessageFacts, MessageState, Report,
-    ReportFilter, StoredEvent, StoredMessage, TagReport,
+    CampaignReport, Count, Counters, EventFilter, LinkReport, LinkTally, MessageFacts,
+    MessageState, Report, ReportFilter, StoredEvent, StoredMessage, TagReport, Tally,
 };
 use rusqlite::types::{Type, Value};
 use rusqlite::{
@@ -145,7 +146,10 @@ impl StoreReader {
         let rows = stored(&connection, filter).map_err(sqlite("read", path))?;
         rows.into_iter()
             .map(|(position, octets)| match event::decode(&octets) {
-                Ok(event) => Ok(StoredEvent { position, event, message: MessageFacts::default() }),
+                Ok(event) => {
+                    let message = MessageFacts::default();
+                    Ok(StoredEvent { position, event, message, settled: None })
+                }
                 Err(error) => Err(unreadable(path, position, &error)),
             })
             .collect()
@@ -212,13 +216,13 @@ fn campaigns(
     filter: &ReportFilter,
 ) -> Result<Vec<CampaignReport>, rusqlite::Error> {
     let (first, end) = hours(filter);
-    let mut statement = transaction.prepare_cached(&of_tag(
-        "SELECT campaign_id, kind, SUM(total), SUM(first_ever), SUM(distinct_day)
+    let query = format!(
+        "SELECT campaign_id, kind, {SUMS}
          FROM rollups JOIN campaigns ON campaigns.id = campaign
          WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR campaign_id = ?3)
-         GROUP BY campaign, kind",
-        filter,
-    ))?;
+         GROUP BY campaign, kind"
+    );
+    let mut statement = transaction.prepare_cached(&of_tag(&query, filter))?;
     let mut campaigns: BTreeMap<String, Counters> = BTreeMap::new();
     let mut rows = statement.query(params![first, end, filter.campaign, filter.tag])?;
     while let Some(row) = rows.next()? {
@@ -229,13 +233,22 @@ fn campaigns(
     Ok(campaigns.into_iter().map(report).collect())
 }
 
+/// The numbers of a report: each in three grades.
+const SUMS: &str = "SUM(total), SUM(first_ever), SUM(distinct_day),
+    SUM(filtered_total), SUM(filtered_first_ever), SUM(filtered_distinct_day),
+    SUM(confirmed_total), SUM(confirmed_first_ever), SUM(confirmed_distinct_day)";
+
 /// The numbers behind a name and a kind.
 fn counted(row: &Row<'_>) -> Result<Count, rusqlite::Error> {
-    Ok(Count {
-        total: unsigned(row, 2)?,
-        unique: unsigned(row, 3)?,
-        unique_per_day: unsigned(row, 4)?,
-    })
+    let tally = |column| {
+        Ok::<_, rusqlite::Error>(Tally {
+            total: unsigned(row, column)?,
+            unique: unsigned(row, column + 1)?,
+            unique_per_day: unsigned(row, column + 2)?,
+        })
+    };
+    let Tally { total, unique, unique_per_day } = tally(2)?;
+    Ok(Count { total, unique, unique_per_day, filtered: tally(5)?, confirmed: tally(8)? })
 }
 
 /// A query of rollups, of those of one tag where the filter wants that. `?4` is the tag.
@@ -258,14 +271,14 @@ fn tags(
     filter: &ReportFilter,
 ) -> Result<Vec<TagReport>, rusqlite::Error> {
     let (first, end) = hours(filter);
-    let mut statement = transaction.prepare_cached(
-        "SELECT tags.tag, kind, SUM(total), SUM(first_ever), SUM(distinct_day)
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT tags.tag, kind, {SUMS}
          FROM tag_rollups JOIN campaigns ON campaigns.id = campaign
          JOIN tags ON tags.id = tag_rollups.tag
          WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR campaign_id = ?3)
              AND (?4 IS NULL OR tags.tag = ?4)
-         GROUP BY tags.tag, kind",
-    )?;
+         GROUP BY tags.tag, kind"
+    ))?;
     let mut tags: BTreeMap<String, Counters> = BTreeMap::new();
     let mut rows = statement.query(params![first, end, filter.campaign, filter.tag])?;
     while let Some(row) = rows.next()? {
@@ -299,7 +312,9 @@ fn links(
 ) -> Result<Vec<LinkReport>, rusqlite::Error> {
     let (first, end) = hours(filter);
     let mut statement = transaction.prepare_cached(&of_tag(
-        "SELECT campaign_id, target_link_url, name, SUM(total) AS clicks, SUM(first_ever)
+        "SELECT campaign_id, target_link_url, name, SUM(total) AS clicks, SUM(first_ever),
+             SUM(filtered_total), SUM(filtered_first_ever),
+             SUM(confirmed_total), SUM(confirmed_first_ever)
          FROM link_rollups
          JOIN campaigns ON campaigns.id = campaign JOIN links ON links.id = link
          WHERE hour >= ?1 AND hour < ?2 AND (?3 IS NULL OR campaign_id = ?3)
@@ -310,12 +325,20 @@ fn links(
     let parameters = params![first, end, filter.campaign, filter.tag, LINKS_MAX];
     let link = |row: &Row<'_>| {
         let clicks = unsigned(row, 3)?;
+        let tally = |column| {
+            Ok::<_, rusqlite::Error>(LinkTally {
+                clicks: unsigned(row, column)?,
+                unique_clicks: unsigned(row, column + 1)?,
+            })
+        };
         Ok(LinkReport {
             campaign_id: row.get(0)?,
             target_link_url: row.get(1)?,
             name: row.get(2)?,
             clicks,
             unique_clicks: unsigned(row, 4)?,
+            filtered: tally(5)?,
+            confirmed: tally(7)?,
             share: clicks as f64 / all_clicks.max(1) as f64,
         })
     };

@@ -114,7 +114,68 @@ pub(super) const MAIN: &[&str] = &[
         PRIMARY KEY (tag, hour, campaign, link)
     ) WITHOUT ROWID;
 ",
+    VERDICTS,
 ];
+
+/// Each engagement with its verdict, first and settled. Counts are kept three times: of all,
+/// of those that are no machine's (`filtered`), and of those that are a person's beyond doubt
+/// (`confirmed`). What was counted before there were verdicts is not a machine's.
+const VERDICTS: &str = "
+    CREATE TABLE engagements (
+        message_id BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        deed INTEGER NOT NULL,
+        link INTEGER NOT NULL,
+        link_index INTEGER NOT NULL,
+        campaign INTEGER NOT NULL,
+        address TEXT,
+        agent INTEGER NOT NULL,
+        first_verdict TEXT NOT NULL,
+        first_reasons TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        reasons TEXT NOT NULL,
+        PRIMARY KEY (message_id, at, position)
+    ) WITHOUT ROWID;
+    CREATE INDEX engagements_by_time ON engagements (at);
+    ALTER TABLE seen ADD COLUMN filtered_at INTEGER;
+    ALTER TABLE seen ADD COLUMN filtered_campaign INTEGER;
+    ALTER TABLE seen ADD COLUMN confirmed_at INTEGER;
+    ALTER TABLE seen ADD COLUMN confirmed_campaign INTEGER;
+    UPDATE seen SET filtered_at = first_at, filtered_campaign = campaign;
+    ALTER TABLE rollups ADD COLUMN filtered_total INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rollups ADD COLUMN filtered_first_ever INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rollups ADD COLUMN filtered_distinct_day INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rollups ADD COLUMN confirmed_total INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rollups ADD COLUMN confirmed_first_ever INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rollups ADD COLUMN confirmed_distinct_day INTEGER NOT NULL DEFAULT 0;
+    UPDATE rollups SET filtered_total = total, filtered_first_ever = first_ever,
+        filtered_distinct_day = distinct_day;
+    ALTER TABLE link_rollups ADD COLUMN filtered_total INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE link_rollups ADD COLUMN filtered_first_ever INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE link_rollups ADD COLUMN filtered_distinct_day INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE link_rollups ADD COLUMN confirmed_total INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE link_rollups ADD COLUMN confirmed_first_ever INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE link_rollups ADD COLUMN confirmed_distinct_day INTEGER NOT NULL DEFAULT 0;
+    UPDATE link_rollups SET filtered_total = total, filtered_first_ever = first_ever,
+        filtered_distinct_day = distinct_day;
+    ALTER TABLE tag_rollups ADD COLUMN filtered_total INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_rollups ADD COLUMN filtered_first_ever INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_rollups ADD COLUMN filtered_distinct_day INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_rollups ADD COLUMN confirmed_total INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_rollups ADD COLUMN confirmed_first_ever INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_rollups ADD COLUMN confirmed_distinct_day INTEGER NOT NULL DEFAULT 0;
+    UPDATE tag_rollups SET filtered_total = total, filtered_first_ever = first_ever,
+        filtered_distinct_day = distinct_day;
+    ALTER TABLE tag_link_rollups ADD COLUMN filtered_total INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_link_rollups ADD COLUMN filtered_first_ever INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_link_rollups ADD COLUMN filtered_distinct_day INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_link_rollups ADD COLUMN confirmed_total INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_link_rollups ADD COLUMN confirmed_first_ever INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tag_link_rollups ADD COLUMN confirmed_distinct_day INTEGER NOT NULL DEFAULT 0;
+    UPDATE tag_link_rollups SET filtered_total = total, filtered_first_ever = first_ever,
+        filtered_distinct_day = distinct_day;
+";
 
 /// Migrations of a day's database. `event` is the stored form of the event.
 const DAY: &[&str] = &["

@@ -3,7 +3,8 @@
 
 use super::day::{self, Day, Days};
 use super::{
-    StoreConfig, StoreError, checkpoint, disk, main_path, model, open_to_write, schema, sqlite,
+    StoreConfig, StoreError, checkpoint, disk, engagements, main_path, model, open_to_write,
+    schema, sqlite,
 };
 use rusqlite::{Connection, TransactionBehavior};
 use std::fs::{self, File, TryLockError};
@@ -143,7 +144,10 @@ impl Store {
     pub fn remove_expired(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let Some(retention_days) = self.config.retention_days else { return Ok(()) };
         let kept_ms = i64::from(retention_days) * Timestamp::DAY_MS;
-        self.days.remove_before(Day::of(Timestamp(now.0.saturating_sub(kept_ms))))
+        let first = Timestamp(now.0.saturating_sub(kept_ms));
+        let begin = Timestamp(first.day() * Timestamp::DAY_MS);
+        engagements::remove_before(&self.main, begin).map_err(sqlite("write", &self.path))?;
+        self.days.remove_before(Day::of(first))
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::stores::report::{
-    Count, Counters, EventFilter, LinkReport, MessageState, Report, ReportFilter,
+    Count, Counters, EventFilter, LinkReport, LinkTally, MessageState, Report, ReportFilter, Tally,
 };
 use proptest::prelude::*;
 use std::fs;
@@ -14,6 +14,7 @@ use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
 use tracking::smtpapi::Options;
 
 mod tags;
+mod verdicts;
 
 const HOUR: i64 = 3_600_000;
 /// 2026-11-21T00:00:00Z.
@@ -116,8 +117,10 @@ fn positions(directory: &TempDir, filter: &EventFilter) -> Vec<u64> {
     events.iter().map(|stored| stored.position).collect()
 }
 
+/// Numbers of engagements that have no verdict: no machine's, and not confirmed.
 fn count(total: u64, unique: u64, unique_per_day: u64) -> Count {
-    Count { total, unique, unique_per_day }
+    let filtered = Tally { total, unique, unique_per_day };
+    Count { total, unique, unique_per_day, filtered, confirmed: Tally::default() }
 }
 
 /// A day in the life of three messages.
@@ -190,6 +193,8 @@ fn counters_of_a_day_add_up() {
         name: "Raw URL".into(),
         clicks,
         unique_clicks,
+        filtered: LinkTally { clicks, unique_clicks },
+        confirmed: LinkTally::default(),
         share,
     };
     let links =
@@ -211,7 +216,11 @@ fn report_has_the_json_that_scripts_read() {
     assert_eq!(json["since"], "2026-11-21T00:00:00Z");
     assert_eq!(json["until"], serde_json::Value::Null);
     assert_eq!(json["counters"]["outbound"], 2);
-    let opens = serde_json::json!({"total": 2, "unique": 1, "unique_per_day": 2});
+    let opens = serde_json::json!({
+        "total": 2, "unique": 1, "unique_per_day": 2,
+        "filtered": {"total": 2, "unique": 1, "unique_per_day": 2},
+        "confirmed": {"total": 0, "unique": 0, "unique_per_day": 0},
+    });
     assert_eq!(json["counters"]["opens"], opens);
     assert_eq!(json["campaigns"][0]["campaign_id"], "november");
     assert_eq!(json["campaigns"][0]["counters"]["clicks"]["unique"], 2);
