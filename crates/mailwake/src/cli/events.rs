@@ -4,7 +4,10 @@ use super::{
     ConfigArgs,
     report::{open_store, parse_time},
 };
-use crate::stores::report::{EventFilter, MessageFacts, StoredEvent};
+use crate::stores::{
+    report::{EventFilter, MessageFacts, StoredEvent},
+    user_agents::UserAgents,
+};
 use anyhow::Result;
 use clap::Args;
 use std::{
@@ -56,11 +59,15 @@ pub(super) fn run(args: &EventsArgs) -> Result<()> {
     };
     // Nobody sends: the wait for the next look ends by its time alone.
     let (_sender, pause) = mpsc::channel::<()>();
+    let mut agents = UserAgents::default();
     let mut out = io::stdout().lock();
     loop {
         let events = reader.events(&filter)?;
         for event in &events {
-            write_event(&mut out, event, args.json)?;
+            match args.json {
+                true => write_json(&mut out, event, &mut agents)?,
+                false => write_event(&mut out, event)?,
+            }
             filter.after_position = Some(event.position);
         }
         if events.len() == PAGE_EVENTS {
@@ -73,11 +80,12 @@ pub(super) fn run(args: &EventsArgs) -> Result<()> {
     }
 }
 
-fn write_event(out: &mut impl Write, stored: &StoredEvent, json: bool) -> Result<()> {
-    if json {
-        serde_json::to_writer(&mut *out, stored)?;
-        return Ok(writeln!(out)?);
-    }
+fn write_json(out: &mut impl Write, event: &StoredEvent, agents: &mut UserAgents) -> Result<()> {
+    serde_json::to_writer(&mut *out, &agents.enrich(event))?;
+    Ok(writeln!(out)?)
+}
+
+fn write_event(out: &mut impl Write, stored: &StoredEvent) -> Result<()> {
     let event = &stored.event;
     let time = jiff::Timestamp::from_millisecond(event.timestamp.0)?;
     writeln!(

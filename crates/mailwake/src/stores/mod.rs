@@ -6,3 +6,4 @@ pub mod outbox;
 pub mod report;
 pub mod sqlite;
 pub mod tags;
+pub mod user_agents;
