@@ -7,7 +7,7 @@
 
 use super::{Judgement, Verdict, reason};
 use crate::ids::Timestamp;
-use std::{collections::BTreeSet, net::IpAddr};
+use std::net::IpAddr;
 
 /// How far in time a request can bear witness of another: the longest of all that follows.
 pub const REACH_MS: i64 = HONEYPOT_MS + SAME_VISITOR_MS;
@@ -41,6 +41,12 @@ pub enum Deed {
     Honeypot,
     /// What only a person's wish leads to, such as a POST of RFC 8058.
     Wish,
+}
+
+impl Deed {
+    fn is_link(&self) -> bool {
+        matches!(self, Self::Click(_) | Self::Honeypot)
+    }
 }
 
 /// One request for a message.
@@ -87,8 +93,13 @@ impl Sighting {
 /// The settled verdicts of all requests for one message, in the order of the sightings.
 pub fn settle(sightings: &[Sighting]) -> Vec<Judgement> {
     let mut settled: Vec<_> = sightings.iter().map(|sighting| sighting.first.clone()).collect();
-    for index in links_at_once(sightings) {
-        settled[index].find(Verdict::Scanner, reason::LINKS_AT_ONCE);
+    if !has_evidence(sightings) {
+        return settled;
+    }
+    for (judgement, is_found) in settled.iter_mut().zip(links_at_once(sightings)) {
+        if is_found {
+            judgement.find(Verdict::Scanner, reason::LINKS_AT_ONCE);
+        }
     }
     for (index, judgement) in settled.iter_mut().enumerate() {
         if sightings[index].deed != Deed::Wish && is_by_honeypot(sightings, index) {
@@ -115,38 +126,57 @@ pub fn settle(sightings: &[Sighting]) -> Vec<Judgement> {
     settled
 }
 
-/// Those that are among several links that were followed at once.
-fn links_at_once(sightings: &[Sighting]) -> BTreeSet<usize> {
-    let mut clicks: Vec<usize> = (0..sightings.len())
-        .filter(|index| matches!(sightings[*index].deed, Deed::Click(_) | Deed::Honeypot))
-        .collect();
+/// Can any of them bear witness? Most messages have nothing of the kind.
+fn has_evidence(sightings: &[Sighting]) -> bool {
+    let is_witness = |sighting: &Sighting| {
+        sighting.deed == Deed::Honeypot || sighting.first.verdict == Verdict::Scanner
+    };
+    let mut links = sightings.iter().map(|sighting| sighting.deed).filter(Deed::is_link);
+    let first = links.next();
+    links.any(|link| Some(link) != first) || sightings.iter().any(is_witness)
+}
+
+/// Which of them are among several links that were followed at once.
+fn links_at_once(sightings: &[Sighting]) -> Vec<bool> {
+    let mut clicks: Vec<usize> =
+        (0..sightings.len()).filter(|index| sightings[*index].deed.is_link()).collect();
     clicks.sort_by_key(|index| (sightings[*index].at, sightings[*index].deed));
-    let mut found = BTreeSet::new();
+    let mut found = vec![false; sightings.len()];
     for (place, first) in clicks.iter().map(|index| &sightings[*index]).enumerate() {
-        let within = |window_ms: i64, is_of: &dyn Fn(&Sighting) -> bool| -> Vec<usize> {
-            clicks[place..]
-                .iter()
-                .copied()
-                .take_while(|index| sightings[*index].distance_ms(first) <= window_ms)
-                .filter(|index| is_of(&sightings[*index]))
-                .collect()
-        };
-        let links = |clicks: &[usize]| {
-            clicks.iter().map(|index| sightings[*index].deed).collect::<BTreeSet<_>>().len()
-        };
         for (window_ms, links_min) in LINKS_AT_ONCE {
-            let together = within(window_ms, &|other| other.is_same_visitor(first));
-            if links(&together) >= links_min {
-                found.extend(together);
-            }
+            let is_of = |other: &Sighting| other.is_same_visitor(first);
+            mark_window(sightings, &clicks[place..], (window_ms, links_min), is_of, &mut found);
         }
-        let (window_ms, links_min) = LINKS_AT_ONCE_OF_ALL;
-        let together = within(window_ms, &|_| true);
-        if links(&together) >= links_min {
-            found.extend(together);
-        }
+        mark_window(sightings, &clicks[place..], LINKS_AT_ONCE_OF_ALL, |_| true, &mut found);
     }
     found
+}
+
+/// Marks the clicks within so many milliseconds of the first one if they are of so many
+/// links or more.
+fn mark_window(
+    sightings: &[Sighting],
+    clicks: &[usize],
+    (window_ms, links_min): (i64, usize),
+    is_of: impl Fn(&Sighting) -> bool,
+    found: &mut [bool],
+) {
+    let within = || {
+        let is_near =
+            |index: &usize| sightings[*index].distance_ms(&sightings[clicks[0]]) <= window_ms;
+        let near = clicks.iter().copied().take_while(is_near);
+        near.filter(|index| is_of(&sightings[*index]))
+    };
+    let mut links: Vec<Deed> = Vec::new();
+    for deed in within().map(|index| sightings[index].deed) {
+        if !links.contains(&deed) {
+            links.push(deed);
+        }
+        if links.len() >= links_min {
+            within().for_each(|index| found[index] = true);
+            return;
+        }
+    }
 }
 
 /// Did one come at the same time that has followed a hidden link?

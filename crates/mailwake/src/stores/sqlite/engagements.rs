@@ -15,7 +15,7 @@ use tracking::verdict::settle::{self, REACH_MS, Sighting};
 use tracking::verdict::{Judgement, Verdict};
 
 /// Engagements before and behind one that are looked at.
-const NEIGHBOURS_MAX: i64 = 128;
+const NEIGHBOURS_MAX: i64 = 32;
 
 /// What a recipient did. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
