@@ -6,7 +6,7 @@ use crate::{
     account::Account,
     ids::{EventId, MessageId, Timestamp, TransmissionId},
     smtpapi::Options,
-    verdict::{Judgement, Verdict},
+    verdict::{Judgement, Verdict, reason},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -279,13 +279,10 @@ impl Visit {
     pub fn judgement(&self) -> Judgement {
         match self.verdict {
             Some(verdict) => Judgement { verdict, reasons: self.verdict_reasons.clone() },
-            None => Judgement { verdict: Verdict::Human, reasons: vec![NOT_JUDGED.into()] },
+            None => Judgement { verdict: Verdict::Human, reasons: vec![reason::NOT_JUDGED.into()] },
         }
     }
 }
-
-/// The doubt of an event without a verdict.
-const NOT_JUDGED: &str = "not_judged";
 
 /// A link that was followed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

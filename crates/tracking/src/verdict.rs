@@ -208,13 +208,15 @@ pub mod reason {
     pub const NO_AGENT: &str = "no_agent";
     /// Its user agent is neither a browser's nor a mail client's.
     pub const UNKNOWN_AGENT: &str = "unknown_agent";
+    /// It is of a mailwake that gave no verdicts.
+    pub const NOT_JUDGED: &str = "not_judged";
     /// It was one of several links of the message that were followed at once.
     pub const LINKS_AT_ONCE: &str = "links_at_once";
     /// A scanner with the same network and user agent came at the same time.
     pub const SAME_VISITOR: &str = "same_visitor";
 
     /// All of them.
-    pub const ALL: [&str; 9] = [
+    pub const ALL: [&str; 10] = [
         HONEYPOT,
         DECLARED_PREFETCH,
         HEAD_FIRST,
@@ -222,6 +224,7 @@ pub mod reason {
         DATACENTER_SOON,
         NO_AGENT,
         UNKNOWN_AGENT,
+        NOT_JUDGED,
         LINKS_AT_ONCE,
         SAME_VISITOR,
     ];

@@ -18,7 +18,7 @@ use tracking::{
     event::Visit,
     ids::{MessageId, Timestamp},
     token::{Engagement, Link},
-    verdict::{self, Purpose, Request, recognition::Recognition},
+    verdict::{self, Purpose, Request, Verdict, recognition::Recognition},
 };
 
 /// How much of a client's address events keep.
@@ -144,6 +144,12 @@ impl Visitors {
     ) {
         let purpose = match link.engagement {
             Engagement::Open | Engagement::InitialOpen => Purpose::Open,
+            // What it asks for is done by POST alone (RFC 8058), at a person's wish; the
+            // server of a mailbox provider brings it.
+            Engagement::ListUnsubscribe { .. } => {
+                visit.verdict = Some(Verdict::Human);
+                return;
+            }
             _ => Purpose::Click,
         };
         let agent = request::user_agent_octets(fields);

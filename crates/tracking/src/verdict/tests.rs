@@ -101,6 +101,14 @@ fn names_of_verdicts_are_those_of_the_stored_form() {
 }
 
 #[test]
+fn every_reason_is_documented() {
+    let page = include_str!("../../../../docs/verdicts.md");
+    for reason in reason::ALL {
+        assert!(page.contains(&format!("| `{reason}` |")), "{reason}");
+    }
+}
+
+#[test]
 fn counts_grow_smaller_from_raw_to_confirmed() {
     let of = |verdict, reasons: &[&str]| Judgement { verdict, reasons: names(reasons) };
     let counts = |of: Judgement| (of.is_filtered(), of.is_confirmed());
