@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use mailwake::{
     event_log::{EventLog, LogConfig},
     net,
-    tracker::{self, Counters, TrackerConfig},
+    tracker::{self, Counters, Front, TrackerConfig},
 };
 use std::{
     env, fs,
@@ -265,7 +265,7 @@ fn serve(arguments: &[String]) -> Result<()> {
     });
     tracker::run(
         &TrackerConfig::default(),
-        listeners,
+        Front::plain(listeners),
         &keys,
         &log.writer(),
         &counters,

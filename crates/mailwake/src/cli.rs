@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and which part does it.
 
+mod domains;
 mod events;
 mod explain;
 mod filter;
@@ -11,7 +12,7 @@ pub(crate) mod report;
 mod trial;
 
 use crate::{
-    config::{self, Config, KeySource, Listener},
+    config::{self, Config, KeySource, Listener, Tracker},
     demo, feeders,
     gateway::GatewayConfig,
     link_tool,
@@ -194,6 +195,7 @@ fn check_config(args: &CheckConfigArgs) -> Result<()> {
     let tags = config.tags.store.cassandra();
     let of_file = |(file, error)| anyhow::Error::new(error).context(format!("read {file:?}"));
     let tags = tags.map_err(of_file)?;
+    config.tracker.as_ref().map(Tracker::load_certificates).transpose()?;
     let policy = Policy::load(config.policy.clone(), Arc::default())?;
     let mut out = io::stdout().lock();
     writeln!(out, "{} is right", args.config.display())?;
@@ -213,7 +215,7 @@ fn check_config(args: &CheckConfigArgs) -> Result<()> {
         tell_policy(&mut out, &config.policy, &scripts)?;
     }
     match &config.tracker {
-        Some(tracker) => writeln!(out, "  tracker: {}", tracker.listen)?,
+        Some(tracker) => domains::tell(&mut out, tracker)?,
         None => writeln!(out, "  tracker: none")?,
     }
     match tags {

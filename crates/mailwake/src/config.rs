@@ -23,12 +23,16 @@ use crate::{
     gateway::{GatewayConfig, safety::Memory, scopes::Scopes},
     net::{
         network::Network,
-        tls::{TlsError, server::ServerTls},
+        tls::{
+            TlsError,
+            domains::{DomainCertificate, DomainsTls},
+            server::ServerTls,
+        },
     },
     policy::PolicyConfig,
     stores::sqlite::StoreConfig,
     telemetry::{LogFormat, TelemetryConfig},
-    tracker::TrackerConfig,
+    tracker::{TrackerConfig, acme::AcmeConfig},
 };
 use reader::{Findings, Section};
 use scopes::Global;
@@ -120,12 +124,50 @@ impl Listener {
 /// A tracker and where it listens.
 #[derive(Debug, Clone)]
 pub struct Tracker {
-    /// Where it listens.
-    pub listen: SocketAddr,
+    /// Where it listens; at least one.
+    pub listeners: Vec<TrackerListener>,
+    /// Its domains with a certificate.
+    pub domains: Vec<(String, DomainCertificate)>,
+    /// Whose certificate those get who name none of them.
+    pub default_domain: Option<String>,
+    /// How certificates are obtained, where some are.
+    pub acme: Option<AcmeConfig>,
     /// How many threads serve it.
     pub threads: usize,
     /// How it works.
     pub config: TrackerConfig,
+}
+
+/// A listener of the tracker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackerListener {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Are its connections in TLS?
+    pub is_tls: bool,
+}
+
+impl TrackerListener {
+    /// The key that says where it listens.
+    pub fn listen_key(&self) -> String {
+        match self.name.as_str() {
+            "default" => "tracker.listen".into(),
+            name => format!("tracker.listener.{name}.listen"),
+        }
+    }
+}
+
+impl Tracker {
+    /// Reads the certificates for clients, if one listener needs them.
+    pub fn load_certificates(&self) -> Result<Option<Arc<DomainsTls>>, TlsError> {
+        if !self.listeners.iter().any(|listener| listener.is_tls) {
+            return Ok(None);
+        }
+        let tls = DomainsTls::load(self.domains.clone(), self.default_domain.clone())?;
+        Ok(Some(Arc::new(tls)))
+    }
 }
 
 /// The operators' view and where it listens.
@@ -269,7 +311,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let gateway = root.has("gateway").then(|| gateway::read(&gateway, &global, &data_directory));
     let policy = policy::read(&root.section("policy"));
     let tracker = root.section("tracker");
-    let tracker = root.has("tracker").then(|| tracker::read(&tracker, &keys));
+    let tracker = root.has("tracker").then(|| tracker::read(&tracker, &keys, &data_directory));
     let unsubscribe =
         unsubscribe::read(&root.section("unsubscribe"), root.is_proxied(), &data_directory);
     let tags = tags::read(&root.section("tags"), &data_directory);

@@ -4,6 +4,7 @@
 mod gateway;
 mod sockets;
 mod tags;
+mod tracker;
 mod unsubscribe;
 mod vitals;
 
@@ -12,10 +13,11 @@ use crate::{
     config::{Admin, Config, Gateway, Tracker},
     event_log::{EventLog, cursor::Cursor, monitor::Monitor, reader::Reader},
     feeders, net,
+    net::tls::domains::DomainsTls,
     policy::Policy,
     stores::sqlite::Store,
     telemetry,
-    tracker::{self, Visitors},
+    tracker::{Visitors, acme, run as run_tracker},
 };
 use admin::AdminConfig;
 use anyhow::{Context, Result, anyhow, bail};
@@ -123,6 +125,8 @@ pub struct Server {
     visitors: Option<Arc<Visitors>>,
     log: Option<EventLog>,
     gateway: Option<(SocketAddr, JoinHandle<Result<()>>)>,
+    /// The tracker's.
+    certificates: Option<Arc<DomainsTls>>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     store: Option<JoinHandle<Result<()>>>,
     forwarder: Option<JoinHandle<Result<()>>>,
@@ -156,6 +160,7 @@ impl Server {
             visitors: config.tracker.as_ref().map(|tracker| tracker.config.visitors.clone()),
             log: None,
             gateway: None,
+            certificates: None,
             tracker: None,
             store: None,
             forwarder: None,
@@ -211,8 +216,8 @@ impl Server {
                 started => started?,
             }
         }
-        if let Some((tracker, socket)) = config.tracker.as_ref().zip(sockets.tracker) {
-            self.start_tracker(tracker, socket)?;
+        if let (true, Some(tracker)) = (roles.tracker, &config.tracker) {
+            self.start_tracker(tracker, sockets.tracker)?;
         }
         if let (true, Some(gateway)) = (roles.gateway, &config.gateway) {
             self.start_gateway(config, gateway, sockets.gateway)?;
@@ -225,7 +230,7 @@ impl Server {
         self.gateway.as_ref().map(|(address, _)| *address)
     }
 
-    /// Where the tracker listens.
+    /// Where the tracker's first listener listens.
     pub fn tracker_address(&self) -> Option<SocketAddr> {
         self.tracker.as_ref().map(|(address, _)| *address)
     }
@@ -259,6 +264,9 @@ impl Server {
         self.reloads.replace(&config, &keys);
         if let (Some(visitors), Some(tracker)) = (&self.visitors, &config.tracker) {
             visitors.replace_tables(&tracker.config.visitors);
+        }
+        if let Some(certificates) = &self.certificates {
+            certificates.reload();
         }
         info!(
             "engagement settings, keys, certificates, policy, what is known of visitors and whose \
@@ -347,16 +355,21 @@ impl Server {
         Ok(())
     }
 
-    fn start_tracker(&mut self, tracker: &Tracker, socket: net::Bound) -> Result<()> {
-        let address = socket.address();
-        let listeners = socket.listen().with_context(|| format!("listen on {address}"))?;
-        info!(listen = %address, threads = listeners.len(), "tracker is ready");
+    fn start_tracker(&mut self, tracker: &Tracker, sockets: Vec<net::Bound>) -> Result<()> {
+        let address = sockets.first().map(net::Bound::address).context("a tracker listens")?;
+        let (front, certificates) = tracker::open(tracker, sockets)?;
+        self.certificates = certificates;
+        if let Some(acme) = tracker.acme.clone() {
+            let (challenges, counters) = (front.challenges.clone(), self.vitals.tracker.clone());
+            let obtaining = acme::run(acme, challenges, counters, self.producers.clone());
+            self.runtime.spawn(obtaining);
+        }
         let (config, keys) = (tracker.config.clone(), self.keys.clone());
         let writer = self.log.as_ref().map(EventLog::writer).context("a tracker has a log")?;
         let counters = self.vitals.tracker.clone();
         let (shutdown, halt) = (self.producers.clone(), self.halt.clone());
         let thread = spawn("tracker", self.producers.clone(), move || {
-            Ok(tracker::run(&config, listeners, &keys, &writer, &counters, &shutdown, &halt)?)
+            Ok(run_tracker(&config, front, &keys, &writer, &counters, &shutdown, &halt)?)
         })?;
         self.tracker = Some((address, thread));
         Ok(())

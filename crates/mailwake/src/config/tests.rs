@@ -78,7 +78,8 @@ fn reference_has_every_key_with_its_default() {
     let wanted: Vec<_> = Config::known_keys();
     let mut seen = keys_of_the_reference();
     // Examples, which have a test of their own.
-    let examples = ["gateway.listener.", "pathway.", "pathway_group."];
+    let examples =
+        ["gateway.listener.", "pathway.", "pathway_group.", "tracker.listener.", "tracker.domain."];
     seen.retain(|known| !examples.iter().any(|example| known.key.starts_with(example)));
     let names = |keys: &[Known]| keys.iter().map(|known| known.key.clone()).collect::<Vec<_>>();
     assert_eq!(names(&seen), names(&wanted));

@@ -1,9 +1,12 @@
 //! `[tracker]`: the HTTP server of links and pixels.
 
-use super::{KeySource, LISTEN, NETWORK, Tracker, reader::Section, visitors};
+mod front;
+mod tls;
+
+use super::{KeySource, LISTEN, Tracker, reader::Section, visitors};
 use crate::tracker::{
-    AppLinks, ClientAddressFrom, LegacyLinks, NotFoundPage, PageTemplate, PageTemplateError,
-    RedirectStatus, TrackerConfig,
+    AppLinks, LegacyLinks, NotFoundPage, PageTemplate, PageTemplateError, RedirectStatus,
+    TrackerConfig,
 };
 use bytes::Bytes;
 use std::{
@@ -15,13 +18,20 @@ use std::{
 use tracking::token::legacy::HostPatternError;
 
 /// Reads the table; `None` where something without a default is missing.
-pub(super) fn read(section: &Section<'_>, keys: &KeySource) -> Option<Tracker> {
+pub(super) fn read(
+    section: &Section<'_>,
+    keys: &KeySource,
+    data_directory: &Path,
+) -> Option<Tracker> {
     let seconds =
         |key, default| Duration::from_secs(section.integer(key, default, 1..=86_400, "seconds"));
-    let listen = section.required("listen", LISTEN);
+    let listen = match section.has("listen") || !section.has("listener") {
+        true => Some(section.required("listen", LISTEN)),
+        false => None,
+    };
     let threads = section.integer("threads", 0, 0..=1_024, "threads (0: one a core)");
-    let trusted_proxies = section.list("trusted_proxies", NETWORK);
-    let client_address_from = section.choice("client_address_from", &CLIENT_ADDRESS_FROM);
+    let default_domain = section.parsed("default_domain", "", "must be the name of a domain");
+    let (trusted_proxies, client_address_from) = front::read_proxies(section);
     let config = TrackerConfig {
         trusted_proxies,
         client_address_from,
@@ -34,22 +44,8 @@ pub(super) fn read(section: &Section<'_>, keys: &KeySource) -> Option<Tracker> {
             android: json_file(section, "assetlinks_file"),
         },
         connections_max: section.count("connections_max", 10_000, 1..=1_000_000, "connections"),
-        connections_per_address_max: match section.count(
-            "connections_per_address_max",
-            1_000,
-            0..=1_000_000,
-            "connections (0: any number)",
-        ) {
-            0 => usize::MAX,
-            most => most,
-        },
-        streams_per_connection_max: u32::try_from(section.integer(
-            "streams_per_connection_max",
-            100,
-            1..=10_000,
-            "requests",
-        ))
-        .unwrap_or(100),
+        connections_per_address_max: front::read_connections_per_address(section),
+        streams_per_connection_max: front::read_streams(section),
         requests_per_connection_max: u32::try_from(section.integer(
             "requests_per_connection_max",
             1_000,
@@ -71,20 +67,28 @@ pub(super) fn read(section: &Section<'_>, keys: &KeySource) -> Option<Tracker> {
         key_file: keys.file().cloned(),
         legacy: legacy(&section.section("legacy")),
     };
+    let listeners = tls::read_listeners(section, listen.flatten());
+    let domains = tls::read_domains(section, default_domain, &listeners, data_directory);
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = match usize::try_from(threads) {
         Ok(0) | Err(_) => cores(),
         Ok(threads) => threads,
     };
-    if config.connections_max < threads {
-        // Each thread takes a place before it accepts.
-        section.mistake(
-            "connections_max",
-            None,
-            format!("must be {threads}, the threads, or more"),
-        );
+    // Each thread takes a place at each listener before it accepts.
+    let places = threads * listeners.len();
+    if config.connections_max < places {
+        let right = format!("must be {places}, the threads times the listeners, or more");
+        section.mistake("connections_max", None, right);
     }
-    Some(Tracker { listen: listen?, threads, config })
+    let tls::Domains { certificates, default_name: default_domain, acme } = domains;
+    (!listeners.is_empty()).then_some(Tracker {
+        listeners,
+        domains: certificates,
+        default_domain,
+        acme,
+        threads,
+        config,
+    })
 }
 
 /// `[tracker.legacy]`: the links of the Go reference.
@@ -150,13 +154,6 @@ const REDIRECT_STATUS: [(&str, RedirectStatus); 3] = [
     ("302", RedirectStatus::Found),
     ("303", RedirectStatus::SeeOther),
     ("307", RedirectStatus::TemporaryRedirect),
-];
-
-const CLIENT_ADDRESS_FROM: [(&str, ClientAddressFrom); 4] = [
-    ("x-forwarded-for", ClientAddressFrom::XForwardedFor),
-    ("forwarded", ClientAddressFrom::Forwarded),
-    ("x-real-ip", ClientAddressFrom::XRealIp),
-    ("proxy-protocol", ClientAddressFrom::ProxyProtocol),
 ];
 
 /// The content of a file of JSON, if one is named.

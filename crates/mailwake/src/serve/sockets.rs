@@ -11,7 +11,8 @@ use std::net::{SocketAddr, TcpListener};
 pub(super) struct Sockets {
     /// Those of each listener, in the order of the configuration.
     pub(super) gateway: Vec<Vec<net::Bound>>,
-    pub(super) tracker: Option<net::Bound>,
+    /// Those of each listener, in the order of the configuration.
+    pub(super) tracker: Vec<net::Bound>,
     pub(super) admin: Option<net::Bound>,
 }
 
@@ -23,9 +24,12 @@ impl Sockets {
         let admin = config.admin.map(|admin| {
             net::bind(admin.listen).with_context(|| told(admin.listen, "admin.listen"))
         });
-        let tracker = config.tracker.as_ref().filter(|_| parts.tracker).map(|tracker| {
-            net::bind_shared(tracker.listen, tracker.threads)
-                .with_context(|| told(tracker.listen, "tracker.listen"))
+        let trackers = config.tracker.iter().filter(|_| parts.tracker);
+        let tracker = trackers.flat_map(|tracker| {
+            tracker.listeners.iter().map(|listener| {
+                net::bind_shared(listener.listen, tracker.threads)
+                    .with_context(|| told(listener.listen, &listener.listen_key()))
+            })
         });
         let gateways = config.gateway.iter().filter(|_| parts.gateway);
         let listeners = gateways.flat_map(|gateway| &gateway.listeners);
@@ -40,7 +44,7 @@ impl Sockets {
         });
         Ok(Self {
             admin: admin.transpose()?,
-            tracker: tracker.transpose()?,
+            tracker: tracker.collect::<Result<_>>()?,
             gateway: gateway.collect::<Result<_>>()?,
         })
     }

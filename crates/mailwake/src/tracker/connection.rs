@@ -3,7 +3,9 @@
 //! wants, when it takes too long, or at a shutdown.
 
 use super::{
+    acme::Challenges,
     activity::{Activity, Limits, Protocol, Watched},
+    answer::Answer,
     client::{Peer, Proxies},
     config::TrackerConfig,
     counters::Counters,
@@ -13,9 +15,11 @@ use super::{
 use crate::net::{
     per_address::{Counted, PerAddress},
     proxy_header::ReadError,
+    tls::domains::DomainsTls,
 };
 use hyper::{
     Request,
+    body::Incoming,
     header::{CONNECTION, HeaderValue},
     rt::Executor,
     server::conn::{http1, http2},
@@ -37,6 +41,7 @@ use tokio::{
     task::spawn_local,
     time::{Instant, sleep_until, timeout_at},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// The least that hyper takes as the size of its buffer.
@@ -57,6 +62,7 @@ pub(super) struct Connections<L> {
     limits: Limits,
     proxies: Proxies,
     by_address: Arc<PerAddress>,
+    challenges: Challenges,
     counters: Arc<Counters>,
     worker: Worker<L>,
 }
@@ -65,6 +71,7 @@ impl<L: Log> Connections<L> {
     pub(super) fn new(
         config: &TrackerConfig,
         by_address: Arc<PerAddress>,
+        challenges: Challenges,
         counters: Arc<Counters>,
         worker: Worker<L>,
     ) -> Self {
@@ -91,7 +98,7 @@ impl<L: Log> Connections<L> {
             requests_max: config.requests_per_connection_max,
         };
         let proxies = Proxies::new(config);
-        Self { http1, http2, limits, proxies, by_address, counters, worker }
+        Self { http1, http2, limits, proxies, by_address, challenges, counters, worker }
     }
 
     /// Serves a connection until it ends. After `stopping`, it ends with the answers that
@@ -100,10 +107,15 @@ impl<L: Log> Connections<L> {
         self: Rc<Self>,
         mut stream: TcpStream,
         address: IpAddr,
+        tls: Option<Arc<DomainsTls>>,
         stopping: CancellationToken,
     ) {
         let activity = Rc::new(Activity::new());
         let Some((peer, _counted)) = self.admit(&mut stream, address).await else { return };
+        if let Some(tls) = tls {
+            // What TLS keeps is large, and plain connections need not have room for it.
+            return Box::pin(self.serve_tls(stream, &tls, peer, activity, stopping)).await;
+        }
         let mut io = Watched::new(stream, activity.clone());
         let opened = timeout_at(self.limits.deadline(&activity), io.protocol());
         match opened.await {
@@ -111,6 +123,35 @@ impl<L: Log> Connections<L> {
             Ok(Ok(Protocol::Http2)) => self.serve_http2(io, peer, activity, stopping).await,
             Ok(Err(error)) => tracing::debug!(%error, "connection ended"),
             Err(_elapsed) => {}
+        }
+    }
+
+    async fn serve_tls(
+        self: Rc<Self>,
+        stream: TcpStream,
+        tls: &DomainsTls,
+        peer: Peer,
+        activity: Rc<Activity>,
+        stopping: CancellationToken,
+    ) {
+        let front = &self.counters.front;
+        let handshake = TlsAcceptor::from(tls.config()).accept(stream);
+        let stream = match timeout_at(self.limits.deadline(&activity), handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "no TLS");
+                front.tls_handshakes_failed.increment();
+                return;
+            }
+            Err(_elapsed) => return front.tls_handshakes_failed.increment(),
+        };
+        front.tls_connections.increment();
+        // HTTP/2 needs ALPN in TLS (RFC 9113 §3.2).
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let io = Watched::new(stream, activity.clone());
+        match is_http2 {
+            true => self.serve_http2(io, peer, activity, stopping).await,
+            false => self.serve_http1(io, peer, activity, stopping).await,
         }
     }
 
@@ -150,8 +191,7 @@ impl<L: Log> Connections<L> {
             let is_last = activity.is_spent();
             let this = self.clone();
             async move {
-                let client = this.client(peer, &request);
-                let mut answer = this.worker.respond(request, client).await;
+                let mut answer = this.respond(request, peer).await;
                 if is_last {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -175,8 +215,7 @@ impl<L: Log> Connections<L> {
         let service = service_fn(|request: Request<_>| {
             let (this, under_way) = (self.clone(), activity.request(&self.limits));
             async move {
-                let client = this.client(peer, &request);
-                let answer = this.worker.respond(request, client).await;
+                let answer = this.respond(request, peer).await;
                 drop(under_way);
                 Ok::<_, Infallible>(answer)
             }
@@ -185,8 +224,13 @@ impl<L: Log> Connections<L> {
         self.drive(connection, http2::Connection::graceful_shutdown, &activity, stopping).await;
     }
 
-    fn client<B>(&self, peer: Peer, request: &Request<B>) -> IpAddr {
-        self.proxies.client(peer, request.headers(), &self.counters.front)
+    async fn respond(&self, request: Request<Incoming>, peer: Peer) -> Answer {
+        if let Some(answer) = self.challenges.respond(&request) {
+            self.counters.front.challenges_answered.increment();
+            return answer;
+        }
+        let client = self.proxies.client(peer, request.headers(), &self.counters.front);
+        self.worker.respond(request, client).await
     }
 
     /// Has a connection go on until it ends by itself or must. It is to take no further

@@ -2,6 +2,7 @@
 //! it takes no more, and waits for those it has.
 
 use super::{connection::Connections, counters::Counters, recorder::Log};
+use crate::net::tls::domains::DomainsTls;
 use std::{future::poll_fn, io, net::SocketAddr, rc::Rc, sync::Arc, task::Poll, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -20,6 +21,8 @@ type Accepted = io::Result<(TcpStream, SocketAddr)>;
 /// A listener, and what becomes of its connections.
 pub(super) struct Listener<L> {
     pub(super) socket: TcpListener,
+    /// Where connections are in TLS.
+    pub(super) tls: Option<Arc<DomainsTls>>,
     pub(super) connections: Rc<Connections<L>>,
     /// Connections that there may be, shared by all listeners.
     pub(super) places: Arc<Semaphore>,
@@ -31,7 +34,7 @@ pub(super) struct Listener<L> {
 
 impl<L: Log> Listener<L> {
     /// Serves connections until `shutdown`, and then those that are left.
-    pub(super) async fn run(self, shutdown: &CancellationToken) {
+    pub(super) async fn run(self, shutdown: CancellationToken) {
         // Its own token, so that threads do not share the lock of one.
         let stopping = shutdown.child_token();
         let tasks = TaskTracker::new();
@@ -76,7 +79,8 @@ impl<L: Log> Listener<L> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "connection stays without TCP_NODELAY");
         }
-        let served = self.connections.clone().serve(stream, peer.ip(), stopping.clone());
+        let served =
+            self.connections.clone().serve(stream, peer.ip(), self.tls.clone(), stopping.clone());
         spawn_local(tasks.track_future(async move {
             served.await;
             drop(place);

@@ -2,6 +2,7 @@
 //! to clients, events to the log, each on disk before its answer. A link redirects only
 //! if its token verifies, and then whatever else is broken. No store is asked.
 
+pub mod acme;
 mod activity;
 mod answer;
 mod client;
@@ -9,6 +10,7 @@ mod config;
 mod connection;
 mod counters;
 mod engagement;
+mod front;
 mod key_file;
 mod legacy;
 mod links;
@@ -24,18 +26,19 @@ mod worker;
 
 pub use config::{AppLinks, ClientAddressFrom, NotFoundPage, RedirectStatus, TrackerConfig};
 pub use counters::{Counters, FrontCounters};
+pub use front::{Front, Listening};
 pub use legacy::LegacyLinks;
 pub use unsubscribe::{PageTemplate, PageTemplateError};
 pub use visitors::{DoNotTrack, Geo, GeoError, IpAddresses, Visitors};
 
 use crate::{event_log::writer::Writer, net::per_address::PerAddress};
+use acme::Challenges;
 use arc_swap::ArcSwap;
 use connection::Connections;
 use listener::Listener;
 use recorder::Log;
 use std::{
     io,
-    net::TcpListener,
     rc::Rc,
     sync::Arc,
     thread::{self, ScopedJoinHandle},
@@ -43,6 +46,7 @@ use std::{
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::Semaphore,
+    task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 use tracking::token::key::KeyRing;
@@ -59,15 +63,15 @@ pub enum RunError {
     Panicked,
 }
 
-/// Serves links and pixels until `shutdown`, with a thread for each listener; blocks until
-/// all of them have ended. `net::bind_shared` gives listeners that share a port.
+/// Serves links and pixels until `shutdown`, with as many threads as the listeners have
+/// sockets; blocks until all of them have ended.
 ///
 /// Connections under way are served to their end, unless `halt` cuts them off. Keys that
 /// are stored in `keys` later are used from the next request on. When one
 /// thread ends early, `shutdown` is cancelled, so that the others do not go on without it.
 pub fn run(
     config: &TrackerConfig,
-    listeners: Vec<TcpListener>,
+    front: Front,
     keys: &Arc<ArcSwap<KeyRing>>,
     writer: &Writer,
     counters: &Arc<Counters>,
@@ -75,13 +79,13 @@ pub fn run(
     halt: &CancellationToken,
 ) -> Result<(), RunError> {
     let log = || writer.clone();
-    run_with(config, listeners, keys, &log, counters, shutdown, halt)
+    run_with(config, front, keys, &log, counters, shutdown, halt)
 }
 
 /// `run`, with any log.
 fn run_with<L: Log>(
     config: &TrackerConfig,
-    listeners: Vec<TcpListener>,
+    front: Front,
     keys: &Arc<ArcSwap<KeyRing>>,
     log: &(impl Fn() -> L + Sync),
     counters: &Arc<Counters>,
@@ -91,20 +95,23 @@ fn run_with<L: Log>(
     let places = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
     let by_address =
         PerAddress::new(config.connections_per_address_max, config.trusted_proxies.clone());
+    let challenges = front.challenges.clone();
     thread::scope(|scope| {
-        let start = |(number, socket): (usize, TcpListener)| {
+        let start = |(number, sockets): (usize, Vec<front::Socket>)| {
             let (places, by_address) = (places.clone(), by_address.clone());
+            let challenges = challenges.clone();
             thread::Builder::new().name(format!("tracker-{number}")).spawn_scoped(
                 scope,
                 move || {
                     let _others_end_as_well = shutdown.clone().drop_guard();
                     let worker = Worker::new(config, keys.clone(), log(), counters.clone());
-                    let listener = Accepting { socket, places, by_address, halt: halt.clone() };
-                    serve(config, listener, worker, counters.clone(), shutdown)
+                    let halt = halt.clone();
+                    let accepting = Accepting { sockets, places, by_address, challenges, halt };
+                    serve(config, accepting, worker, counters, shutdown)
                 },
             )
         };
-        let threads: Vec<_> = listeners.into_iter().enumerate().map(start).collect();
+        let threads: Vec<_> = front.by_thread().into_iter().enumerate().map(start).collect();
         if threads.iter().any(Result::is_err) {
             shutdown.cancel();
         }
@@ -120,9 +127,10 @@ fn join(thread: io::Result<ScopedJoinHandle<'_, io::Result<()>>>) -> Result<(), 
 
 /// What a thread takes connections with.
 struct Accepting {
-    socket: TcpListener,
+    sockets: Vec<front::Socket>,
     places: Arc<Semaphore>,
     by_address: Arc<PerAddress>,
+    challenges: Challenges,
     halt: CancellationToken,
 }
 
@@ -131,22 +139,36 @@ fn serve<L: Log>(
     config: &TrackerConfig,
     accepting: Accepting,
     worker: Worker<L>,
-    counters: Arc<Counters>,
+    counters: &Arc<Counters>,
     shutdown: &CancellationToken,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    let Accepting { socket, places, by_address, halt } = accepting;
-    socket.set_nonblocking(true)?;
+    let Accepting { sockets, places, by_address, challenges, halt } = accepting;
     runtime.block_on(async {
-        let listener = Listener {
-            socket: tokio::net::TcpListener::from_std(socket)?,
-            connections: Rc::new(Connections::new(config, by_address, counters.clone(), worker)),
-            places,
-            counters,
-            drain_timeout: config.drain_timeout,
-            halt,
-        };
-        listener.run(shutdown).await;
+        let connections =
+            Connections::new(config, by_address, challenges, counters.clone(), worker);
+        let connections = Rc::new(connections);
+        let listeners = sockets.into_iter().map(|front::Socket { socket, tls }| {
+            socket.set_nonblocking(true)?;
+            Ok(Listener {
+                socket: tokio::net::TcpListener::from_std(socket)?,
+                tls,
+                connections: connections.clone(),
+                places: places.clone(),
+                counters: counters.clone(),
+                drain_timeout: config.drain_timeout,
+                halt: halt.clone(),
+            })
+        });
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let mut running = JoinSet::new();
+        for listener in listeners {
+            running.spawn_local(listener.run(shutdown.clone()));
+        }
+        while let Some(ended) = running.join_next().await {
+            // It is told as a panic of the thread.
+            ended.map_err(io::Error::other)?;
+        }
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ mod legacy;
 mod limits;
 mod proxies;
 mod support;
+mod tls;
 mod unsubscribe;
 
 use super::*;

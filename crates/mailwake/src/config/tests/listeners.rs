@@ -1,6 +1,6 @@
 //! Several listeners: what they take over from above, and what is wrong with them.
 
-use super::{Config, LEAST, mistakes, settings};
+use super::{Config, LEAST, REFERENCE, mistakes, settings};
 use crate::{config::Gateway, gateway::ListenerTls};
 
 /// The gateway of a configuration with these tables besides the least one.
@@ -142,4 +142,24 @@ fn listener_that_is_no_table_is_told() {
              \"127.0.0.1:2525\", or a list of them",
         ]
     );
+}
+
+/// The examples of the tracker's listeners and domains, with their comments taken off.
+#[test]
+fn examples_of_the_tracker_are_right_as_they_stand() {
+    let (_, examples) = REFERENCE.split_once("# [tracker.listener.").expect("an example");
+    let examples: String = format!("# [tracker.listener.{examples}")
+        .split_inclusive('\n')
+        .take_while(|line| line.starts_with('#') && !line.starts_with("# ---"))
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| line.starts_with('[') || line.contains(" = "))
+        .collect();
+    let text = format!("{LEAST}{examples}[tracker.acme]\nterms_of_service_agreed = true\n");
+    let config = Config::of(&text.parse().expect("TOML")).expect("right");
+    let tracker = config.tracker.expect("a tracker");
+    let listeners: Vec<_> = tracker.listeners.iter().map(|one| (&*one.name, one.is_tls)).collect();
+    assert_eq!(listeners, [("default", false), ("public", true)], "{examples}");
+    let domains: Vec<_> = tracker.domains.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(domains, ["t.shop.example", "track.example.com"]);
+    assert_eq!(tracker.acme.expect("one").domains, ["t.shop.example"]);
 }

@@ -3,7 +3,10 @@
 //! caller's.
 
 pub mod client;
+pub mod domains;
+mod files;
 pub mod server;
+pub mod validity;
 
 use rustls::{
     RootCertStore,

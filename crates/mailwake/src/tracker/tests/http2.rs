@@ -21,8 +21,8 @@ const END_HEADERS: u8 = 4;
 
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-struct Http2 {
-    stream: TcpStream,
+pub(super) struct Http2<S> {
+    stream: S,
 }
 
 #[derive(Debug)]
@@ -32,10 +32,16 @@ struct Frame {
     payload: Vec<u8>,
 }
 
-impl Http2 {
+impl Http2<TcpStream> {
     fn connect(tracker: &Tracker) -> Self {
-        let mut stream = TcpStream::connect(tracker.address).expect("connected");
+        let stream = TcpStream::connect(tracker.address).expect("connected");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        Self::begin(stream)
+    }
+}
+
+impl<S: Read + Write> Http2<S> {
+    pub(super) fn begin(mut stream: S) -> Self {
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("sent");
         let mut client = Self { stream };
         client.send(SETTINGS, 0, 0, &[]);
@@ -53,7 +59,7 @@ impl Http2 {
         self.stream.write_all(&[&head, payload].concat()).is_ok()
     }
 
-    fn ask(&mut self, stream: u32, path: &str) {
+    pub(super) fn ask(&mut self, stream: u32, path: &str) {
         self.send(HEADERS, END_STREAM | END_HEADERS, stream, &fields(path));
     }
 
@@ -69,6 +75,10 @@ impl Http2 {
         let mut payload = vec![0; length as usize];
         self.stream.read_exact(&mut payload).ok()?;
         Some(Frame { kind: head[3], stream, payload })
+    }
+
+    pub(super) fn is_answered(&mut self) -> bool {
+        self.wait_for(HEADERS).is_some()
     }
 
     fn wait_for(&mut self, kind: u8) -> Option<Frame> {

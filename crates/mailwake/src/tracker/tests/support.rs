@@ -2,9 +2,9 @@
 
 use crate::{
     event_log::{EventLog, LogConfig, Position, reader::Entry},
-    net,
+    net::{self, tls::domains::DomainsTls},
     telemetry::Counter,
-    tracker::{Counters, RunError, TrackerConfig, recorder::Log, run_with},
+    tracker::{Counters, Front, Listening, RunError, TrackerConfig, recorder::Log, run_with},
 };
 use arc_swap::ArcSwap;
 use std::{
@@ -40,9 +40,19 @@ impl Tracker {
         config: TrackerConfig,
         log: impl Fn() -> L + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with(config, None, log)
+    }
+
+    pub(super) fn start_with<L: Log>(
+        config: TrackerConfig,
+        tls: Option<Arc<DomainsTls>>,
+        log: impl Fn() -> L + Send + Sync + 'static,
+    ) -> Self {
         let bound = net::bind_shared((Ipv4Addr::LOCALHOST, 0).into(), 1).expect("bound");
         let listeners = bound.listen().expect("it listens");
         let address = listeners[0].local_addr().expect("bound");
+        let front =
+            Front { listeners: vec![Listening { sockets: listeners, tls }], ..Front::default() };
         let keys = Arc::new(ArcSwap::from_pointee(KeyRing::generate([7; 32], "2026-11-21")));
         let counters = Arc::<Counters>::default();
         let shutdown = CancellationToken::new();
@@ -51,7 +61,7 @@ impl Tracker {
             move || {
                 run_with(
                     &config,
-                    listeners,
+                    front,
                     &keys,
                     &log,
                     &counters,
@@ -144,15 +154,27 @@ impl Recording {
         Self::with_log(config, |log| LogConfig { segment_bytes: 1 << 20, ..log })
     }
 
+    pub(super) fn with_tls(config: TrackerConfig, tls: Option<Arc<DomainsTls>>) -> Self {
+        Self::with_all(config, tls, |log| LogConfig { segment_bytes: 1 << 20, ..log })
+    }
+
     pub(super) fn with_log(
         config: TrackerConfig,
+        adapt: impl FnOnce(LogConfig) -> LogConfig,
+    ) -> Self {
+        Self::with_all(config, None, adapt)
+    }
+
+    fn with_all(
+        config: TrackerConfig,
+        tls: Option<Arc<DomainsTls>>,
         adapt: impl FnOnce(LogConfig) -> LogConfig,
     ) -> Self {
         let directory = tempfile::tempdir().expect("directory");
         let log_config = adapt(LogConfig::new(directory.path()));
         let (log, _recovery) = EventLog::open(&log_config).expect("opened");
         let writer = log.writer();
-        let tracker = Tracker::start(config, move || writer.clone());
+        let tracker = Tracker::start_with(config, tls, move || writer.clone());
         Self { tracker, log, _directory: directory }
     }
 
