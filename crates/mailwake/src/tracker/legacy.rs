@@ -34,8 +34,6 @@ impl LegacyLinks {
         if !self.hosts.iter().any(|pattern| pattern.fits(host)) {
             return None;
         }
-        // Some mail clients encode the padding.
-        let token = token.trim_end_matches("%3D").trim_end_matches("%3d");
         let (_, LegacyLink { act, t_url, msg_id, .. }) = legacy::decode(token).ok()?;
         let engagement = match act.as_str() {
             "o" => Engagement::Open,

@@ -4,8 +4,29 @@
 
 use super::{counters::Counters, key_file::KeyFile};
 use arc_swap::{ArcSwap, Cache};
-use std::{path::PathBuf, sync::Arc};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 use tracking::token::{Link, OpenError, Opener, key::KeyRing};
+
+/// A token as it was sealed. Some clients percent-encode characters that need it not, which
+/// means the same (RFC 3986 §6.2.2.2); and the padding of the Go reference's links.
+pub(super) fn normalized(token: &str) -> Cow<'_, str> {
+    if !token.contains('%') {
+        return token.into();
+    }
+    let mut pieces = token.split('%');
+    let mut decoded = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let octet = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match octet {
+            Some(octet) if octet.is_ascii_alphanumeric() || b"-_=".contains(&octet) => {
+                decoded.push(octet.into());
+                decoded.push_str(&piece[2..]);
+            }
+            _ => decoded.extend(["%", piece]),
+        }
+    }
+    decoded.into()
+}
 
 /// Opens tokens with the current keys.
 pub(super) struct Links {
@@ -62,3 +83,6 @@ impl Links {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -356,6 +356,10 @@ fn a_token_stands_behind_any_path_and_before_any_query() {
     let path = recording.tracker.path(click());
     let answer = recording.tracker.get(&format!("/behind/a/proxy{path}?fbclid=a/b"));
     assert_eq!(answer.field("location"), Some(TARGET));
+    // RFC 3986 §6.2.2.2: the same URL.
+    let encoded: String = path[1..].bytes().map(|octet| format!("%{octet:02x}")).collect();
+    let answer = recording.tracker.get(&format!("/{encoded}"));
+    assert_eq!(answer.field("location"), Some(TARGET));
     recording.stop();
 }
 

@@ -9,7 +9,7 @@ use super::{
     counters::Counters,
     engagement::occurrence,
     legacy::{LegacyLinks, ReadLink},
-    links::Links,
+    links::{Links, normalized},
     location::location,
     nonces::Nonces,
     recorder::{Log, Recorder},
@@ -117,6 +117,7 @@ impl<L: Log> Worker<L> {
     /// What is behind a token: a link that was sealed with our keys, or one of the Go
     /// reference where those are read.
     fn open(&self, token: &str, host: &str) -> Option<ReadLink> {
+        let token = &*normalized(token);
         let error = match self.links.borrow_mut().open(token, host) {
             Ok(link) => return Some(ReadLink { link, is_identified: true }),
             Err(error) => error,

@@ -54,13 +54,6 @@ fn an_id_of_another_shape_is_followed_and_names_no_message() {
 }
 
 #[test]
-fn padding_may_be_encoded() {
-    let padded = token("o", "", ID);
-    assert!(padded.ends_with('='), "{padded}");
-    assert!(links().read(&padded.replace('=', "%3D"), "old.example").is_some());
-}
-
-#[test]
 fn other_hosts_read_no_such_links() {
     let token = token("o", "", ID);
     for host in ["", "new.example", "old.example.evil.example", "very-old.example"] {
