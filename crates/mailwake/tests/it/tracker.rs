@@ -2,6 +2,7 @@
 //! to clients of all kinds. Whatever happens, a link that was sealed redirects, and what was
 //! answered is counted.
 
+mod amp;
 mod clients;
 mod disks;
 mod faults;

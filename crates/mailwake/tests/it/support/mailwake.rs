@@ -109,12 +109,13 @@ impl Installation {
 
     /// Adds a key to its key ring, which seals links once it was read again.
     pub(crate) fn rotate_keys(&self) {
-        let ring = self.directory.path().join("keys.toml");
-        run(
-            BINARY,
-            "mailwake",
-            [Path::new("keys"), "rotate".as_ref(), "--key-file".as_ref(), &ring],
-        );
+        self.keys(&["rotate"]);
+    }
+
+    /// Runs `mailwake keys` on its key ring.
+    pub(crate) fn keys(&self, arguments: &[&str]) -> String {
+        let ring = self.directory.path().join("keys.toml").display().to_string();
+        run(BINARY, "mailwake", [&["keys"], arguments, &["--key-file", &ring]].concat())
     }
 
     /// Starts `mailwake serve` and waits until it takes mail and requests.

@@ -68,6 +68,27 @@ fn fault_disk_that_stands_still_delays_and_loses_nothing() {
 }
 
 #[test]
+fn fault_sigterm_while_the_disk_stands_still_waits_for_it() {
+    let installation = installation("");
+    let Some(disk) = disk("SIGTERM with a stalled disk", &installation.data(), 64) else { return };
+    let serving = installation.serve_roles("tracker");
+    let (load, stall) = under_load(&installation, CLIENTS, |load| {
+        load.wait_for_more(100);
+        let stall = disk.stall();
+        load.wait_for_more(100);
+        stall
+    });
+    let answered = load.redirected();
+    serving.terminate();
+    wait_for("the tracker to have stopped", PATIENCE, || {
+        serving.log().contains("tracker has stopped").then_some(())
+    });
+    drop(stall);
+    assert!(serving.wait().success(), "SIGTERM ends serve in order");
+    check_logged(&installation, &answered);
+}
+
+#[test]
 fn fault_disk_that_stands_still_for_long_costs_what_is_told() {
     let installation = installation("queue_events_max = 1000");
     let Some(disk) = disk("disk stalled for long", &installation.data(), 64) else { return };
