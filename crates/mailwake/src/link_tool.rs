@@ -157,6 +157,7 @@ impl Action {
             "c" => "click",
             "u" => "unsubscribe",
             "l" => "list_unsubscribe",
+            "h" => "honeypot",
             _ => "",
         }
     }
@@ -345,6 +346,7 @@ fn told(link: &Link) -> LegacyLink {
         Engagement::Click { target_url } => ("c", target_url.as_str()),
         Engagement::Unsubscribe { target_url } => ("u", target_url.as_str()),
         Engagement::ListUnsubscribe { target_url } => ("l", target_url.as_str()),
+        Engagement::Honeypot => ("h", ""),
     };
     LegacyLink {
         act: act.into(),

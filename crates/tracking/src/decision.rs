@@ -39,6 +39,8 @@ pub struct Decision {
     pub vml_links: bool,
     /// Links and pixels in text/x-amp-html parts.
     pub amp: bool,
+    /// With `click`, a link at the end of each HTML part that no person sees.
+    pub honeypot: bool,
     /// Take out what is said of a link to the tracker alone: `data-msys-linkname` and
     /// its like, and `[[data-msys-...]]` behind a URL in text.
     pub remove_link_attributes: bool,
@@ -69,6 +71,7 @@ impl Default for Decision {
             skip_links_shown_as_urls: false,
             vml_links: false,
             amp: false,
+            honeypot: false,
             remove_link_attributes: false,
             substitution_escapes: false,
             message_octets_rewritten_max: MESSAGE_MIB_REWRITTEN_MAX << 20,

@@ -63,6 +63,8 @@ pub enum Occurrence {
     LinkUnsubscribe(Click),
     /// The recipient has unsubscribed by the List-Unsubscribe field (RFC 2369, RFC 8058).
     ListUnsubscribe(Unsubscription),
+    /// A link was followed that no person sees (`honeypot_link`): the visitor is a machine.
+    Honeypot(Visit),
 }
 
 /// The facts of a message, as the gateway received it for one recipient.
@@ -322,7 +324,7 @@ impl Click {
 
 impl Occurrence {
     /// The name of every type.
-    pub const TYPE_NAMES: [&'static str; 13] = [
+    pub const TYPE_NAMES: [&'static str; 14] = [
         "reception",
         "injection",
         "delay",
@@ -336,6 +338,7 @@ impl Occurrence {
         "amp_click",
         "link_unsubscribe",
         "list_unsubscribe",
+        "honeypot",
     ];
 
     /// The type's name, as it stands in the stored form and in every report.
@@ -354,6 +357,7 @@ impl Occurrence {
             Self::AmpClick(_) => "amp_click",
             Self::LinkUnsubscribe(_) => "link_unsubscribe",
             Self::ListUnsubscribe(_) => "list_unsubscribe",
+            Self::Honeypot(_) => "honeypot",
         }
     }
 
@@ -363,7 +367,8 @@ impl Occurrence {
             Self::Open(visit)
             | Self::InitialOpen(visit)
             | Self::AmpOpen(visit)
-            | Self::AmpInitialOpen(visit) => Some(visit),
+            | Self::AmpInitialOpen(visit)
+            | Self::Honeypot(visit) => Some(visit),
             Self::Click(click) | Self::AmpClick(click) | Self::LinkUnsubscribe(click) => {
                 Some(&click.visit)
             }
@@ -382,7 +387,8 @@ impl Occurrence {
             Self::Open(visit)
             | Self::InitialOpen(visit)
             | Self::AmpOpen(visit)
-            | Self::AmpInitialOpen(visit) => Some(visit),
+            | Self::AmpInitialOpen(visit)
+            | Self::Honeypot(visit) => Some(visit),
             Self::Click(click) | Self::AmpClick(click) | Self::LinkUnsubscribe(click) => {
                 Some(&mut click.visit)
             }

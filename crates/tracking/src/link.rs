@@ -301,9 +301,8 @@ impl<'a> SealedLinks<'a> {
             }
             Engagement::Click { .. }
             | Engagement::Unsubscribe { .. }
-            | Engagement::ListUnsubscribe { .. } => {
-                (&facts.tracking_urls.click, &facts.click_context)
-            }
+            | Engagement::ListUnsubscribe { .. }
+            | Engagement::Honeypot => (&facts.tracking_urls.click, &facts.click_context),
         };
         let host = facts.is_host_bound.then(|| base.host());
         let mut link = Link {
@@ -353,6 +352,11 @@ impl Links for SealedLinks<'_> {
 
     fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool {
         self.pixel(Engagement::InitialOpen, is_amp, url)
+    }
+
+    fn honeypot(&mut self, url: &mut String) -> bool {
+        url.push_str(self.facts.tracking_urls.click.as_str());
+        self.token(Engagement::Honeypot, (0, "", false), url)
     }
 
     fn list_unsubscribe(&mut self, target_url: &str, octets_max: usize, url: &mut String) -> bool {

@@ -67,6 +67,10 @@ pub trait Links {
     fn open(&mut self, is_amp: bool, url: &mut String) -> bool;
     /// The same for the pixel at the start.
     fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool;
+    /// Appends the URL of a link that no person sees; false for no such link.
+    fn honeypot(&mut self, _url: &mut String) -> bool {
+        false
+    }
     /// Appends the URL for the List-Unsubscribe field, in `octets_max` at most; false if
     /// there is none. `target_url` is the sender's own, which is empty where there is none.
     fn list_unsubscribe(&mut self, _target_url: &str, _octets_max: usize, _: &mut String) -> bool {

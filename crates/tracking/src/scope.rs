@@ -56,6 +56,8 @@ pub struct Layer {
     pub amp: Option<bool>,
     /// Whether links for Outlook alone are tracked.
     pub vml_links: Option<bool>,
+    /// A link that no person sees.
+    pub honeypot_link: Option<bool>,
     /// Links to these domains are left alone.
     pub excluded_domains: Option<Vec<Domain>>,
     /// Links like these are left alone.
@@ -113,6 +115,7 @@ impl Layer {
         flag("text_links", &mut decision.text_links, &self.text_links);
         flag("amp", &mut decision.amp, &self.amp);
         flag("vml_links", &mut decision.vml_links, &self.vml_links);
+        flag("honeypot_link", &mut decision.honeypot, &self.honeypot_link);
         let skips = &mut decision.skip_links_shown_as_urls;
         flag("skip_links_shown_as_urls", skips, &self.skip_links_shown_as_urls);
         let removes = &mut decision.remove_link_attributes;
@@ -417,6 +420,7 @@ fn values(settings: &Settings) -> Vec<(&'static str, String)> {
         ("parts", quoted(decision.parts.name())),
         ("amp", decision.amp.to_string()),
         ("vml_links", decision.vml_links.to_string()),
+        ("honeypot_link", decision.honeypot.to_string()),
         ("excluded_domains", list(&exclusions.domains)),
         ("excluded_links", list(&exclusions.links)),
         ("skip_links_shown_as_urls", decision.skip_links_shown_as_urls.to_string()),

@@ -48,6 +48,8 @@ const KIND_NAMED: u8 = 1 << 2;
 const KIND_AMP: u8 = 1 << 3;
 /// A kind by itself, which a pixel with a name would have.
 const KIND_LIST_UNSUBSCRIBE: u8 = 4;
+/// The same of the other pixel.
+const KIND_HONEYPOT: u8 = 5;
 const FLAG_EXPIRES: u8 = 1 << 4;
 const FLAG_SELF_CONTAINED: u8 = 1 << 5;
 const TARGET_DEFLATED: u8 = 1 << 6;
@@ -97,6 +99,8 @@ pub enum Engagement<T = String> {
         /// The sender's own place for it; empty where there is none.
         target_url: T,
     },
+    /// A link was followed that no person sees.
+    Honeypot,
 }
 
 /// What travels in the link where no store is to be asked.
@@ -281,7 +285,7 @@ fn aad<'d>(head: u8, host: Option<&str>, data: &'d mut Vec<u8>) -> Aad<&'d [u8]>
 
 fn target_of<T: AsRef<str>>(engagement: &Engagement<T>) -> &str {
     match engagement {
-        Engagement::Open | Engagement::InitialOpen => "",
+        Engagement::Open | Engagement::InitialOpen | Engagement::Honeypot => "",
         Engagement::Click { target_url }
         | Engagement::Unsubscribe { target_url }
         | Engagement::ListUnsubscribe { target_url } => target_url.as_ref(),
@@ -304,13 +308,15 @@ fn write_link<T: AsRef<str>>(
         Engagement::Click { .. } => 2,
         Engagement::Unsubscribe { .. } => 3,
         Engagement::ListUnsubscribe { .. } => KIND_LIST_UNSUBSCRIBE,
+        Engagement::Honeypot => KIND_HONEYPOT,
     };
     let is_list = flags == KIND_LIST_UNSUBSCRIBE;
     let is_named = !link.link_name.is_empty() && !target.is_empty() && !is_list;
     if is_named {
         flags |= KIND_NAMED;
     }
-    if link.is_amp && !is_list {
+    // Neither stands in an AMP part.
+    if link.is_amp && !is_list && flags != KIND_HONEYPOT {
         flags |= KIND_AMP;
     }
     out.push(0);
@@ -358,7 +364,7 @@ fn read_link(plaintext: &[u8], inflater: &mut Inflater) -> Option<Link> {
     let is_list = kind == KIND_LIST_UNSUBSCRIBE;
     let link_name = match kind & KIND_NAMED {
         0 => String::new(),
-        _ if is_list => String::new(),
+        _ if is_list || kind == KIND_HONEYPOT => String::new(),
         _ => read_text(&mut rest)?,
     };
     let target = match flags & TARGET_ENCODING {
@@ -373,6 +379,7 @@ fn read_link(plaintext: &[u8], inflater: &mut Inflater) -> Option<Link> {
         2 | 6 => Engagement::Click { target_url },
         3 | 7 => Engagement::Unsubscribe { target_url },
         _ if is_list => Engagement::ListUnsubscribe { target_url },
+        _ if kind == KIND_HONEYPOT => Engagement::Honeypot,
         _ => return None,
     };
     let is_amp = kind & KIND_AMP != 0;

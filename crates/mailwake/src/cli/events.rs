@@ -117,7 +117,8 @@ fn details(occurrence: &Occurrence) -> String {
         Occurrence::Open(visit)
         | Occurrence::InitialOpen(visit)
         | Occurrence::AmpOpen(visit)
-        | Occurrence::AmpInitialOpen(visit) => visitor(visit),
+        | Occurrence::AmpInitialOpen(visit)
+        | Occurrence::Honeypot(visit) => visitor(visit),
         Occurrence::Click(click)
         | Occurrence::AmpClick(click)
         | Occurrence::LinkUnsubscribe(click) => {

@@ -76,6 +76,9 @@ struct ScopeArgs {
     /// Wrap links in Outlook's conditional comments.
     #[arg(long)]
     vml_links: bool,
+    /// Put a link into HTML parts that no person sees.
+    #[arg(long)]
+    honeypot_link: bool,
     /// Leave links to this domain and to what is below it alone. May be repeated.
     #[arg(long, value_name = "DOMAIN")]
     exclude_domain: Vec<Domain>,
@@ -176,6 +179,7 @@ fn settings(args: &RewriteArgs) -> Settings {
         parts: if scope.top { Parts::Top } else { Parts::All },
         amp: scope.amp,
         vml_links: scope.vml_links,
+        honeypot: scope.honeypot_link,
         exclusions: Exclusions {
             domains: scope.exclude_domain.clone(),
             links: scope.exclude_link.clone(),

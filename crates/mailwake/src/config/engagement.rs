@@ -43,6 +43,7 @@ pub(super) fn read(section: &Section<'_>) -> Layer {
         parts: choice(section, "parts", [Parts::All, Parts::Top].map(|one| (one.name(), one))),
         amp: flag("amp", default.amp),
         vml_links: flag("vml_links", default.vml_links),
+        honeypot_link: flag("honeypot_link", default.honeypot),
         excluded_domains: list(section, "excluded_domains", &DomainError.to_string()),
         excluded_links: list(section, "excluded_links", &LinkPatternError.to_string()),
         skip_links_shown_as_urls: flag("skip_links_shown_as_urls", false),

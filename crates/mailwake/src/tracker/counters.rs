@@ -29,6 +29,8 @@ pub struct Counters {
     pub unsubscribes: Counter,
     /// Unsubscriptions by the List-Unsubscribe field, each with an event.
     pub list_unsubscribes: Counter,
+    /// Links that no person sees, each with an event.
+    pub honeypots: Counter,
     /// Pages that ask whether to unsubscribe, which change nothing.
     pub unsubscribe_pages: Counter,
     /// Forms that are none of those that unsubscribe.
@@ -88,6 +90,7 @@ impl Counters {
             ("clicks", &self.clicks),
             ("unsubscribes", &self.unsubscribes),
             ("list_unsubscribes", &self.list_unsubscribes),
+            ("honeypots", &self.honeypots),
             ("unsubscribe_pages", &self.unsubscribe_pages),
             ("bad_forms", &self.bad_forms),
             ("late", &self.late),
@@ -163,13 +166,14 @@ impl Counters {
     }
 
     /// What was answered to requests, each with its stable name.
-    fn answers(&self) -> [(&'static str, &Counter); 17] {
+    fn answers(&self) -> [(&'static str, &Counter); 18] {
         [
             ("open", &self.opens),
             ("initial_open", &self.initial_opens),
             ("click", &self.clicks),
             ("unsubscribe", &self.unsubscribes),
             ("list_unsubscribe", &self.list_unsubscribes),
+            ("honeypot", &self.honeypots),
             ("unsubscribe_page", &self.unsubscribe_pages),
             ("bad_form", &self.bad_forms),
             ("late", &self.late),

@@ -27,5 +27,6 @@ pub(super) fn occurrence(link: Link, visit: Visit) -> Occurrence {
         Engagement::ListUnsubscribe { target_url } => {
             Occurrence::ListUnsubscribe(Unsubscription { visit, target_url })
         }
+        Engagement::Honeypot => Occurrence::Honeypot(visit),
     }
 }

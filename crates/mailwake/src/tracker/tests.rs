@@ -425,3 +425,17 @@ fn keys_change_while_it_runs() {
     assert_eq!(client.ask(&get(&tracker.path(click()))).status, 302);
     recording.stop();
 }
+
+#[test]
+fn link_that_no_person_sees_leads_nowhere_and_tells_of_a_scanner() {
+    let recording = Recording::start();
+    let answer = recording.tracker.get(&recording.tracker.path(Engagement::Honeypot));
+    assert!(answer.is_refusal());
+    let events = recording.events();
+    let [Event { occurrence: Occurrence::Honeypot(visit), .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(visit.verdict, Some(Verdict::Scanner));
+    assert!(visit.verdict_reasons.contains(&"honeypot".to_owned()));
+    recording.stop();
+}

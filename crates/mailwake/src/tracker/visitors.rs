@@ -150,7 +150,8 @@ impl Visitors {
                 visit.verdict = Some(Verdict::Human);
                 return;
             }
-            _ => Purpose::Click,
+            Engagement::Honeypot => Purpose::Honeypot,
+            Engagement::Click { .. } | Engagement::Unsubscribe { .. } => Purpose::Click,
         };
         let agent = request::user_agent_octets(fields);
         let request = Request {

@@ -180,6 +180,8 @@ impl<L: Log> Worker<L> {
             | Occurrence::LinkUnsubscribe(click) => {
                 Some(self.answers.redirect(location(&click.target_link_url)?))
             }
+            // The page of unknown links tells nothing to whoever has got there.
+            Occurrence::Honeypot(_) => Some(self.answers.not_found()),
             _ => Some(self.answers.pixel()),
         }
     }
@@ -189,6 +191,7 @@ impl<L: Log> Worker<L> {
             Occurrence::Click(_) | Occurrence::AmpClick(_) => &self.counters.clicks,
             Occurrence::LinkUnsubscribe(_) => &self.counters.unsubscribes,
             Occurrence::ListUnsubscribe(_) => &self.counters.list_unsubscribes,
+            Occurrence::Honeypot(_) => &self.counters.honeypots,
             Occurrence::InitialOpen(_) | Occurrence::AmpInitialOpen(_) => {
                 &self.counters.initial_opens
             }

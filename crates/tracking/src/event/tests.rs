@@ -63,6 +63,7 @@ fn every_type() -> Vec<Event> {
             visit: visit(),
             target_url: "https://shop.example/leave?u=7".into(),
         }),
+        Occurrence::Honeypot(visit()),
     ]
     .map(|occurrence| Event {
         event_id: EventId::new(now, [9; 10]),

@@ -4,7 +4,7 @@ use super::{
     LinkOutcome, LinkRequest, Links, PartOutcome, Plan, Reason, Report,
     safety_net::EditedPart,
     select::Kind,
-    site::{LinkForm, PixelForm, Site, SiteKind, is_url},
+    site::{LinkForm, PixelForm, Site, SiteKind, is_url, write_honeypot},
 };
 use mail::message::{
     edit::{Edit, EditList},
@@ -57,6 +57,10 @@ impl Plan<'_> {
                     SiteKind::Open => {
                         let is_given = links.open(is_amp, &mut filling.url);
                         filling.pixel(site, is_given);
+                    }
+                    SiteKind::Honeypot => {
+                        let is_given = links.honeypot(&mut filling.url);
+                        filling.honeypot(site, is_given);
                     }
                     SiteKind::InitialOpen => {
                         let is_given = links.initial_open(is_amp, &mut filling.url);
@@ -136,6 +140,18 @@ impl Filling<'_> {
         });
         self.pixels += u32::from(is_made);
         self.pixels_left_out += usize::from(!is_made);
+    }
+
+    /// As a pixel; where there is no room at all, there is none.
+    fn honeypot(&mut self, site: &Site, is_given: bool) {
+        let is_fit = is_given && is_url(&self.url);
+        for space in [b" ", self.line_end.octets()].into_iter().filter(|_| is_fit) {
+            self.replacement.clear();
+            write_honeypot(&self.url, space, &mut self.replacement);
+            if self.make(site.range.clone(), PIXEL_ROOM) {
+                return;
+            }
+        }
     }
 
     /// Puts the replacement in the place of a range, if its line has so much room.

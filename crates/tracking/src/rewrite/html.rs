@@ -39,12 +39,14 @@ pub(super) fn sites<'a>(
     }
     let mut sites = finder.sites;
     let unfinished = tokenizer.unfinished().map(|(start, _)| start);
-    let mut add = |is_wanted: bool, place: Option<usize>, kind| {
+    let mut add = |is_wanted: bool, place: Option<usize>, site| {
         let place = place.filter(|_| is_wanted);
-        sites.extend(place.map(|at| Site { range: at..at, kind }));
+        sites.extend(place.map(|at| Site { range: at..at, kind: site }));
     };
     let end = places.end(html, unfinished, tokenizer.open_foreign());
     add(decision.initial_open && end.is_some(), places.start(), SiteKind::InitialOpen);
+    let has_honeypot = decision.honeypot && decision.click && kind == Kind::Html;
+    add(has_honeypot, end, SiteKind::Honeypot);
     add(decision.open, end, SiteKind::Open);
     sites
 }

@@ -23,9 +23,10 @@ impl Site {
     pub(super) fn order(&self) -> (usize, usize) {
         let rank = match self.kind {
             SiteKind::InitialOpen => 0,
-            SiteKind::Open => 1,
-            SiteKind::Link { .. } => 2,
-            SiteKind::Words(_) => 3,
+            SiteKind::Honeypot => 1,
+            SiteKind::Open => 2,
+            SiteKind::Link { .. } => 3,
+            SiteKind::Words(_) => 4,
         };
         (self.range.start, rank)
     }
@@ -38,6 +39,8 @@ pub(super) enum SiteKind {
     Link { index: usize, form: LinkForm },
     /// The pixel at the end.
     Open,
+    /// The link that no person sees, in front of it.
+    Honeypot,
     /// The pixel at the start.
     InitialOpen,
     /// These words, in every copy. It is left out where a link that was put in covers it.
@@ -147,6 +150,19 @@ impl PixelForm {
         octets.extend_from_slice(last);
         octets.extend_from_slice(end);
     }
+}
+
+/// Writes a link that no person sees: it has nothing in it, is not drawn, cannot be reached
+/// with the keyboard, and screen readers pass it over (WAI-ARIA, aria-hidden).
+pub(super) fn write_honeypot(url: &str, space: &[u8], octets: &mut Vec<u8>) {
+    let last = if space == b" " { &b""[..] } else { space };
+    octets.extend_from_slice(b"<a");
+    octets.extend_from_slice(space);
+    octets.extend_from_slice(b"href=\"");
+    attribute::escape_into(url, octets);
+    octets.extend_from_slice(b"\" aria-hidden=\"true\" tabindex=\"-1\" style=\"display:none\"");
+    octets.extend_from_slice(last);
+    octets.extend_from_slice(b"></a>");
 }
 
 /// Is it fit to stand in a message? A URL that is not plain ASCII would break a 7-bit

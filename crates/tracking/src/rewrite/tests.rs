@@ -32,6 +32,11 @@ impl Links for Fake {
         true
     }
 
+    fn honeypot(&mut self, url: &mut String) -> bool {
+        url.push_str("https://t.example/h");
+        true
+    }
+
     fn initial_open(&mut self, is_amp: bool, url: &mut String) -> bool {
         url.push_str(if is_amp { "https://t.example/amp-i" } else { "https://t.example/i" });
         true

@@ -85,6 +85,7 @@ fn golden_tokens_are_made_and_open() {
     check_golden("named_tokens.txt", &named());
     check_golden("amp_tokens.txt", &amp());
     check_golden("list_tokens.txt", &list());
+    check_golden("honeypot_tokens.txt", &[(link(Engagement::Honeypot), None)]);
 }
 
 fn check_golden(file: &str, golden: &[(Link, Option<&str>)]) {

@@ -198,7 +198,7 @@ impl Recognition {
     fn read_networks(&mut self, text: &str, mistakes: &mut Vec<Mistake>) {
         let table: NetworkTable = match toml::from_str(text) {
             Ok(table) => table,
-            Err(error) => return mistakes.push(mistake("networks", error.to_string())),
+            Err(error) => return mistakes.push(not_read("networks", text, &error)),
         };
         let number: usize = table.network.iter().map(|entry| entry.networks.len()).sum();
         if number > NETWORKS_MAX {
@@ -279,7 +279,7 @@ fn read_agents(
 ) {
     let table: AgentTable = match toml::from_str(text) {
         Ok(table) => table,
-        Err(error) => return mistakes.push(mistake("user agents", error.to_string())),
+        Err(error) => return mistakes.push(not_read("user agents", text, &error)),
     };
     if table.agent.len() > AGENTS_MAX {
         let what = format!("{} entries; at most {AGENTS_MAX} are read", table.agent.len());
@@ -321,6 +321,13 @@ fn check_name(name: &str, place: &str, mistakes: &mut Vec<Mistake>) {
         let what = "its name must have 1 to 64 of a-z, 0-9 and _";
         mistakes.push(mistake(place, what));
     }
+}
+
+/// What is wrong with a text that is no such table, in one line.
+fn not_read(place: &str, text: &str, error: &toml::de::Error) -> Mistake {
+    let begin = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = begin.bytes().filter(|octet| *octet == b'\n').count() + 1;
+    mistake(place, format!("line {line}: {}", error.message().replace('\n', "; ")))
 }
 
 fn mistake(place: &str, what: impl AsRef<str>) -> Mistake {

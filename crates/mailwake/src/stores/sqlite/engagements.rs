@@ -25,11 +25,18 @@ pub(super) enum Deed {
     Click = 4,
     LinkUnsubscribe = 7,
     ListUnsubscribe = 8,
+    Honeypot = 9,
 }
 
 impl Deed {
-    const ALL: [Self; 5] =
-        [Self::Open, Self::InitialOpen, Self::Click, Self::LinkUnsubscribe, Self::ListUnsubscribe];
+    const ALL: [Self; 6] = [
+        Self::Open,
+        Self::InitialOpen,
+        Self::Click,
+        Self::LinkUnsubscribe,
+        Self::ListUnsubscribe,
+        Self::Honeypot,
+    ];
 
     /// What it counts as. Who unsubscribes by a link has read the message; by the field of
     /// its header, perhaps not.
@@ -40,6 +47,8 @@ impl Deed {
             Self::Click => &[Kind::Click, Kind::LinkClick, Kind::ConfirmedOpen],
             Self::LinkUnsubscribe => &[Kind::Unsubscribe, Kind::ConfirmedOpen],
             Self::ListUnsubscribe => &[Kind::Unsubscribe],
+            // It is evidence, and nothing that is counted.
+            Self::Honeypot => &[],
         }
     }
 }
@@ -83,6 +92,7 @@ impl Engagement {
                 Deed::Open | Deed::InitialOpen => settle::Deed::Open,
                 Deed::Click | Deed::LinkUnsubscribe => settle::Deed::Click(self.link_index),
                 Deed::ListUnsubscribe => settle::Deed::Wish,
+                Deed::Honeypot => settle::Deed::Honeypot,
             },
             address: self.address,
             agent: self.agent,

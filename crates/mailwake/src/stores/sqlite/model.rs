@@ -106,6 +106,9 @@ impl Applier<'_> {
             Occurrence::LinkUnsubscribe(click) => {
                 self.engagement(event, position, &click.visit, Deed::LinkUnsubscribe, Some(click))
             }
+            Occurrence::Honeypot(visit) => {
+                self.engagement(event, position, visit, Deed::Honeypot, None)
+            }
             Occurrence::ListUnsubscribe(unsubscription) => {
                 let visit = &unsubscription.visit;
                 self.engagement(event, position, visit, Deed::ListUnsubscribe, None)

@@ -128,6 +128,7 @@ impl Tracker {
             &c.favicons,
             &c.unsubscribes,
             &c.list_unsubscribes,
+            &c.honeypots,
             &c.unsubscribe_pages,
             &c.bad_forms,
             &c.app_links,

@@ -65,6 +65,9 @@ pub(super) fn has_page(link: &Link) -> bool {
     match &link.engagement {
         Engagement::ListUnsubscribe { .. } => true,
         Engagement::Unsubscribe { target_url } => target_url.is_empty(),
-        Engagement::Open | Engagement::InitialOpen | Engagement::Click { .. } => false,
+        Engagement::Open
+        | Engagement::InitialOpen
+        | Engagement::Click { .. }
+        | Engagement::Honeypot => false,
     }
 }

@@ -13,3 +13,4 @@ mod reload;
 mod sessions;
 mod smtpapi;
 mod tls;
+mod verdicts;

@@ -12,6 +12,7 @@ fn check(html: &str, expected: &str) {
             SiteKind::Link { .. } => "@",
             SiteKind::Open => "}",
             SiteKind::InitialOpen => "{",
+            SiteKind::Honeypot => "h",
             SiteKind::Words(words) => words,
         };
         marked.replace_range(site.range.clone(), mark);

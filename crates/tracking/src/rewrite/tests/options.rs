@@ -246,3 +246,36 @@ fn field_that_was_read_goes_from_any_message() {
         assert_eq!(copy.contains("X-Sp-Message-Id"), !kind.contains("signed"));
     }
 }
+
+#[test]
+fn link_for_scanners_stands_in_front_of_the_pixel_and_nobody_meets_it() {
+    let honeypot = Decision { honeypot: true, ..decision() };
+    check_body(
+        "<body><a href='http://a.b'>x</a></body>",
+        &honeypot,
+        "<body><a href='https://t.example/c0?a&amp;b'>x</a><a href=\"https://t.example/h\" \
+         aria-hidden=\"true\" tabindex=\"-1\" style=\"display:none\"></a><img \
+         src=\"https://t.example/o\" alt=\"\" width=\"1\" height=\"1\" style=\"border:0\"></body>",
+    );
+    check_body(
+        "<body>x</body>",
+        &Decision { click: false, open: false, ..honeypot.clone() },
+        "<body>x</body>",
+    );
+    let (text, _) = copied("\n\nhttp://a.b", &honeypot);
+    assert!(!text.contains("/h"), "{text}");
+}
+
+#[test]
+fn link_for_scanners_is_broken_where_its_line_has_no_room() {
+    let honeypot = Decision { honeypot: true, ..clicks() };
+    let before = "x".repeat(960);
+    check_body(
+        &before,
+        &honeypot,
+        &format!(
+            "{before}<a\nhref=\"https://t.example/h\" aria-hidden=\"true\" tabindex=\"-1\" \
+             style=\"display:none\"\n></a>"
+        ),
+    );
+}

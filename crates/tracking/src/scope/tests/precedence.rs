@@ -32,7 +32,7 @@ where
     Some(if is_other { other } else { one }.parse().expect("it is right"))
 }
 
-fn flags() -> [(&'static str, Say); 13] {
+fn flags() -> [(&'static str, Say); 14] {
     [
         ("open_tracking", |is| Layer { open_tracking: Some(is), ..Layer::default() }),
         ("initial_open_tracking", |is| Layer {
@@ -42,6 +42,7 @@ fn flags() -> [(&'static str, Say); 13] {
         ("click_tracking", |is| Layer { click_tracking: Some(is), ..Layer::default() }),
         ("text_links", |is| Layer { text_links: Some(is), ..Layer::default() }),
         ("amp", |is| Layer { amp: Some(is), ..Layer::default() }),
+        ("honeypot_link", |is| Layer { honeypot_link: Some(is), ..Layer::default() }),
         ("vml_links", |is| Layer { vml_links: Some(is), ..Layer::default() }),
         ("skip_links_shown_as_urls", |is| Layer {
             skip_links_shown_as_urls: Some(is),

@@ -155,6 +155,23 @@ fn what_was_counted_before_there_were_verdicts_is_no_machine_s() {
 }
 
 #[test]
+fn who_follows_the_link_that_no_person_sees_is_no_person() {
+    let trap = Visit {
+        verdict: Some(Verdict::Scanner),
+        verdict_reasons: vec![reason::HONEYPOT.into()],
+        ..visit(1)
+    };
+    let report = report(&logged([
+        click_from(1, 1, HOUR, 0),
+        click_from(7, 1, HOUR + 60_000, 1),
+        event(1, HOUR + 300_000, Occurrence::Honeypot(trap)),
+    ]));
+    let Count { total, filtered, .. } = report.counters.clicks;
+    assert_eq!((total, filtered), (2, tally(1, 1, 1)));
+    assert_eq!(report.counters.confirmed_opens.total, 2);
+}
+
+#[test]
 fn a_flood_of_requests_is_settled_by_the_nearest() {
     let flood = (0..400).map(|number| click_from(1, 1, i64::from(number) * 20, number % 9));
     let clicks = report(&logged(flood)).counters.clicks;
