@@ -2,10 +2,11 @@
 //! for each of them where they stand close together.
 
 use memchr::memchr;
+use std::ops::Range;
 use wide::u8x16;
 
 /// Octets that are looked at together, one bit for each.
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 /// Octets that one instruction looks at.
 const LANE: usize = 16;
 /// How far a search goes by itself: a style attribute has seldom more.
@@ -51,22 +52,42 @@ pub(crate) struct Marks<'a, F> {
     /// A bit for each mark in the block that was not given yet, the lowest for the first
     /// octet.
     marks: u64,
+    /// No mark behind it is given.
+    end: usize,
+}
+
+/// The octets in a range that have one of these values.
+#[inline(always)]
+pub(crate) fn marks_within<const N: usize>(
+    octets: &[u8],
+    range: Range<usize>,
+    values: [u8; N],
+) -> impl Iterator<Item = usize> {
+    let values = values.map(u8x16::splat);
+    Marks::within(octets, range, move |lane| {
+        values.iter().fold(u8x16::splat(0), |equal, value| equal | lane.simd_eq(*value))
+    })
 }
 
 /// The octets that have one of these values.
 #[inline(always)]
 pub(crate) fn marks<const N: usize>(octets: &[u8], values: [u8; N]) -> impl Iterator<Item = usize> {
-    let values = values.map(u8x16::splat);
-    Marks::new(octets, move |lane| {
-        values.iter().fold(u8x16::splat(0), |equal, value| equal | lane.simd_eq(*value))
-    })
+    marks_within(octets, 0..octets.len(), values)
 }
 
 impl<'a, F: Fn(u8x16) -> u8x16> Marks<'a, F> {
     /// The marks of all these octets.
     #[inline(always)]
     pub(crate) fn new(octets: &'a [u8], is_mark: F) -> Self {
-        let mut marks = Self { octets, is_mark, block: 0, marks: 0 };
+        Self::within(octets, 0..octets.len(), is_mark)
+    }
+
+    /// The marks in a range. What stands behind it is looked at, where there is something,
+    /// since that is cheaper than to look at few octets.
+    #[inline(always)]
+    fn within(octets: &'a [u8], range: Range<usize>, is_mark: F) -> Self {
+        let Range { start, end } = range;
+        let mut marks = Self { octets, is_mark, block: start, marks: 0, end };
         marks.look();
         marks
     }
@@ -75,16 +96,18 @@ impl<'a, F: Fn(u8x16) -> u8x16> Marks<'a, F> {
     #[inline(always)]
     fn look(&mut self) {
         let rest = &self.octets[self.block..];
-        self.marks = match (rest.first_chunk(), self.octets.last_chunk()) {
-            (Some(block), _) => self.marks_of(block),
+        let marks = match (rest.first_chunk(), self.octets.last_chunk()) {
+            (Some(block), _) => bits(block, &self.is_mark),
             // The last octets were looked at before, but for the rest. To look again is
             // cheaper than to copy the rest, which the processor cannot load again at once.
             (None, Some(block)) => {
                 let looked_at = BLOCK - rest.len();
-                self.marks_of(block).unbounded_shr(looked_at as u32)
+                bits(block, &self.is_mark).unbounded_shr(looked_at as u32)
             }
             (None, None) => self.marks_of_few(rest),
         };
+        let left = self.end - self.block;
+        self.marks = if left < BLOCK { marks & ((1 << left) - 1) } else { marks };
     }
 
     /// A bit for each mark of octets that are no block. Lanes are read where they stand, the
@@ -109,15 +132,25 @@ impl<'a, F: Fn(u8x16) -> u8x16> Marks<'a, F> {
         };
         marks | of_rest.unbounded_shl((octets.len() - rest.len()) as u32)
     }
+}
 
-    /// A bit for each mark.
-    #[inline(always)]
-    fn marks_of(&self, block: &[u8; BLOCK]) -> u64 {
-        let (lanes, _) = block.as_chunks();
-        lanes.iter().rev().fold(0, |marks, lane| {
-            marks << 16 | u64::from((self.is_mark)(u8x16::new(*lane)).to_bitmask())
-        })
-    }
+/// A bit for each octet of a block that has one of these values, the lowest for the first.
+#[inline(always)]
+pub(crate) fn marks_of_block<const N: usize>(block: &[u8; BLOCK], values: [u8; N]) -> u64 {
+    let values = values.map(u8x16::splat);
+    bits(block, |lane| {
+        values.iter().fold(u8x16::splat(0), |equal, value| equal | lane.simd_eq(*value))
+    })
+}
+
+/// A bit for each mark.
+#[inline(always)]
+fn bits(block: &[u8; BLOCK], is_mark: impl Fn(u8x16) -> u8x16) -> u64 {
+    let (lanes, _) = block.as_chunks();
+    lanes
+        .iter()
+        .rev()
+        .fold(0, |marks, lane| marks << LANE | u64::from(is_mark(u8x16::new(*lane)).to_bitmask()))
 }
 
 impl<F: Fn(u8x16) -> u8x16> Iterator for Marks<'_, F> {
@@ -126,7 +159,7 @@ impl<F: Fn(u8x16) -> u8x16> Iterator for Marks<'_, F> {
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
         while self.marks == 0 {
-            if self.octets.len() - self.block <= BLOCK {
+            if self.end - self.block <= BLOCK {
                 return None;
             }
             self.block += BLOCK;
@@ -152,6 +185,21 @@ mod tests {
                 let expected: Vec<_> = expected.map(|(place, _)| place).collect();
                 prop_assert_eq!(marks(&octets, values).collect::<Vec<_>>(), expected);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn marks_of_a_range_are_found(
+            picks in prop::collection::vec(0usize..4, 0..300),
+            (start, len) in (0usize..200, 0usize..300),
+        ) {
+            let octets: Vec<_> = picks.iter().map(|pick| b"=abc"[*pick]).collect();
+            let start = start.min(octets.len());
+            let end = octets.len().min(start + len);
+            let expected: Vec<_> = (start..end).filter(|at| octets[*at] == b'=').collect();
+            let found: Vec<_> = marks_within(&octets, start..end, [b'=']).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 

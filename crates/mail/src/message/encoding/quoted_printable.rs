@@ -48,17 +48,22 @@ impl Line {
     }
 
     /// Where what it decodes to ends in the content, without the line end and with it, if it
-    /// starts there and is that.
-    fn held_to(&self, body: &[u8], (content, start): (&[u8], usize)) -> Option<(usize, usize)> {
-        // With its `=`, before which white space is content.
-        let line = &body[self.content.start..self.content.end + usize::from(self.is_soft)];
-        let len = decoder::prefix_len(line, content.get(start..)?)?;
-        let end = start + len;
-        if self.is_soft {
-            return Some((end, end));
+    /// starts there. It is read for that, unless it is known where the next line starts; then
+    /// whether it is that content is still to be seen.
+    fn content_end(
+        &self,
+        body: &[u8],
+        (content, start): (&[u8], usize),
+        next: Option<usize>,
+    ) -> Option<(usize, usize)> {
+        let line_end = if self.is_soft { 0 } else { self.end - self.visible_end };
+        if let Some(next) = next {
+            return Some((next.checked_sub(line_end)?, next));
         }
-        let line_end = &body[self.visible_end..self.end];
-        content[end..].starts_with(line_end).then_some((end, end + line_end.len()))
+        // With its `=`, before which white space is content.
+        let line = self.content.start..self.content.end + usize::from(self.is_soft);
+        let len = decoder::prefix_len(body, line, content.get(start..)?)?;
+        Some((start + len, start + len + line_end))
     }
 }
 
@@ -74,8 +79,8 @@ pub(super) struct Lines {
 }
 
 /// The lines that must be encoded anew when these ranges of the content are edited. The
-/// ranges are in the order of their starts. `None` if a line that was looked at does not
-/// decode to what stands in the content.
+/// ranges are in the order of their starts. `None` if one of these lines does not decode to
+/// what stands in the content.
 pub(super) fn lines(
     body: &[u8],
     content: &[u8],
@@ -93,7 +98,8 @@ pub(super) fn lines(
             start = known.filter(|known| known.body > start.body).unwrap_or(start);
         }
         let Some(line) = Line::at(body, start.body) else { break };
-        let (content_end, decoded_end) = line.held_to(body, (content, start.content))?;
+        let next = line_starts.content_at(line.end);
+        let (content_end, decoded_end) = line.content_end(body, (content, start.content), next)?;
         let is_last = line.end == body.len();
         // What is put in behind a last line that has no line end belongs to that line.
         let reach = decoded_end + usize::from(is_last && content_end == decoded_end);
@@ -105,6 +111,8 @@ pub(super) fn lines(
             let last_end = edited[..count].iter().map(|range| range.end).max();
             let is_inside = last_end.is_some_and(|end| end <= content_end);
             if is_inside || is_last {
+                let held = content.get(opened.content..decoded_end)?;
+                decoder::is(body, opened.body..line.end, [held]).then_some(())?;
                 // An edit of the very last line end makes what is left of it content, and
                 // what is put in behind it stands in the same line.
                 let (body_end, content_end, count) = if is_inside {
@@ -158,18 +166,20 @@ impl Lines {
         else {
             return false;
         };
-        let line_end = if self.is_soft { &[] } else { &before[self.body.len()..] };
+        let line_end = if self.is_soft { &[] } else { &body[self.body.end..before.end] };
         let edited = edits.made_in(content, self.content.start);
-        decoder::is(after, edited.chain([line_end]))
+        decoder::is(copy, after, edited.chain([line_end]))
     }
 }
 
 /// A range of octets with the line end behind it, if it starts and ends as lines do.
-fn whole_lines(octets: &[u8], range: Range<usize>) -> Option<&[u8]> {
-    let (before, rest) = octets.split_at_checked(range.start)?;
-    let behind = octets.get(range.end..)?;
-    let line_end = memchr(b'\n', behind).map_or(behind.len(), |newline| newline + 1);
-    let is_line_end = matches!(&behind[..line_end], b"" | b"\n" | b"\r\n");
-    let is_line_start = matches!(before.last(), None | Some(b'\n'));
-    (is_line_start && is_line_end).then(|| &rest[..range.len() + line_end])
+fn whole_lines(octets: &[u8], Range { start, end }: Range<usize>) -> Option<Range<usize>> {
+    let line_end = match octets.get(end..)? {
+        [] => 0,
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => return None,
+    };
+    let is_line_start = matches!(octets.get(..start)?.last(), None | Some(b'\n'));
+    (is_line_start && start <= end).then_some(start..end + line_end)
 }

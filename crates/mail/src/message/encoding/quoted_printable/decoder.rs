@@ -1,35 +1,117 @@
 //! Lines of quoted-printable in, content out: as octets, or only held against octets.
 
-use crate::marks::marks;
-use std::ops::Range;
+use crate::{
+    marks::{BLOCK, marks_of_block, marks_within},
+    message::header::line_end,
+};
+use std::{cmp::Ordering, ops::Range};
 
 /// Decodes a body, and tells where some of its lines start. `=` that begins no escape is
 /// taken literally (§6.7, note 2).
 pub(in super::super) fn decode(body: &[u8]) -> (Vec<u8>, LineStarts) {
     let mut content = vec![0; body.len() + STRIDE];
-    let mut line_starts = LineStarts {
-        places: Vec::with_capacity(body.len() / LINE_STARTS_APART + 1),
-        wanted_from: LINE_STARTS_APART,
-    };
-    let mut copied = Copied { content: &mut content, len: 0 };
-    decode_to(body, &mut copied, |start| line_starts.take(start));
-    let len = copied.len;
-    content.truncate(len);
+    let mut line_starts = LineStarts::of_body(body.len());
+    let mut start = LineStart { body: 0, content: 0 };
+    while start.body < body.len() {
+        start = decode_usual(body, start, &mut content, &mut line_starts);
+        // The rest of a line with something unusual in it, or that is near the end.
+        let end = line_end(body, start.body);
+        let mut copied = Copied { content: &mut content, len: start.content };
+        decode_to(body, start.body..end, &mut copied, |start| line_starts.take(start));
+        start = LineStart { body: end, content: copied.len };
+    }
+    content.truncate(start.content);
+    line_starts.finish();
     (content, line_starts)
 }
 
-/// Does a body decode to these pieces, one behind the other, and to nothing besides?
-pub(super) fn is<'a>(body: &[u8], pieces: impl IntoIterator<Item = &'a [u8]>) -> bool {
+/// Decodes a body from this place on, up to something that is not usual, or near the end,
+/// and tells how far it came. What is usual are escapes, soft line breaks without white
+/// space, and line ends without any before them. No function is called on the way, so that
+/// all of the state stays in registers.
+#[inline(never)]
+fn decode_usual(
+    body: &[u8],
+    start: LineStart,
+    content: &mut [u8],
+    line_starts: &mut LineStarts,
+) -> LineStart {
+    let LineStart { body: mut position, content: mut len } = start;
+    let mut block = position;
+    // What is copied or looked at behind a mark in a block.
+    let last = body.len().min(u32::MAX as usize).saturating_sub(BLOCK + STRIDE);
+    while block < last
+        && let Some(octets) = body[block..].first_chunk()
+    {
+        let mut marks = marks_of_block(octets, [b'=', b'\n']);
+        while marks != 0 {
+            let at = block + marks.trailing_zeros() as usize;
+            marks &= marks - 1;
+            if at < position {
+                // The line end of a soft line break.
+                continue;
+            }
+            let Some(&[mark, high, low]) = body[at..].first_chunk() else { break };
+            if mark == b'=' {
+                let octet = escaped(high, low);
+                let is_escape = octet < NO_ESCAPE;
+                if !is_escape && [high, low] != *b"\r\n" {
+                    return LineStart { body: position, content: len };
+                }
+                let behind = len + (at - position);
+                while let Some(octets) = body[position..].first_chunk::<STRIDE>()
+                    && let Some(room) = content[len..].first_chunk_mut::<STRIDE>()
+                {
+                    *room = *octets;
+                    (position, len) = (position + STRIDE, len + STRIDE);
+                    if position >= at {
+                        break;
+                    }
+                }
+                len = behind;
+                content[len] = octet.to_le_bytes()[0];
+                len += usize::from(is_escape);
+                position = at + 3;
+                if is_escape {
+                    continue;
+                }
+                line_starts.take(LineStart { body: position, content: len });
+            } else {
+                // A line end is content like what stands around it.
+                let before = match at.checked_sub(2).and_then(|from| body[from..].first_chunk()) {
+                    Some([before, b'\r']) | Some([_, before]) => *before,
+                    None => b' ',
+                };
+                if matches!(before, b' ' | b'\t') {
+                    return LineStart { body: position, content: len };
+                }
+                line_starts.take(LineStart { body: at + 1, content: len + (at + 1 - position) });
+            }
+        }
+        block += BLOCK;
+    }
+    LineStart { body: position, content: len }
+}
+
+/// Does a range of octets decode to these pieces, one behind the other, and to nothing
+/// besides?
+pub(super) fn is<'a>(
+    octets: &[u8],
+    range: Range<usize>,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> bool {
     let mut compared = Compared::with(pieces);
-    decode_to(body, &mut compared, |_| {});
+    decode_to(octets, range, &mut compared, |_| {});
+    compared.compare();
     compared.is_same && compared.piece.is_empty() && compared.pieces.all(<[u8]>::is_empty)
 }
 
-/// How many octets a body decodes to, if content starts with all of them.
-pub(super) fn prefix_len(body: &[u8], content: &[u8]) -> Option<usize> {
+/// How many octets a range of a body decodes to, if content starts with all of them.
+pub(super) fn prefix_len(body: &[u8], range: Range<usize>, content: &[u8]) -> Option<usize> {
     let mut compared = Compared::with([content]);
-    decode_to(body, &mut compared, |_| {});
-    compared.is_same.then_some(compared.len)
+    decode_to(body, range, &mut compared, |_| {});
+    compared.compare();
+    compared.is_same.then_some(compared.compared)
 }
 
 /// What takes the content of a body, from its start to its end.
@@ -42,37 +124,44 @@ trait Sink {
     fn len(&self) -> usize;
 }
 
-/// Gives the content of a body to a sink, and tells where each line but the first starts.
+/// Gives the content of a range of a body to a sink, and tells where each line but the
+/// first starts. Octets behind the range are not decoded, but it is quicker where there are
+/// some.
 #[inline(always)]
-fn decode_to(body: &[u8], sink: &mut impl Sink, mut starts_line: impl FnMut(LineStart)) {
+fn decode_to(
+    body: &[u8],
+    range: Range<usize>,
+    sink: &mut impl Sink,
+    mut starts_line: impl FnMut(LineStart),
+) {
+    let octets = &body[..range.end];
     // What stands before it is decoded.
-    let mut position = 0;
-    for at in marks(body, [b'=', b'\n']) {
+    let mut position = range.start;
+    for at in marks_within(body, range, [b'=', b'\n']) {
         if at < position {
             // The line end of a soft line break.
             continue;
         }
-        let is_soft_break = match body[at..] {
+        let is_soft_break = match octets[at..] {
             // Escapes and nearly all soft line breaks are three octets, and stand for one or
             // none: one way for both.
-            [b'=', high, low, ..] if is_escape(high, low) || [high, low] == *b"\r\n" => {
-                let is_escape = high != b'\r';
+            [b'=', high, low, ..] if escaped(high, low) < NO_ESCAPE || [high, low] == *b"\r\n" => {
+                let octet = escaped(high, low);
+                let is_escape = octet < NO_ESCAPE;
                 sink.copy(body, position..at);
-                sink.put(octet(high, low), usize::from(is_escape));
+                sink.put(octet.to_le_bytes()[0], usize::from(is_escape));
                 position = at + 3;
                 !is_escape
             }
-            [b'=', ref rest @ ..] => match soft_break(rest) {
-                Some(len) => {
-                    sink.copy(body, position..at);
-                    position = at + 1 + len;
-                    rest[..len].ends_with(b"\n")
-                }
-                None => false,
-            },
+            [b'=', ref rest @ ..] => {
+                let Some(len) = soft_break(rest) else { continue };
+                sink.copy(body, position..at);
+                position = at + 1 + len;
+                rest[..len].ends_with(b"\n")
+            }
             // A line end is content like what stands around it.
             _ => {
-                if let Some(padding) = padding(&body[position..at]) {
+                if let Some(padding) = padding(&octets[position..at]) {
                     sink.copy(body, position..position + padding.start);
                     position += padding.end;
                 }
@@ -85,7 +174,7 @@ fn decode_to(body: &[u8], sink: &mut impl Sink, mut starts_line: impl FnMut(Line
             starts_line(LineStart { body: position, content: sink.len() });
         }
     }
-    sink.copy(body, position..position + trimmed(&body[position..]).len());
+    sink.copy(body, position..position + trimmed(&octets[position..]).len());
 }
 
 /// Octets that are copied at a time, more than a line has. What is copied too far is
@@ -101,12 +190,9 @@ struct Copied<'a> {
 impl Sink for Copied<'_> {
     #[inline(always)]
     fn copy(&mut self, body: &[u8], range: Range<usize>) {
-        let (source, place) = (&body[range.start..], &mut self.content[self.len..]);
-        match (source.first_chunk::<STRIDE>(), place.first_chunk_mut::<STRIDE>()) {
-            (Some(octets), Some(room)) if range.len() <= STRIDE => *room = *octets,
-            _ => copy(&source[..range.len()], place),
-        }
-        self.len += range.len();
+        let len = range.len();
+        copy(body, range, &mut self.content[self.len..]);
+        self.len += len;
     }
 
     #[inline(always)]
@@ -121,78 +207,114 @@ impl Sink for Copied<'_> {
     }
 }
 
+/// Copies a range of a body to the start of a place with room for it.
+#[inline(always)]
+fn copy(body: &[u8], range: Range<usize>, place: &mut [u8]) {
+    let source = &body[range.start..];
+    match (source.first_chunk::<STRIDE>(), place.first_chunk_mut::<STRIDE>()) {
+        (Some(octets), Some(room)) if range.len() <= STRIDE => *room = *octets,
+        _ => copy_all(&source[..range.len()], place),
+    }
+}
+
 /// What is longer, or stands near the end.
 #[cold]
 #[inline(never)]
-fn copy(octets: &[u8], place: &mut [u8]) {
+fn copy_all(octets: &[u8], place: &mut [u8]) {
     place[..octets.len()].copy_from_slice(octets);
 }
 
-/// Content that is held against octets in pieces, and is written nowhere.
+/// Content that is held against octets in pieces. It is gathered first, as far as there is
+/// room: to compare many octets costs no more than to compare few.
 struct Compared<'a, P> {
+    /// What was decoded and not compared yet, and its length.
+    gathered: [u8; GATHERED_MAX + STRIDE],
+    len: usize,
+    /// How many octets were compared before.
+    compared: usize,
     /// What the next octets should be, and what is behind it.
     piece: &'a [u8],
     pieces: P,
-    len: usize,
     is_same: bool,
 }
 
+/// Octets that are compared at a time: some lines.
+const GATHERED_MAX: usize = 320;
+
 impl<'a, P: Iterator<Item = &'a [u8]>> Compared<'a, P> {
     fn with(pieces: impl IntoIterator<IntoIter = P>) -> Self {
-        Self { piece: &[], pieces: pieces.into_iter(), len: 0, is_same: true }
-    }
-
-    #[inline(always)]
-    fn take(&mut self, octets: &[u8]) {
-        self.len += octets.len();
-        match self.piece.split_at_checked(octets.len()) {
-            _ if octets.is_empty() => {}
-            Some((expected, rest)) => {
-                self.is_same &= octets == expected;
-                self.piece = rest;
-            }
-            None => self.take_over_pieces(octets),
+        Self {
+            gathered: [0; GATHERED_MAX + STRIDE],
+            len: 0,
+            compared: 0,
+            piece: &[],
+            pieces: pieces.into_iter(),
+            is_same: true,
         }
     }
 
-    /// Takes more octets than are left of the piece.
+    /// Compares what was gathered.
+    fn compare(&mut self) {
+        let Self { gathered, len, piece, pieces, is_same, .. } = self;
+        *is_same &= begin_with(piece, pieces, &gathered[..*len]);
+        self.compared += *len;
+        *len = 0;
+    }
+
+    /// Takes more octets than are gathered.
+    #[cold]
     #[inline(never)]
-    fn take_over_pieces(&mut self, mut octets: &[u8]) {
-        while !octets.is_empty() && self.is_same {
-            if self.piece.is_empty() {
-                let next = self.pieces.next();
-                self.is_same = next.is_some();
-                self.piece = next.unwrap_or_default();
-                continue;
-            }
-            let len = octets.len().min(self.piece.len());
-            self.is_same = octets[..len] == self.piece[..len];
-            (octets, self.piece) = (&octets[len..], &self.piece[len..]);
-        }
+    fn take_all(&mut self, octets: &[u8]) {
+        self.is_same &= begin_with(&mut self.piece, &mut self.pieces, octets);
+        self.compared += octets.len();
     }
+}
+
+/// Do pieces begin with these octets? They are taken off.
+fn begin_with<'a>(
+    piece: &mut &'a [u8],
+    pieces: &mut impl Iterator<Item = &'a [u8]>,
+    mut octets: &[u8],
+) -> bool {
+    while !octets.is_empty() {
+        if piece.is_empty() {
+            let Some(next) = pieces.next() else { return false };
+            *piece = next;
+            continue;
+        }
+        let len = octets.len().min(piece.len());
+        if octets[..len] != piece[..len] {
+            return false;
+        }
+        (octets, *piece) = (&octets[len..], &piece[len..]);
+    }
+    true
 }
 
 impl<'a, P: Iterator<Item = &'a [u8]>> Sink for Compared<'a, P> {
     #[inline(always)]
     fn copy(&mut self, body: &[u8], range: Range<usize>) {
-        self.take(&body[range]);
+        let len = range.len();
+        if self.len + len > GATHERED_MAX {
+            self.compare();
+            if len > GATHERED_MAX {
+                return self.take_all(&body[range]);
+            }
+        }
+        copy(body, range, &mut self.gathered[self.len..]);
+        self.len += len;
     }
 
+    /// There is room for it behind what was copied before.
     #[inline(always)]
     fn put(&mut self, octet: u8, len: usize) {
-        match self.piece.split_first() {
-            Some((first, rest)) if len == 1 && *first == octet => {
-                self.piece = rest;
-                self.len += 1;
-            }
-            // The start of a piece, or another octet.
-            _ => self.take(&[octet][..len]),
-        }
+        self.gathered[self.len] = octet;
+        self.len += len;
     }
 
     #[inline(always)]
     fn len(&self) -> usize {
-        self.len
+        self.compared + self.len
     }
 }
 
@@ -200,6 +322,10 @@ impl<'a, P: Iterator<Item = &'a [u8]>> Sink for Compared<'a, P> {
 /// in a hard line break. Most lines have none.
 #[inline(always)]
 fn padding(line: &[u8]) -> Option<Range<usize>> {
+    // Nothing below stands at the end of most.
+    if let [.., b'!'..=0xFF] | [.., b'!'..=0xFF, b'\r'] = line {
+        return None;
+    }
     let visible = line.strip_suffix(b"\r").unwrap_or(line);
     let content = trimmed(visible);
     (content.len() < visible.len()).then_some(content.len()..visible.len())
@@ -223,28 +349,27 @@ fn soft_break(rest: &[u8]) -> Option<usize> {
     }
 }
 
-/// What an octet is as a hexadecimal digit; 0xFF for those that are none.
-static DIGITS: [u8; 256] = {
-    let mut digits = [0xFF; 256];
+/// What is added for an octet that is no hexadecimal digit.
+const NO_ESCAPE: u16 = 0x100;
+
+/// What octets stand for as the first and the second digit of an escape.
+static DIGITS: [[u16; 256]; 2] = {
+    let mut digits = [[NO_ESCAPE; 256]; 2];
     let mut value = 0;
     while value < 16 {
-        digits[b"0123456789ABCDEF"[value as usize] as usize] = value;
-        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        let upper = b"0123456789ABCDEF"[value as usize] as usize;
+        let lower = b"0123456789abcdef"[value as usize] as usize;
+        (digits[0][upper], digits[0][lower]) = (value << 4, value << 4);
+        (digits[1][upper], digits[1][lower]) = (value, value);
         value += 1;
     }
     digits
 };
 
-/// Are these the digits of an escape?
+/// The octet that an escape with these digits stands for, if they are digits.
 #[inline(always)]
-fn is_escape(high: u8, low: u8) -> bool {
-    (DIGITS[usize::from(high)] | DIGITS[usize::from(low)]) < 16
-}
-
-/// The octet that an escape with these digits stands for.
-#[inline(always)]
-fn octet(high: u8, low: u8) -> u8 {
-    DIGITS[usize::from(high)] << 4 | DIGITS[usize::from(low)]
+fn escaped(high: u8, low: u8) -> u16 {
+    DIGITS[0][usize::from(high)] | DIGITS[1][usize::from(low)]
 }
 
 /// Where a line starts, in the body and in the content.
@@ -259,6 +384,7 @@ pub(super) struct LineStart {
 pub(in super::super) struct LineStarts {
     /// In the body and in the content. Those behind the first 4 GB are not remembered.
     places: Vec<[u32; 2]>,
+    count: usize,
     /// From where on in the body the next is remembered.
     wanted_from: usize,
 }
@@ -268,14 +394,27 @@ pub(in super::super) struct LineStarts {
 const LINE_STARTS_APART: usize = 64;
 
 impl LineStarts {
+    /// Room for those of a body of so many octets.
+    fn of_body(octets: usize) -> Self {
+        let places = vec![[0; 2]; octets / LINE_STARTS_APART + 1];
+        Self { places, count: 0, wanted_from: LINE_STARTS_APART }
+    }
+
     #[inline(always)]
     fn take(&mut self, start: LineStart) {
         if start.body >= self.wanted_from
             && let (Ok(body), Ok(content)) = (start.body.try_into(), start.content.try_into())
+            && let Some(place) = self.places.get_mut(self.count)
         {
-            self.places.push([body, content]);
+            *place = [body, content];
+            self.count += 1;
             self.wanted_from = start.body + LINE_STARTS_APART;
         }
+    }
+
+    /// Gives back the room that is left.
+    fn finish(&mut self) {
+        self.places.truncate(self.count);
     }
 
     /// The known starts, for places of the content that come in order.
@@ -291,6 +430,19 @@ pub(super) struct LineStartSearch<'a> {
 }
 
 impl LineStartSearch<'_> {
+    /// Where the content of the line stands that starts at this place of the body, if that is
+    /// known. The place is not before that of the last call.
+    pub(super) fn content_at(&mut self, place: usize) -> Option<usize> {
+        while let [[body, content], rest @ ..] = self.rest {
+            match (*body as usize).cmp(&place) {
+                Ordering::Less => (self.last, self.rest) = (Some([*body, *content]), rest),
+                Ordering::Equal => return Some(*content as usize),
+                Ordering::Greater => return None,
+            }
+        }
+        None
+    }
+
     /// The last known start of a line that lies before this place of the content, which is
     /// not before the one of the last call. To go on from there takes fewer turns that the
     /// processor cannot foresee than to halve all of them again.

@@ -123,6 +123,75 @@ fn far_edit_is_found_by_the_lines_before_it() {
     check_edit(&body, "here", &[&head, "a here=\r\nb\r\n", &tail].concat());
 }
 
+/// The body between others, and where it stands. They are no part of it.
+fn among_others(body: &str) -> (String, Range<usize>) {
+    let before = "=3D= \r\n=";
+    (
+        format!("{before}{body}3D=\r\n \t\n{}", "=3D".repeat(40)),
+        before.len()..before.len() + body.len(),
+    )
+}
+
+fn is_held<'a>(body: &str, pieces: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>) -> bool {
+    let pieces = pieces.into_iter();
+    let is_held = decoder::is(body.as_bytes(), 0..body.len(), pieces.clone());
+    let (octets, range) = among_others(body);
+    assert_eq!(decoder::is(octets.as_bytes(), range, pieces), is_held, "{body:?}");
+    is_held
+}
+
+fn prefix_len(body: &str, content: &[u8]) -> Option<usize> {
+    let len = decoder::prefix_len(body.as_bytes(), 0..body.len(), content);
+    let (octets, range) = among_others(body);
+    assert_eq!(decoder::prefix_len(octets.as_bytes(), range, content), len, "{body:?}");
+    len
+}
+
+/// What a body decodes to, read octet by octet.
+fn slowly_decoded(body: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for line in body.split_inclusive(|octet| *octet == b'\n') {
+        let visible = line.strip_suffix(b"\n").map_or(line, |l| l.strip_suffix(b"\r").unwrap_or(l));
+        let mut rest = trimmed(visible);
+        let is_soft = rest.ends_with(b"=");
+        rest = rest.strip_suffix(b"=").unwrap_or(rest);
+        while let Some((octet, behind)) = rest.split_first() {
+            let digits = behind.get(..2).and_then(|digits| str::from_utf8(digits).ok());
+            let digits = digits.filter(|d| d.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+                Some(escaped) if *octet == b'=' => {
+                    content.push(escaped);
+                    rest = &behind[2..];
+                }
+                _ => {
+                    content.push(*octet);
+                    rest = behind;
+                }
+            }
+        }
+        if !is_soft {
+            content.extend_from_slice(&line[visible.len()..]);
+        }
+    }
+    content
+}
+
+proptest! {
+    #[test]
+    fn body_is_decoded_as_it_is_octet_by_octet(
+        body in "([a =\r\n\t3DAz]|=3D|=\r\n|[a-z]{70}|\r\n){0,60}",
+    ) {
+        let (content, line_starts) = decode(body.as_bytes());
+        prop_assert_eq!(&content, &slowly_decoded(body.as_bytes()));
+        let mut search = line_starts.search();
+        for at in 0..content.len() {
+            let Some(known) = search.before(at) else { continue };
+            prop_assert!(body[..known.body].ends_with('\n'));
+            prop_assert_eq!(slowly_decoded(&body.as_bytes()[..known.body]).len(), known.content);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn edits_decode_to_edits(
@@ -158,24 +227,24 @@ proptest! {
         let mut places: Vec<_> = cuts.into_iter().map(|cut| cut.min(content.len())).collect();
         places.extend([0, content.len()]);
         places.sort_unstable();
-        let is_held = |content: &[u8]| {
+        let is_same = |content: &[u8]| {
             let pieces = places.windows(2).map(|cut| &content[cut[0]..cut[1]]);
-            decoder::is(body.as_bytes(), pieces)
+            is_held(&body, pieces)
         };
-        prop_assert!(is_held(&content));
-        prop_assert_eq!(decoder::prefix_len(body.as_bytes(), &content), Some(content.len()));
-        prop_assert!(!decoder::is(body.as_bytes(), [&content[..], b"a"]));
+        prop_assert!(is_same(&content));
+        prop_assert_eq!(prefix_len(&body, &content), Some(content.len()));
+        prop_assert!(!is_held(&body, [&content[..], b"a"]));
         content.extend_from_slice(b"behind it");
-        prop_assert_eq!(decoder::prefix_len(body.as_bytes(), &content), Some(content.len() - 9));
+        prop_assert_eq!(prefix_len(&body, &content), Some(content.len() - 9));
         content.truncate(content.len() - 9);
         if let Some(octet) = content.get_mut(changed) {
             *octet ^= 1;
-            prop_assert!(!is_held(&content));
-            prop_assert_eq!(decoder::prefix_len(body.as_bytes(), &content), None);
+            prop_assert!(!is_same(&content));
+            prop_assert_eq!(prefix_len(&body, &content), None);
         }
         if content.pop().is_some() {
-            prop_assert!(!decoder::is(body.as_bytes(), [&content[..]]));
-            prop_assert_eq!(decoder::prefix_len(body.as_bytes(), &content), None);
+            prop_assert!(!is_held(&body, [&content[..]]));
+            prop_assert_eq!(prefix_len(&body, &content), None);
         }
     }
 
