@@ -430,10 +430,15 @@ pub enum DecodeError {
 /// The stored form of an event: one octet of version, then JSON.
 pub fn encode(event: &Event) -> Vec<u8> {
     let mut octets = Vec::with_capacity(320);
-    octets.push(STORED_VERSION);
-    serde_json::to_writer(&mut octets, event)
-        .expect("an event has no map with other keys than strings, and a Vec takes every write");
+    encode_to(event, &mut octets);
     octets
+}
+
+/// Appends the stored form of an event to `octets`.
+pub fn encode_to(event: &Event, octets: &mut Vec<u8>) {
+    octets.push(STORED_VERSION);
+    serde_json::to_writer(octets, event)
+        .expect("an event has no map with other keys than strings, and a Vec takes every write");
 }
 
 /// Reads what `encode` wrote. Fields that a later mailwake added are passed over.
