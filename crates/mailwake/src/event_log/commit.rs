@@ -36,7 +36,7 @@ pub(super) trait Disk {
 /// The file of a segment.
 pub(super) trait SegmentFile {
     /// Writes at `offset` and returns when that is on disk.
-    fn commit(&self, octets: &[u8], offset: u64) -> io::Result<()>;
+    fn commit(&mut self, octets: &[u8], offset: u64) -> io::Result<()>;
 }
 
 /// The segment that is written to.
@@ -159,7 +159,7 @@ impl<D: Disk> Committer<D> {
         let began = Instant::now();
         record::stamp(&mut self.octets, self.durable);
         if self.octets.len() as u64 <= self.room()
-            && let Some(current) = &self.current
+            && let Some(current) = &mut self.current
         {
             let Err(error) = current.file.commit(&self.octets, self.durable - current.base) else {
                 self.queue.counters.commits.observe(began.elapsed());
@@ -168,7 +168,7 @@ impl<D: Disk> Committer<D> {
             tracing::warn!(segment = current.base, %error, "event log segment failed, trying a fresh one");
         }
         self.current = None;
-        let file = self.disk.fresh(self.durable)?;
+        let mut file = self.disk.fresh(self.durable)?;
         file.commit(&self.octets, 0)?;
         self.queue.counters.commits.observe(began.elapsed());
         self.current = Some(Current { file, base: self.durable, bytes: self.segment_bytes });

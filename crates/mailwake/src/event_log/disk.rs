@@ -2,11 +2,11 @@
 //! makes them ahead, keeps the quota, removes segments that all consumers have passed.
 
 use super::commit::{Disk, SegmentFile};
+use super::direct::Direct;
 use super::published::Publisher;
 use super::writer::AppendError;
 use super::{LogConfig, Position, cursor, segment};
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs;
 use std::path::PathBuf;
 use std::{io, thread};
 
@@ -56,7 +56,7 @@ impl LogDirectory {
 
     /// Gives the segment that was made ahead its place in the log. Where that failed,
     /// perhaps long ago, one is made now.
-    fn take_or_make(&mut self, base: u64) -> io::Result<File> {
+    fn take_or_make(&mut self, base: u64) -> io::Result<Direct> {
         let directory = &self.config.directory;
         let taken = self.ahead.take().map(|ahead| {
             let file = ahead.finish()?;
@@ -73,9 +73,9 @@ impl LogDirectory {
 }
 
 impl Disk for LogDirectory {
-    type Segment = File;
+    type Segment = Direct;
 
-    fn fresh(&mut self, base: u64) -> Result<File, AppendError> {
+    fn fresh(&mut self, base: u64) -> Result<Direct, AppendError> {
         self.remove_passed()?;
         let disk_quota_bytes = self.config.disk_quota_bytes;
         if self.occupied()? + self.config.segment_bytes > disk_quota_bytes {
@@ -93,16 +93,16 @@ impl Disk for LogDirectory {
     }
 }
 
-impl SegmentFile for File {
-    fn commit(&self, octets: &[u8], offset: u64) -> io::Result<()> {
-        self.write_all_at(octets, offset)?;
+impl SegmentFile for Direct {
+    fn commit(&mut self, octets: &[u8], offset: u64) -> io::Result<()> {
+        self.write(octets, offset)?;
         self.sync_data()
     }
 }
 
 /// A segment that another thread makes.
 struct Ahead {
-    thread: Option<thread::JoinHandle<io::Result<File>>>,
+    thread: Option<thread::JoinHandle<io::Result<Direct>>>,
 }
 
 impl Ahead {
@@ -113,7 +113,7 @@ impl Ahead {
         Ok(Self { thread: Some(thread) })
     }
 
-    fn finish(mut self) -> io::Result<File> {
+    fn finish(mut self) -> io::Result<Direct> {
         let thread = self.thread.take().expect("only finish and drop take the thread");
         thread.join().unwrap_or_else(|_| Err(io::Error::other("segment maker panicked")))
     }

@@ -17,6 +17,7 @@
 mod commit;
 mod counters;
 pub mod cursor;
+mod direct;
 mod disk;
 pub mod monitor;
 mod published;
@@ -31,6 +32,7 @@ pub use counters::{Counters, RefusalReason};
 pub use recovery::Recovery;
 
 use commit::{Committer, Current};
+use direct::Direct;
 use disk::LogDirectory;
 use monitor::Monitor;
 use published::{Published, Publisher};
@@ -250,12 +252,13 @@ fn lock(directory: &Path) -> Result<File, OpenError> {
 fn last_segment(
     config: &LogConfig,
     recovery: &Recovery,
-) -> Result<(Current<File>, Published), OpenError> {
+) -> Result<(Current<Direct>, Published), OpenError> {
     let directory = config.directory.as_path();
     let (file, base) = match recovery.last_segment {
         Some(base) => {
             let path = segment::path(directory, base);
             let file = File::options().read(true).write(true).open(&path);
+            let file = file.and_then(|file| Direct::open(&path, file));
             (file.map_err(at("open segment", &path))?, base)
         }
         None => {
@@ -266,7 +269,7 @@ fn last_segment(
             (file, recovery.end.0)
         }
     };
-    let bytes = file.metadata().map_err(at("open event log", directory))?.len();
+    let bytes = file.bytes().map_err(at("open event log", directory))?;
     Ok((Current { file, base, bytes }, Published { durable: recovery.end, segment: base }))
 }
 

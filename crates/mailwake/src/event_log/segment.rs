@@ -2,9 +2,9 @@
 //! zeros before it is used, because extending a file makes `fdatasync` wait for the
 //! file system's journal.
 
-use super::Position;
+use super::{Position, direct::Direct};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The name of a segment that is being made.
@@ -58,7 +58,7 @@ fn base_of(name: &str) -> Option<u64> {
 }
 
 /// Makes a file of `bytes` zeros that has no place in the log yet.
-pub(super) fn make_spare(directory: &Path, bytes: u64) -> io::Result<File> {
+pub(super) fn make_spare(directory: &Path, bytes: u64) -> io::Result<Direct> {
     let path = directory.join(SPARE);
     let made = fill(&path, bytes);
     if made.is_err() {
@@ -68,24 +68,24 @@ pub(super) fn make_spare(directory: &Path, bytes: u64) -> io::Result<File> {
     made
 }
 
-fn fill(path: &Path, bytes: u64) -> io::Result<File> {
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+fn fill(path: &Path, bytes: u64) -> io::Result<Direct> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
     // A full disk is told at once. A file system that cannot reserve is found out by writing.
     match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
         Err(error) => return Err(error.into()),
     }
+    let mut direct = Direct::open(path, file)?;
     let zeros = vec![0; ZEROS_BYTES];
-    let mut missing = bytes;
-    while missing > 0 {
-        let step = missing.min(ZEROS_BYTES as u64);
-        file.write_all(&zeros[..usize::try_from(step).expect("at most ZEROS_BYTES")])?;
-        file.sync_data()?;
-        missing -= step;
+    let mut at = 0;
+    while at < bytes {
+        let step = (bytes - at).min(ZEROS_BYTES as u64);
+        direct.write(&zeros[..usize::try_from(step).expect("at most ZEROS_BYTES")], at)?;
+        direct.sync_data()?;
+        at += step;
     }
-    file.sync_all()?;
-    Ok(file)
+    direct.sync_all()?;
+    Ok(direct)
 }
 
 /// Gives the spare its place in the log, durably.

@@ -39,7 +39,7 @@ impl Disk for Shared {
 }
 
 impl SegmentFile for FakeSegment {
-    fn commit(&self, octets: &[u8], _offset: u64) -> io::Result<()> {
+    fn commit(&mut self, octets: &[u8], _offset: u64) -> io::Result<()> {
         let mut disk = self.disk.borrow_mut();
         disk.commits.entry(self.base).or_default().push(octets.len());
         disk.commit_failures.pop_front().map_or(Ok(()), |kind| Err(kind.into()))
