@@ -59,7 +59,7 @@ pub(super) fn read(
         durable_deadline: Duration::from_millis(section.integer(
             "durable_deadline_ms",
             25,
-            1..=10_000,
+            0..=10_000,
             "milliseconds",
         )),
         drain_timeout: seconds("drain_timeout_seconds", 10),

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 /// Commands that are taken from the queue at once.
 const COMMANDS_MAX: usize = 4096;
 
-/// Fewer than so many commands are worth to wait a moment for others.
-const FEW_COMMANDS: usize = 8;
+/// Fewer than so many events are worth to wait a moment for others.
+const FEW_EVENTS: usize = 8;
 
 /// Octets of one commit, if not a single append is larger. More would only make
 /// everybody wait longer.
@@ -85,7 +85,7 @@ impl<D: Disk> Committer<D> {
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(COMMANDS_MAX);
         while commands.blocking_recv_many(&mut taken, COMMANDS_MAX) > 0 {
-            if taken.len() < FEW_COMMANDS {
+            if taken.iter().map(Command::events).sum::<usize>() < FEW_EVENTS {
                 // Who waits for the processor may be about to append. Where nobody waits, this
                 // takes no time; where many do, one sync serves more of them.
                 std::thread::yield_now();

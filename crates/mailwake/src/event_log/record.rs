@@ -42,19 +42,28 @@ impl Record<'_> {
     }
 }
 
-/// Appends a record with this body to `frames`. It is complete but for its commit,
-/// which `stamp` sets. `body` must hold 1 to `BODY_BYTES_MAX` octets.
-pub(super) fn frame(body: &[u8], frames: &mut Vec<u8>) {
-    debug_assert!((1..=BODY_BYTES_MAX).contains(&body.len()), "callers check the size");
-    let length = u32::try_from(body.len()).expect("a body is at most BODY_BYTES_MAX octets");
+/// Appends a record to `frames`, with the body that `write_body` appends: 1 to
+/// `BODY_BYTES_MAX` octets. It is complete but for its commit, which `stamp` sets. A body
+/// that is larger is taken away again; the error is its size.
+pub(super) fn frame(
+    frames: &mut Vec<u8>,
+    write_body: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), usize> {
     let start = frames.len();
-    frames.reserve(record_bytes(body.len()));
-    frames.extend_from_slice(&length.to_le_bytes());
-    frames.extend_from_slice(&[0; HEADER_BYTES - 4]);
-    frames.extend_from_slice(body);
-    frames.resize(start + record_bytes(body.len()), 0);
+    frames.extend_from_slice(&[0; HEADER_BYTES]);
+    write_body(frames);
+    let body_bytes = frames.len() - start - HEADER_BYTES;
+    debug_assert_ne!(body_bytes, 0, "a length of 0 is no record");
+    if body_bytes > BODY_BYTES_MAX {
+        frames.truncate(start);
+        return Err(body_bytes);
+    }
+    frames.resize(start + record_bytes(body_bytes), 0);
+    let length = u32::try_from(body_bytes).expect("a body is at most BODY_BYTES_MAX octets");
     let of_body = crc32c::crc32c(&frames[start + HEADER_BYTES..]);
+    frames[start..start + 4].copy_from_slice(&length.to_le_bytes());
     frames[start + 4..start + 8].copy_from_slice(&of_body.to_le_bytes());
+    Ok(())
 }
 
 /// Sets the commit of all records in `frames`, which `frame` wrote, and completes their

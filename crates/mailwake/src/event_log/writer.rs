@@ -21,11 +21,54 @@ pub struct Writer {
     append_bytes_max: usize,
 }
 
+/// Events that are appended together, each encoded when it is added.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Records, complete but for their commit.
+    frames: Vec<u8>,
+    events: usize,
+}
+
+impl Batch {
+    /// A batch that takes so many octets of events before it has to grow.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { frames: Vec::with_capacity(bytes), events: 0 }
+    }
+
+    /// Adds an event. One that no record can hold is refused, and the batch is as it was.
+    pub fn push(&mut self, event: &Event) -> Result<(), AppendError> {
+        record::frame(&mut self.frames, |frames| event::encode_to(event, frames))
+            .map_err(|bytes| AppendError::TooLarge { bytes, bytes_max: record::BODY_BYTES_MAX })?;
+        self.events += 1;
+        Ok(())
+    }
+
+    /// How many events it holds.
+    pub fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Octets that they take in the log.
+    pub fn bytes(&self) -> usize {
+        self.frames.len()
+    }
+}
+
 /// What the log's thread is told.
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Request),
     Close,
+}
+
+impl Command {
+    /// How many events it brings.
+    pub(super) fn events(&self) -> usize {
+        match self {
+            Self::Append(request) => request.events,
+            Self::Close => 0,
+        }
+    }
 }
 
 /// Events on their way to the disk.
@@ -151,19 +194,35 @@ impl Writer {
     /// resolves when they are on disk, or will not be; dropping it does not withdraw
     /// them. With no events it tells whether the log takes any.
     pub fn append(&self, events: &[Event]) -> Appending {
+        let mut batch = Batch::default();
+        match events.iter().try_for_each(|event| batch.push(event)) {
+            Ok(()) => self.append_batch(batch),
+            Err(refused) => self.refuse(refused, events.len()),
+        }
+    }
+
+    /// `append`, of events that are encoded already.
+    pub fn append_batch(&self, batch: Batch) -> Appending {
         let (done, receiver) = oneshot::channel();
-        let outcome = self.frames(events).and_then(|frames| {
-            let request = Request { frames, events: events.len(), done };
+        let Batch { mut frames, events } = batch;
+        // What waits for the disk has a limit, which does not count room that nobody uses.
+        if frames.capacity() > 2 * frames.len() {
+            frames.shrink_to_fit();
+        }
+        let outcome = within(frames.len(), self.append_bytes_max).and_then(|()| {
+            let request = Request { frames, events, done };
             self.queue.enter(&request)?;
             self.send(request)
         });
-        Appending(match outcome {
-            Ok(()) => State::Queued(receiver),
-            Err(refused) => {
-                self.queue.counters.refuse(&refused, events.len());
-                State::Refused(refused)
-            }
-        })
+        match outcome {
+            Ok(()) => Appending(State::Queued(receiver)),
+            Err(refused) => self.refuse(refused, events),
+        }
+    }
+
+    fn refuse(&self, refused: AppendError, events: usize) -> Appending {
+        self.queue.counters.refuse(&refused, events);
+        Appending(State::Refused(refused))
     }
 
     pub(super) fn counters(&self) -> &Counters {
@@ -178,17 +237,6 @@ impl Writer {
     /// Octets of their records.
     pub(super) fn waiting_octets(&self) -> u64 {
         self.queue.octets.load(Ordering::Relaxed) as u64
-    }
-
-    fn frames(&self, events: &[Event]) -> Result<Vec<u8>, AppendError> {
-        let mut frames = Vec::new();
-        for event in events {
-            let body = event::encode(event);
-            within(body.len(), record::BODY_BYTES_MAX)?;
-            record::frame(&body, &mut frames);
-        }
-        within(frames.len(), self.append_bytes_max)?;
-        Ok(frames)
     }
 
     fn send(&self, request: Request) -> Result<(), AppendError> {

@@ -112,7 +112,8 @@ pub struct TrackerConfig {
     /// How long a connection may wait for its next request. Default: 60 s.
     pub idle_timeout: Duration,
     /// How long an answer waits for its event to be on disk. After it the answer goes
-    /// out, and is counted as past its deadline. Default: 25 ms.
+    /// out, and is counted as past its deadline. With zero no answer waits, and a crash may
+    /// lose what was answered in the last moment. Default: 25 ms.
     pub durable_deadline: Duration,
     /// How long connections may go on after a shutdown was asked for. Default: 10 s.
     pub drain_timeout: Duration,

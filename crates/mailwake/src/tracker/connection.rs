@@ -81,6 +81,9 @@ impl<L: Log> Connections<L> {
             .max_buf_size(config.header_octets_max.max(BUFFER_OCTETS_MIN))
             // A client may close its side once it has asked; and not having to look for
             // that while an event is written saves a system call for each request.
+            // An answer is small: its head and content in one buffer need one plain send, which
+            // costs less than the copy.
+            .writev(false)
             .half_close(true)
             // `Limits` has timeouts that need no timer for each request.
             .header_read_timeout(None);
@@ -99,6 +102,11 @@ impl<L: Log> Connections<L> {
         };
         let proxies = Proxies::new(config);
         Self { http1, http2, limits, proxies, by_address, challenges, counters, worker }
+    }
+
+    /// Called when no connection is left: what was recorded goes to the event log.
+    pub(super) async fn close(&self) {
+        self.worker.close().await;
     }
 
     /// Serves a connection until it ends. After `stopping`, it ends with the answers that

@@ -47,6 +47,7 @@ use tokio::{
     runtime::{Builder, LocalOptions},
     sync::Semaphore,
     task::JoinSet,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tracking::token::key::KeyRing;
@@ -168,6 +169,11 @@ fn serve<L: Log>(
         while let Some(ended) = running.join_next().await {
             // It is told as a panic of the thread.
             ended.map_err(io::Error::other)?;
+        }
+        // What the log has, it writes when it is closed, however long the disk takes.
+        let closed = timeout(config.drain_timeout, connections.close());
+        if !matches!(halt.run_until_cancelled(closed).await, Some(Ok(()))) {
+            tracing::warn!("the event log has not taken all engagements before the shutdown");
         }
         Ok(())
     })

@@ -1,27 +1,39 @@
-//! From an engagement to an event on disk. Events of one turn of a thread's loop come in
-//! one by one and go to the event log together; whoever waits is told when they are on
-//! disk, cannot be, or have taken too long. An answer is never refused for them. Where the
-//! disk stands still, they wait in the log's memory, up to its limit; what comes then is
-//! lost, and counted.
+//! From an engagement to an event on disk. Events of a thread come in one by one and go to
+//! the event log together; whoever waits is told when they are on disk, cannot be, or have
+//! taken too long. An answer is never refused for them. Where the disk stands still, they
+//! wait in the log's memory, up to its limit; what comes then is lost, and counted.
 
 use super::counters::Counters;
 use crate::event_log::{
     Position,
-    writer::{AppendError, Writer},
+    writer::{self, AppendError, Writer},
 };
 use std::{
     cell::{Cell, RefCell},
     pin::pin,
     rc::Rc,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
-use tokio::{sync::SetOnce, task::spawn_local, time::timeout};
+use tokio::{
+    sync::{Semaphore, SetOnce},
+    task::spawn_local,
+    time::{Instant as Deadline, sleep, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracking::event::Event;
 
-/// Events of one append. Even of the largest ones so many fit into any segment of the
-/// log that is worth its name.
-const BATCH_EVENTS_MAX: usize = 64;
+/// Octets of one append, but for its last event. With the largest event they fit into the
+/// smallest segment of a log that is configured.
+const BATCH_BYTES_MAX: usize = 256 << 10;
+
+/// Octets that a batch has room for at the beginning: those of a few dozen events.
+const BATCH_BYTES: usize = 16 << 10;
+
+/// How long events are gathered that no answer waits for. A commit costs as much for one
+/// event as for a hundred.
+const GATHERING_TIME: Duration = Duration::from_millis(10);
 
 /// How often a thread logs the same trouble at most.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
@@ -32,33 +44,40 @@ pub(super) trait Log: 'static {
     /// does not withdraw them.
     fn append(
         &self,
-        events: &[Event],
+        events: writer::Batch,
     ) -> impl Future<Output = Result<Position, AppendError>> + 'static;
 }
 
 impl Log for Writer {
     fn append(
         &self,
-        events: &[Event],
+        events: writer::Batch,
     ) -> impl Future<Output = Result<Position, AppendError>> + 'static {
-        Self::append(self, events)
+        self.append_batch(events)
     }
 }
 
 /// Records the events of one thread.
 pub(super) struct Recorder<L> {
     log: L,
+    /// How long answers wait; zero for not at all.
     durable_deadline: Duration,
     counters: Arc<Counters>,
     gathering: RefCell<Option<Rc<Batch>>>,
+    /// Held by the batch that is on its way to the disk. What comes in meanwhile is the next
+    /// one: so there is one commit, and one wake-up between two threads, for as many events
+    /// as there can be.
+    turn: Semaphore,
+    commits: TaskTracker,
+    /// Cancelled when nothing more is worth gathering for.
+    closing: CancellationToken,
     slow: Complaint,
     refused: Complaint,
 }
 
 /// Events that are on disk together.
-#[derive(Default)]
 struct Batch {
-    events: RefCell<Vec<Event>>,
+    events: RefCell<writer::Batch>,
     /// Set when answers need not wait any longer.
     settled: SetOnce<()>,
 }
@@ -70,67 +89,107 @@ impl<L: Log> Recorder<L> {
             durable_deadline,
             counters,
             gathering: RefCell::default(),
+            turn: Semaphore::new(1),
+            commits: TaskTracker::new(),
+            closing: CancellationToken::new(),
             slow: Complaint::default(),
             refused: Complaint::default(),
         }
     }
 
-    /// Returns when the event is on disk, or when its answer should not wait for that.
-    pub(super) async fn record(self: &Rc<Self>, event: Event) {
+    /// Takes an event. The future resolves when it is on disk, or when its answer should not
+    /// wait for that; without being polled, the event is recorded as well.
+    pub(super) fn record(self: &Rc<Self>, event: &Event) -> impl Future<Output = ()> + use<L> {
         let batch = self.batch();
-        batch.events.borrow_mut().push(event);
-        batch.settled.wait().await;
+        let pushed = batch.events.borrow_mut().push(event);
+        let waits = pushed.is_ok() && !self.answers_at_once();
+        if let Err(error) = pushed {
+            self.lose(1, &error);
+        }
+        async move {
+            if waits {
+                batch.settled.wait().await;
+            }
+        }
     }
 
-    /// The batch that is being gathered. A new one is committed by a task, which the
-    /// runtime puts behind all that is ready to run: their events are in the batch then,
-    /// with one wake-up between two threads instead of one for each.
+    /// Hands over to the log what is gathered, and waits until it has all of it.
+    pub(super) async fn close(&self) {
+        self.closing.cancel();
+        self.commits.close();
+        self.commits.wait().await;
+    }
+
+    fn answers_at_once(&self) -> bool {
+        self.durable_deadline.is_zero()
+    }
+
+    /// The batch that is being gathered. A new one is committed by a task, which the runtime
+    /// puts behind all that is ready to run: their events are in the batch then.
     fn batch(self: &Rc<Self>) -> Rc<Batch> {
         let mut gathering = self.gathering.borrow_mut();
         if let Some(batch) = gathering.as_ref()
-            && batch.events.borrow().len() < BATCH_EVENTS_MAX
+            && batch.events.borrow().bytes() < BATCH_BYTES_MAX
         {
             return batch.clone();
         }
-        let batch = Rc::new(Batch::default());
+        let events = RefCell::new(writer::Batch::with_capacity(BATCH_BYTES));
+        let batch = Rc::new(Batch { events, settled: SetOnce::new() });
         *gathering = Some(batch.clone());
-        spawn_local(self.clone().commit(batch.clone()));
+        spawn_local(self.commits.track_future(self.clone().commit(batch.clone())));
         batch
     }
 
     async fn commit(self: Rc<Self>, batch: Rc<Batch>) {
-        let events = self.close(&batch);
-        let number = events.len() as u64;
-        let mut appending = pin!(self.log.append(&events));
-        // The log has them in its own form; where the disk stands still, twice is too much.
-        drop(events);
-        let outcome = match timeout(self.durable_deadline, appending.as_mut()).await {
-            Ok(outcome) => outcome,
-            Err(_elapsed) => {
-                self.counters.past_deadline.add(number);
-                self.slow.make(|unsaid| {
-                    tracing::warn!(
-                        unsaid,
-                        "event log is slow, answering before events are on disk"
-                    );
-                });
-                batch.settle();
-                appending.await
-            }
+        let (events, outcome) = match self.answers_at_once() {
+            true => self.commit_later(&batch).await,
+            false => self.commit_in_time(&batch).await,
         };
         if let Err(error) = outcome {
-            self.counters.not_recorded.add(number);
-            self.refused.make(|unsaid| {
-                tracing::error!(%error, events = number, unsaid, "engagements are not recorded");
-            });
+            self.lose(events, &error);
         }
         batch.settle();
     }
 
+    /// Commits events that nobody waits for.
+    async fn commit_later(&self, batch: &Rc<Batch>) -> (u64, Result<Position, AppendError>) {
+        self.closing.run_until_cancelled(sleep(GATHERING_TIME)).await;
+        let events = self.finish(batch);
+        (events.events() as u64, self.log.append(events).await)
+    }
+
+    /// Commits events, and settles the batch if that takes too long.
+    async fn commit_in_time(&self, batch: &Rc<Batch>) -> (u64, Result<Position, AppendError>) {
+        let deadline = Deadline::now() + self.durable_deadline;
+        let _turn = timeout_at(deadline, self.turn.acquire()).await;
+        let events = self.finish(batch);
+        let number = events.events() as u64;
+        let mut appending = pin!(self.log.append(events));
+        // Where the log's thread shares this core, it begins now, and the disk is at work
+        // while this thread answers those that were served before.
+        thread::yield_now();
+        if let Ok(outcome) = timeout_at(deadline, appending.as_mut()).await {
+            return (number, outcome);
+        }
+        self.counters.past_deadline.add(number);
+        self.slow.make(|unsaid| {
+            tracing::warn!(unsaid, "event log is slow, answering before events are on disk");
+        });
+        batch.settle();
+        (number, appending.await)
+    }
+
     /// Takes the events of a batch; later ones go to the next.
-    fn close(&self, batch: &Rc<Batch>) -> Vec<Event> {
+    fn finish(&self, batch: &Rc<Batch>) -> writer::Batch {
         self.gathering.borrow_mut().take_if(|current| Rc::ptr_eq(current, batch));
         batch.events.take()
+    }
+
+    fn lose(&self, events: u64, error: &AppendError) {
+        self.counters.not_recorded.add(events);
+        self.refused.make(|unsaid| {
+            tracing::error!(%error, events, unsaid, "engagements are not recorded");
+        });
     }
 }
 

@@ -78,10 +78,16 @@ impl<L: Log> Worker<L> {
             Some(link) => self.leave(link, request, visitor, now).await,
             None => self.decide(&request, visitor, now),
         };
-        if let Some(event) = event {
-            self.recorder.record(event).await;
+        let recorded = event.map(|event| self.recorder.record(&event));
+        if let Some(recorded) = recorded {
+            recorded.await;
         }
         answer
+    }
+
+    /// Hands over to the event log what it does not have yet.
+    pub(super) async fn close(&self) {
+        self.recorder.close().await;
     }
 
     /// The answer, and the event that is to be on disk before it goes out.

@@ -62,7 +62,8 @@ fn what_is_not_published_is_not_read() {
     let (log, _) = EventLog::open(&config(&directory)).expect("log");
     let end = append(&log, 0..3);
     let mut unpublished = Vec::new();
-    record::frame(&event::encode(&event(3)), &mut unpublished);
+    let body = event::encode(&event(3));
+    record::frame(&mut unpublished, |frames| frames.extend(body)).expect("it fits");
     record::stamp(&mut unpublished, end.0);
     let file = File::options().write(true).open(segment::path(directory.path(), 0)).expect("file");
     file.write_all_at(&unpublished, end.0).expect("write");
@@ -91,7 +92,7 @@ fn an_event_of_a_later_version_is_told_and_passed_over() {
     let end = append(&log, 0..1);
     log.close();
     let mut later = Vec::new();
-    record::frame(b"\xfesomething else", &mut later);
+    record::frame(&mut later, |frames| frames.extend(b"\xfesomething else")).expect("it fits");
     record::stamp(&mut later, end.0);
     let file = File::options().write(true).open(segment::path(directory.path(), 0)).expect("file");
     file.write_all_at(&later, end.0).expect("write");

@@ -3,7 +3,7 @@ use super::*;
 /// A stamped record with this body, as it stands at position 800 in a segment from 400 on.
 fn stamped(body: &[u8]) -> Vec<u8> {
     let mut frames = Vec::new();
-    frame(body, &mut frames);
+    frame(&mut frames, |frames| frames.extend_from_slice(body)).expect("it fits");
     stamp(&mut frames, 640);
     frames
 }
@@ -25,9 +25,9 @@ fn record_is_read_as_it_was_written() {
 #[test]
 fn every_record_of_an_append_gets_the_commit() {
     let mut frames = Vec::new();
-    frame(b"first", &mut frames);
+    frame(&mut frames, |frames| frames.extend_from_slice(b"first")).expect("it fits");
     let second_at = frames.len();
-    frame(b"second", &mut frames);
+    frame(&mut frames, |frames| frames.extend_from_slice(b"second")).expect("it fits");
     stamp(&mut frames, 640);
     let second = Record { commit: 640, body: b"second" };
     assert_eq!(parse(&frames[second_at..], 800, 400), Some(second));

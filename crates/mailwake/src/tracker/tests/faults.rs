@@ -2,12 +2,15 @@
 
 use super::support::{PATIENCE, Recording, TARGET, Tracker, click, eventually, get};
 use crate::{
-    event_log::{LogConfig, Position, writer::AppendError},
+    event_log::{
+        LogConfig, Position,
+        writer::{AppendError, Batch},
+    },
     tracker::{TrackerConfig, recorder::Log},
 };
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use tracking::{event::Event, token::Engagement};
+use tracking::token::Engagement;
 
 /// A log whose disk stands still until it is released.
 #[derive(Clone, Default)]
@@ -19,7 +22,7 @@ struct Stalled {
 impl Log for Stalled {
     fn append(
         &self,
-        _events: &[Event],
+        _events: Batch,
     ) -> impl Future<Output = Result<Position, AppendError>> + 'static {
         let log = self.clone();
         async move {
