@@ -62,9 +62,9 @@ fn main() -> Result<()> {
         for round in 0..=ROUNDS {
             let direct = send(&message, sink_address, sessions, messages)?;
             let proxied = send(&message, proxy_address, sessions, messages)?;
-            let before = cpu_microseconds(&gateway.0)?;
+            let before = cpu_microseconds(gateway.0.id())?;
             let through = send(&message, gateway_address, sessions, messages)?;
-            let used = cpu_microseconds(&gateway.0)? - before;
+            let used = cpu_microseconds(gateway.0.id())? - before;
             if round > 0 {
                 ways.iter_mut()
                     .zip([direct, proxied, through])

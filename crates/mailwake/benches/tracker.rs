@@ -1,9 +1,15 @@
-//! What the tracker does beside nginx, which serves a pixel with `empty_gif` and records
-//! nothing: requests a second, latency, and CPU time for each request, of everything that
-//! the server runs. Each server has core 0 for itself, the load generator core 1; they
-//! take turns in one run, so that the ratios hold where absolute numbers do not.
+//! What the tracker does beside nginx, which serves a pixel with `empty_gif`, redirects with
+//! `return 302`, and records nothing: requests a second, latency, and CPU time for each
+//! request, of everything that the server runs. mailwake answers when the event is on disk,
+//! or at once (`durable_deadline_ms = 0`). Each server has core 0 for itself, the load
+//! generator core 1; they take turns in one run, so that the ratios hold where absolute
+//! numbers do not. Then its memory, with many connections and after many requests.
 //!
 //! `cargo bench -p mailwake --bench tracker` needs nginx and wrk.
+//!
+//! - `MAILWAKE_BENCH_REQUESTS` is how many requests the memory is looked at for.
+//! - `MAILWAKE_BENCH_GO_REFERENCE` is a program that serves a pixel of the Go reference: it
+//!   prints its URL on a line and serves until its input ends. It takes turns with the others.
 
 mod support;
 
@@ -17,13 +23,14 @@ use mailwake::{
 use std::{
     env, fs,
     io::{self, BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
     thread,
+    time::Duration,
 };
-use support::{command, cpu_microseconds, free_address, median, print, wait_for};
+use support::{command, cpu_microseconds, free_address, median, print, resident_mib, wait_for};
 use tokio_util::sync::CancellationToken;
 use tracking::{
     ids::{MessageId, Timestamp},
@@ -35,8 +42,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Turns of each server, after one that warms it up.
 const ROUNDS: usize = 5;
-const SECONDS: &str = "5s";
+const SECONDS: &str = "3s";
 const CONNECTIONS: &str = "64";
+
+/// Connections that are open at the same time when the memory is looked at.
+const OPEN_CONNECTIONS: usize = 10_000;
+
+/// Requests for which the memory is looked at, if nothing else is said.
+const REQUESTS: u64 = 500_000;
 
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
@@ -44,49 +57,106 @@ const LOAD_CORE: &str = "1";
 /// In this mode the bench is the tracker, in a process of its own.
 const SERVE: &str = "serve-the-tracker";
 
-fn main() -> Result<()> {
-    let arguments: Vec<_> = env::args().collect();
-    match arguments.iter().position(|argument| argument == SERVE) {
-        Some(at) => serve(&arguments[at + 1..]),
-        None => compare(),
-    }
-}
+/// Where clicks lead, with mailwake and with nginx.
+const TARGET: &str = "https://shop.example/products/17?utm_source=newsletter&utm_medium=email";
 
-fn compare() -> Result<()> {
+fn main() -> Result<()> {
+    net::raise_open_files_limit()?;
+    let arguments: Vec<_> = env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == SERVE) {
+        return serve(&arguments[at + 1..]);
+    }
     for (program, package) in [("nginx", "nginx-light"), ("wrk", "wrk"), ("taskset", "util-linux")]
     {
         let asked = command(program).arg("--version").output();
         ensure!(asked.is_ok(), "{program} is missing: apt-get install {package}");
     }
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let mut servers = [Server::nginx(directory.path())?, Server::tracker(directory.path())?];
-    print(&format!(
-        "{:26}{:>10} {:>8} {:>8} {:>9}   beside nginx\n",
-        "wrk -t1 -c64, one core", "req/s", "p50 ms", "p99 ms", "CPU us"
-    ))?;
+    compare(directory.path())?;
+    open_connections(directory.path())?;
+    many_requests(directory.path())
+}
+
+fn compare(directory: &Path) -> Result<()> {
+    let deadline = TrackerConfig::default().durable_deadline;
+    let mut servers = vec![
+        Server::nginx(directory)?,
+        Server::tracker("mailwake, at once", directory, Duration::ZERO)?,
+        Server::tracker("mailwake, on disk first", directory, deadline)?,
+    ];
+    match env::var_os("MAILWAKE_BENCH_GO_REFERENCE") {
+        Some(program) => servers.push(Server::start("the Go reference", Command::new(program))?),
+        None => print("the Go reference: NOT RUN, MAILWAKE_BENCH_GO_REFERENCE is not set\n")?,
+    }
     for round in 0..=ROUNDS {
-        for server in &mut servers {
-            let turn = server.turn()?;
+        for page in servers.iter_mut().flat_map(|server| &mut server.pages) {
+            let turn = page.turn()?;
             if round > 0 {
-                server.turns.push(turn);
+                page.turns.push(turn);
             }
         }
     }
-    let floor = middle(&servers[0].turns);
-    for server in &servers {
-        let turn = middle(&server.turns);
-        print(&format!(
-            "{:26}{:>10.0} {:>8.2} {:>8.2} {:>9.2}   {:.2}x req/s, {:.2}x CPU\n",
-            server.name,
-            turn.rate,
-            turn.p50,
-            turn.p99,
-            turn.cpu,
-            turn.rate / floor.rate,
-            turn.cpu / floor.cpu
-        ))?;
+    print(&format!(
+        "{:32}{:>10} {:>8} {:>8} {:>9}   beside nginx\n",
+        "wrk -t1 -c64, one core", "req/s", "p50 ms", "p99 ms", "CPU us"
+    ))?;
+    for (kind, _) in ["open", "click"].iter().enumerate() {
+        let floor = middle(&servers[0].pages[kind].turns);
+        for server in &servers {
+            let Some(page) = server.pages.get(kind) else { continue };
+            let turn = middle(&page.turns);
+            print(&format!(
+                "{:32}{:>10.0} {:>8.2} {:>8.2} {:>9.2}   {:.2}x req/s, {:.2}x CPU\n",
+                page.name,
+                turn.rate,
+                turn.p50,
+                turn.p99,
+                turn.cpu,
+                turn.rate / floor.rate,
+                turn.cpu / floor.cpu
+            ))?;
+        }
     }
     servers.into_iter().try_for_each(Server::stop)
+}
+
+/// Opens connections that each ask once and stay, and tells the memory that takes.
+fn open_connections(directory: &Path) -> Result<()> {
+    let deadline = TrackerConfig::default().durable_deadline;
+    let server = Server::tracker("mailwake, connections", directory, deadline)?;
+    let before = resident_mib(&server.process)?;
+    let (host, path) = server.pages[0].address()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let mut connections = Vec::with_capacity(OPEN_CONNECTIONS);
+    for _ in 0..OPEN_CONNECTIONS {
+        let mut connection = TcpStream::connect(host)?;
+        connection.write_all(request.as_bytes())?;
+        let mut answer = [0; 1024];
+        let bytes = connection.read(&mut answer)?;
+        ensure!(answer[..bytes].starts_with(b"HTTP/1.1 200"), "a pixel was not answered");
+        connections.push(connection);
+    }
+    let after = resident_mib(&server.process)?;
+    drop(connections);
+    print(&format!(
+        "{OPEN_CONNECTIONS} open connections: {after:.0} MiB resident, {before:.0} MiB before\n"
+    ))?;
+    server.stop()
+}
+
+/// Tells the memory of a tracker that is asked for one pixel after the other.
+fn many_requests(directory: &Path) -> Result<()> {
+    let wanted = env::var("MAILWAKE_BENCH_REQUESTS").ok();
+    let wanted = wanted.map_or(Ok(REQUESTS), |number| number.parse::<u64>())?;
+    let deadline = TrackerConfig::default().durable_deadline;
+    let server = Server::tracker("mailwake, requests", directory, deadline)?;
+    let mut requests = 0;
+    print(&format!("{:>10} {:>14}\n", "requests", "resident MiB"))?;
+    while requests < wanted {
+        requests += server.pages[0].turn()?.requests;
+        print(&format!("{requests:>10} {:>14.1}\n", resident_mib(&server.process)?))?;
+    }
+    server.stop()
 }
 
 fn pinned(core: &str, program: &str) -> Command {
@@ -98,6 +168,7 @@ fn pinned(core: &str, program: &str) -> Command {
 /// What one turn has shown.
 #[derive(Clone, Copy)]
 struct Turn {
+    requests: u64,
     /// Requests a second.
     rate: f64,
     /// Latencies in milliseconds.
@@ -109,14 +180,65 @@ struct Turn {
 
 fn middle(turns: &[Turn]) -> Turn {
     let of = |number: fn(&Turn) -> f64| median(turns.iter().map(number));
-    Turn { rate: of(|t| t.rate), p50: of(|t| t.p50), p99: of(|t| t.p99), cpu: of(|t| t.cpu) }
+    let requests = turns.iter().map(|turn| turn.requests).sum();
+    Turn {
+        requests,
+        rate: of(|t| t.rate),
+        p50: of(|t| t.p50),
+        p99: of(|t| t.p99),
+        cpu: of(|t| t.cpu),
+    }
+}
+
+/// What a server is asked for, and how it did.
+struct Page {
+    name: String,
+    process: u32,
+    url: String,
+    turns: Vec<Turn>,
+}
+
+impl Page {
+    fn new(server: &str, kind: &str, process: u32, url: impl Into<String>) -> Self {
+        Self { name: format!("{server}, {kind}"), process, url: url.into(), turns: Vec::new() }
+    }
+
+    /// Host and path.
+    fn address(&self) -> Result<(&str, &str)> {
+        let address = self.url.strip_prefix("http://").context("an http URL")?;
+        Ok(address.split_at(address.find('/').context("a path")?))
+    }
+
+    fn turn(&self) -> Result<Turn> {
+        let before = cpu_microseconds(self.process)?;
+        let output = pinned(LOAD_CORE, "wrk")
+            .args(["-t1", "-c", CONNECTIONS, "-d", SECONDS, "--latency", &self.url])
+            .output()?;
+        let used = cpu_microseconds(self.process)? - before;
+        let report = String::from_utf8(output.stdout)?;
+        if !output.status.success() || report.contains("Non-2xx") {
+            bail!("wrk on {}: {report}", self.name);
+        }
+        let number = |label| number_after(&report, label).with_context(|| report.clone());
+        let requests = report
+            .lines()
+            .find(|line| line.contains(" requests in "))
+            .and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok())
+            .with_context(|| report.clone())?;
+        Ok(Turn {
+            requests,
+            rate: number("Requests/sec:")?,
+            p50: number("50%")?,
+            p99: number("99%")?,
+            cpu: used / requests as f64,
+        })
+    }
 }
 
 struct Server {
     name: &'static str,
     process: Child,
-    url: String,
-    turns: Vec<Turn>,
+    pages: Vec<Page>,
 }
 
 impl Server {
@@ -131,57 +253,35 @@ impl Server {
             .arg(&configuration)
             .stderr(Stdio::null())
             .spawn()?;
-        let server = Self {
-            name: "nginx, empty_gif",
-            process,
-            url: format!("http://{free}/pixel.gif"),
-            turns: Vec::new(),
-        };
+        let page =
+            |kind, path| Page::new("nginx", kind, process.id(), format!("http://{free}{path}"));
+        let pages = vec![page("empty_gif", "/pixel.gif"), page("return 302", "/click")];
+        let server = Self { name: "nginx", process, pages };
         wait_for(free)?;
         Ok(server)
     }
 
-    fn tracker(directory: &Path) -> Result<Self> {
+    fn tracker(name: &'static str, directory: &Path, deadline: Duration) -> Result<Self> {
         let this = env::current_exe()?;
-        let mut process = pinned(SERVER_CORE, this.to_str().context("path is no text")?)
-            .arg(SERVE)
-            .arg(directory.join("event_log"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut command = pinned(SERVER_CORE, this.to_str().context("path is no text")?);
+        let log = directory.join(name.replace([' ', ','], "_"));
+        command.arg(SERVE).arg(log).arg(deadline.as_millis().to_string());
+        Self::start(name, command)
+    }
+
+    /// A server that prints the URLs of its pages, a pixel and perhaps a link.
+    fn start(name: &'static str, mut command: Command) -> Result<Self> {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let output = process.stdout.take().context("no output")?;
-        let mut url = String::new();
-        BufReader::new(output).read_line(&mut url)?;
-        ensure!(url.starts_with("http"), "the tracker did not start");
-        let url = url.trim_end().into();
-        Ok(Self { name: "mailwake, on disk first", process, url, turns: Vec::new() })
+        let mut urls = String::new();
+        BufReader::new(output).read_line(&mut urls)?;
+        ensure!(urls.starts_with("http"), "{name} did not start");
+        let pages = urls.split_whitespace().zip(["open", "click"]);
+        let pages = pages.map(|(url, kind)| Page::new(name, kind, process.id(), url)).collect();
+        Ok(Self { name, process, pages })
     }
 
-    fn turn(&self) -> Result<Turn> {
-        let before = cpu_microseconds(&self.process)?;
-        let output = pinned(LOAD_CORE, "wrk")
-            .args(["-t1", "-c", CONNECTIONS, "-d", SECONDS, "--latency", &self.url])
-            .output()?;
-        let used = cpu_microseconds(&self.process)? - before;
-        let report = String::from_utf8(output.stdout)?;
-        if !output.status.success() || report.contains("Non-2xx") {
-            bail!("wrk on {}: {report}", self.name);
-        }
-        let number = |label| number_after(&report, label).with_context(|| report.clone());
-        let requests = report
-            .lines()
-            .find(|line| line.contains(" requests in "))
-            .and_then(|line| line.split_ascii_whitespace().next()?.parse::<f64>().ok())
-            .with_context(|| report.clone())?;
-        Ok(Turn {
-            rate: number("Requests/sec:")?,
-            p50: number("50%")?,
-            p99: number("99%")?,
-            cpu: used / requests,
-        })
-    }
-
-    /// The tracker ends with its input, nginx with a signal; both are waited for.
+    /// nginx ends with a signal, the others with their input; all are waited for.
     fn stop(mut self) -> Result<()> {
         if self.process.stdin.take().is_none() {
             self.process.kill()?;
@@ -230,30 +330,37 @@ fn nginx_configuration(directory: &Path, listen: SocketAddr) -> String {
             server {{
                 listen {listen};
                 location = /pixel.gif {{ empty_gif; }}
+                location = /click {{ return 302 {TARGET}; }}
             }}
         }}\n"
     )
 }
 
-/// The tracker with a real log, until its input ends. Prints the URL of a pixel.
+/// The tracker with a real log, until its input ends. Prints the URLs of a pixel and a link.
 fn serve(arguments: &[String]) -> Result<()> {
-    let [directory] = arguments else { bail!("a directory for the log") };
+    let [directory, deadline_ms] = arguments else { bail!("a log, and a deadline") };
+    let durable_deadline = Duration::from_millis(deadline_ms.parse()?);
     let (log, _recovery) = EventLog::open(&LogConfig::new(directory))?;
     let keys = Arc::new(KeyRing::generate([7; 32], "2026-11-21"));
-    let link = Link {
-        tenant: 0,
-        message_id: MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]),
-        link_index: 0,
-        link_name: String::new(),
-        is_amp: false,
-        expires_after: None,
-        context: None,
-        engagement: Engagement::<String>::Open,
+    let sealed = |engagement| {
+        let link = Link {
+            tenant: 0,
+            message_id: MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]),
+            link_index: 0,
+            link_name: String::new(),
+            is_amp: false,
+            expires_after: None,
+            context: None,
+            engagement,
+        };
+        Sealer::new(keys.clone()).seal(&link, None)
     };
-    let token = Sealer::new(keys.clone()).seal(&link, None)?;
+    let open = sealed(Engagement::Open)?;
+    let click = sealed(Engagement::Click { target_url: TARGET.to_owned() })?;
     let keys = Arc::new(ArcSwap::new(keys));
     let listeners = net::bind_shared((Ipv4Addr::LOCALHOST, 0).into(), 1)?.listen()?;
-    print(&format!("http://{}/{token}\n", listeners[0].local_addr()?))?;
+    let address = listeners[0].local_addr()?;
+    print(&format!("http://{address}/{open} http://{address}/{click}\n"))?;
     let (counters, shutdown) = (Arc::<Counters>::default(), CancellationToken::new());
     thread::spawn({
         let shutdown = shutdown.clone();
@@ -264,7 +371,7 @@ fn serve(arguments: &[String]) -> Result<()> {
         }
     });
     tracker::run(
-        &TrackerConfig::default(),
+        &TrackerConfig { durable_deadline, ..TrackerConfig::default() },
         Front::plain(listeners),
         &keys,
         &log.writer(),
@@ -273,10 +380,12 @@ fn serve(arguments: &[String]) -> Result<()> {
         &CancellationToken::new(),
     )?;
     log.close();
-    let Counters { opens, past_deadline, not_recorded, .. } = &*counters;
+    let Counters { opens, clicks, past_deadline, not_recorded, .. } = &*counters;
     ensure!(not_recorded.get() == 0, "{} events are lost", not_recorded.get());
-    let (opens, late) = (opens.get(), past_deadline.get());
-    io::stderr()
-        .write_all(format!("{opens} events on disk, {late} after their answer\n").as_bytes())?;
+    let (events, late) = (opens.get() + clicks.get(), past_deadline.get());
+    io::stderr().write_all(
+        format!("{events} events on disk; {late} were waited for longer than {deadline_ms} ms\n")
+            .as_bytes(),
+    )?;
     Ok(())
 }

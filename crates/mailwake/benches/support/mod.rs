@@ -40,8 +40,8 @@ pub(crate) fn wait_for(address: SocketAddr) -> Result<()> {
 }
 
 /// User and system time of all threads, past ones too (proc_pid_stat(5)).
-pub(crate) fn cpu_microseconds(process: &Child) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
+pub(crate) fn cpu_microseconds(process: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name of the program may hold anything but ends in the last parenthesis.
     let (_, fields) = stat.rsplit_once(") ").context("stat of a process")?;
     let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
