@@ -283,13 +283,13 @@ impl Forwarder {
             () = shutdown.cancelled() => None,
         };
         match ended {
-            Some((letter, told)) => self.note(letter, told),
+            Some((letter, told)) => self.note(&letter, told),
             None => Ok(()),
         }
     }
 
     /// Notes what came of an attempt.
-    fn note(&mut self, letter: Letter, told: Result<(), PostError>) -> Result<(), OutboxError> {
+    fn note(&mut self, letter: &Letter, told: Result<(), PostError>) -> Result<(), OutboxError> {
         if let Some(of_host) = self.hosts.get_mut(&letter.host) {
             *of_host -= 1;
             if *of_host == 0 {
