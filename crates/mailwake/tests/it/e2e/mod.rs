@@ -2,6 +2,7 @@
 //! and clients. Those with an MTA run as root; see CONTRIBUTING.md.
 
 mod auth;
+mod browser;
 mod chunks;
 mod conformance;
 mod crash;
