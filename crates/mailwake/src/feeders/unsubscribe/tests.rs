@@ -15,7 +15,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     path::Path,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::{self, JoinHandle},
 };
 use tempfile::TempDir;
@@ -38,7 +38,7 @@ impl Sent {
     fn start(scheme: &str, statuses: &[&'static str], tls: Option<Arc<ServerTls>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let url = format!("{scheme}://127.0.0.1:{}", listener.local_addr().expect("bound").port());
-        let (told, forms) = channel();
+        let (told, forms) = sync_channel(64);
         let statuses = statuses.to_vec();
         thread::spawn(move || {
             let mut statuses = statuses.into_iter().peekable();
@@ -66,7 +66,7 @@ impl Sent {
 }
 
 /// Reads one form, with its head, and answers.
-fn serve(stream: impl Read + Write, status: &str, told: &Sender<String>) {
+fn serve(stream: impl Read + Write, status: &str, told: &SyncSender<String>) {
     let mut stream = BufReader::new(stream);
     let mut form = String::new();
     while !form.ends_with("\r\n\r\n") {
