@@ -66,10 +66,14 @@ impl<'a> Orders<'a> {
             offered.push(self.challenges.offer(&challenge.token, answer.as_str()));
             challenge.set_ready().await?;
         }
-        if order.poll_ready(&patience()).await? == OrderStatus::Ready {
-            return Ok(());
+        match order.poll_ready(&patience()).await {
+            Ok(OrderStatus::Ready) => Ok(()),
+            // Some authorities leave an order as it was when they were not content.
+            Ok(_) | Err(instant_acme::Error::Timeout(_)) => {
+                Err(AcmeError::Refused { domain: domain.to_owned(), problem: problem(order).await })
+            }
+            Err(error) => Err(error.into()),
         }
-        Err(AcmeError::Refused { domain: domain.to_owned(), problem: problem(order).await })
     }
 
     async fn account(&mut self) -> Result<Account, AcmeError> {
