@@ -6,6 +6,7 @@ mod amp;
 mod clients;
 mod disks;
 mod faults;
+mod front;
 mod hostile;
 mod load;
 mod machine;
