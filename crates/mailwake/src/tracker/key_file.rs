@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
-use tracking::token::key::{KeyRing, SigningKey};
+use tracking::token::key::KeyRing;
 
 /// Octets of the file that are read at most. A full ring has some 2,500.
 const OCTETS_MAX: u64 = 256 << 10;
@@ -44,8 +44,8 @@ impl KeyFile {
         Self { path, seen: None }
     }
 
-    /// The ring in the file, if it is another file than at the last call and has all keys of
-    /// the current ring and more. A key is lost by a signal alone, never by a look.
+    /// The current ring with the keys that came to the file, if it is another file than at
+    /// the last call and there are any. A key is lost by a signal alone, never by a look.
     pub(super) fn new_keys(&mut self, current: &KeyRing) -> Option<KeyRing> {
         let identity = Identity::of(&self.path).ok()?;
         if self.seen.replace(identity) == Some(identity) || identity.octets > OCTETS_MAX {
@@ -59,17 +59,7 @@ impl KeyFile {
             tracing::warn!("the file of the key ring has changed and is none, the old keys stay");
             return None;
         };
-        let is_lost = |key: &&SigningKey| !ring.has_same(key);
-        if let Some(lost) = current.keys().iter().find(is_lost) {
-            tracing::warn!(
-                key = lost.id(),
-                "the file of the key ring lacks a key that is in use: it is read at SIGHUP alone"
-            );
-            return None;
-        }
-        if ring.keys().len() == current.keys().len() {
-            return None;
-        }
+        let ring = current.with_keys_of(&ring)?;
         tracing::info!(keys = ring.keys().len(), "new keys were read because a link has one");
         Some(ring)
     }

@@ -189,6 +189,21 @@ impl KeyRing {
         Ok(())
     }
 
+    /// This ring with the keys of another one whose ids it does not have, for opening alone:
+    /// what seals stays. None where the other has no such key.
+    pub fn with_keys_of(&self, other: &Self) -> Option<Self> {
+        let copied = |key: &SigningKey, state| {
+            SigningKey::new(key.id, state, key.created.clone(), key.secret)
+        };
+        let new = other.keys.iter().filter(|key| self.find(key.id).is_none());
+        let new: Vec<_> = new.map(|key| copied(key, KeyState::Staged)).collect();
+        if new.is_empty() {
+            return None;
+        }
+        let own = self.keys.iter().map(|key| copied(key, key.state));
+        Some(Self { keys: own.chain(new).collect(), active: self.active })
+    }
+
     fn position(&self, id: u8) -> Result<usize, KeyError> {
         self.keys.iter().position(|key| key.id == id).ok_or(KeyError::Unknown(id))
     }

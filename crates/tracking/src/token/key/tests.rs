@@ -47,6 +47,19 @@ fn a_key_that_seals_is_not_retired() {
 }
 
 #[test]
+fn keys_of_another_ring_are_taken_for_opening() {
+    let ring = KeyRing::generate([7; 32], "2026-11-21");
+    let mut other = KeyRing::generate([9; 32], "2026-11-30");
+    assert!(ring.with_keys_of(&other).is_none());
+    other.rotate([8; 32], "2026-12-01").expect("room");
+    let both = ring.with_keys_of(&other).expect("a key that is new");
+    assert_eq!((both.keys().len(), both.active().id()), (2, 1));
+    assert!(both.has_same(ring.active()) && both.has_same(other.active()));
+    assert_eq!(both.find(2).map(SigningKey::state), Some(KeyState::Staged));
+    assert!(KeyRing::parse(&both.to_text()).is_ok());
+}
+
+#[test]
 fn ids_go_round_and_a_full_ring_takes_no_more() {
     let mut ring = KeyRing::generate([0; 32], "2026-11-21");
     let ids: Vec<_> = (2..=32).map(|n| ring.rotate([n; 32], "2026-11-21").expect("room")).collect();
