@@ -96,7 +96,6 @@ fn fault_disk_that_stands_still_for_long_costs_what_is_told() {
     let (load, lost) = under_load(&installation, CLIENTS, |load| {
         load.wait_for_more(100);
         let stall = disk.stall();
-        // Once nothing more may wait, nobody waits, and answers come as fast as ever.
         wait_for("the memory to be full", PATIENCE, || {
             (not_recorded(&installation) >= 500).then_some(())
         });
