@@ -178,10 +178,13 @@ pub(super) fn scheme_len(url: &str) -> Option<usize> {
     fn starts<const N: usize>(url: &str, scheme: &[u8; N]) -> bool {
         url.as_bytes().first_chunk::<N>().is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     }
-    match () {
-        () if starts(url, b"http:") => Some(5),
-        () if starts(url, b"https:") => Some(6),
-        () => None,
+    match url.as_bytes() {
+        // As nearly all are written.
+        [b'h', b't', b't', b'p', b's', b':', ..] => Some(6),
+        [b'h', b't', b't', b'p', b':', ..] => Some(5),
+        _ if starts(url, b"http:") => Some(5),
+        _ if starts(url, b"https:") => Some(6),
+        _ => None,
     }
 }
 
