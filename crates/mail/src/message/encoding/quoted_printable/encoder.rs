@@ -19,28 +19,42 @@ impl<'o> Encoder<'o> {
     pub(super) fn push(&mut self, content: &[u8]) {
         let mut position = 0;
         for at in Marks::new(content, are_escaped) {
-            self.put_literals(&content[position..at]);
+            self.put_literals(&content[position..], at - position);
             self.put_escape(content[at]);
             position = at + 1;
         }
-        self.put_literals(&content[position..]);
+        self.put_literals(&content[position..], content.len() - position);
     }
 
-    /// Puts octets that stand for themselves. One octet of each line is kept for the `=` of
-    /// a soft line break.
-    fn put_literals(&mut self, mut octets: &[u8]) {
+    /// Puts so many octets, which stand for themselves, from the start of these. One octet of
+    /// each line is kept for the `=` of a soft line break.
+    #[inline(always)]
+    fn put_literals(&mut self, mut octets: &[u8], mut len: usize) {
         loop {
             let room = ENCODED_LINE_MAX - 1 - self.column;
-            let Some((line, rest)) = octets.split_at_checked(room) else { break };
-            if rest.is_empty() {
+            if len <= room {
                 break;
             }
-            self.octets.extend_from_slice(line);
+            self.append(octets, room);
             self.break_line();
-            octets = rest;
+            (octets, len) = (&octets[room..], len - room);
         }
-        self.octets.extend_from_slice(octets);
-        self.column += octets.len();
+        self.append(octets, len);
+        self.column += len;
+    }
+
+    /// Appends so many octets from the start of these, at most a line. A known number of them
+    /// is quicker to copy, so some are appended too many where there is room, and taken off.
+    #[inline(always)]
+    fn append(&mut self, octets: &[u8], len: usize) {
+        let end = self.octets.len() + len;
+        match octets.first_chunk::<ENCODED_LINE_MAX>() {
+            Some(line) if self.octets.capacity() - self.octets.len() >= ENCODED_LINE_MAX => {
+                self.octets.extend_from_slice(line);
+                self.octets.truncate(end);
+            }
+            _ => self.octets.extend_from_slice(&octets[..len]),
+        }
     }
 
     /// Puts the escape of an octet, which must not be torn apart.
