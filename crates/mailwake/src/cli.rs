@@ -51,6 +51,8 @@ enum Command {
     ImportConfig(import::ImportArgs),
     /// Make, change and list the keys that seal links.
     Keys(keys::KeysArgs),
+    /// Look after the domains of tracked links.
+    Domains(domains::DomainsArgs),
     /// Ask the scripts of policy about a message, and print what they say.
     Policy(policy::PolicyArgs),
     /// Print what happened: counters, campaigns and links.
@@ -123,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(args) => check_config(&args),
         Command::ImportConfig(args) => import::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Domains(args) => domains::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Events(args) => events::run(&args),

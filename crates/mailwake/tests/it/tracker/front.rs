@@ -8,7 +8,7 @@ use crate::{
         PATIENCE,
         certificate::Certificate,
         free_port,
-        mailwake::{Installation, Serving},
+        mailwake::{BINARY, Installation, Serving},
         process::{Server, run},
         say, wait_for,
     },
@@ -140,6 +140,38 @@ fn a_click_lands_in_tls_also_when_the_certificate_is_replaced() {
         assert_eq!(printed, format!("302 {version} {TARGET}"));
         Certificate::write(installation.folder(), DOMAIN);
     }
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+}
+
+#[test]
+fn domains_check_tells_what_is_wrong_and_counts_nothing() {
+    let installation = Installation::new(free_port());
+    let certificate = Certificate::write(installation.folder(), DOMAIN);
+    let files = format!(
+        "tls_certificate_file = {:?}\ntls_key_file = {:?}",
+        certificate.file, certificate.key_file
+    );
+    let port = set_tls(&installation, &files).to_string();
+    let serving = installation.serve_roles("tracker");
+    let http = installation.tracking_url.rsplit(':').next().expect("a port");
+    let authority = certificate.file.display().to_string();
+    let at = ["domains", "check", DOMAIN, "--address", "127.0.0.1", "--http-port", http];
+    let right = [&at[..], &["--https-port", &port, "--ca-file", &authority]].concat();
+    let told = installation.run(&right);
+    assert_eq!(told.matches("right").count(), 4, "{told}");
+    let unknown = [&at[..], &["--https-port", &port]].concat();
+    let told = installation.run_failing(&unknown);
+    assert!(told.contains("one thing is wrong with track.example.com"), "{told}");
+    let nobody = free_port().to_string();
+    let absent = [&at[..], &["--https-port", &nobody, "--ca-file", &authority]].concat();
+    assert!(installation.run_failing(&absent).contains("one thing is wrong"));
+    let keys = installation.folder().join("keys.toml");
+    let ring = fs::read(&keys).expect("a key ring");
+    fs::write(&keys, run(BINARY, "mailwake", ["keys", "generate"])).expect("write");
+    // The tracker that runs has other keys.
+    assert!(installation.run_failing(&right).contains("2 things are wrong"));
+    fs::write(&keys, ring).expect("write");
+    assert_eq!(installation.metric("mailwake_event_log_events_total"), 0.0);
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
 }
 
