@@ -3,7 +3,7 @@ use std::fs;
 
 /// Writes one part after the other, from `offset` on, and gives the whole file.
 fn written(offset: u64, parts: &[usize], is_direct: bool) -> Vec<u8> {
-    let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).expect("a directory");
+    let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("file");
     fs::write(&path, [vec![b'x'; offset as usize], vec![0; 5 * PAGE]].concat()).expect("written");
     let file = File::options().read(true).write(true).open(&path).expect("opened");
