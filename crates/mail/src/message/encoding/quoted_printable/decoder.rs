@@ -13,9 +13,11 @@ pub(in super::super) fn decode(body: &[u8]) -> (Vec<u8>, LineStarts) {
     let mut line_starts = LineStarts::of_body(body.len());
     let mut start = LineStart { body: 0, content: 0 };
     while start.body < body.len() {
-        start = decode_usual(body, start, &mut content, &mut line_starts);
-        // The rest of a line with something unusual in it, or that is near the end.
-        let end = line_end(body, start.body);
+        let stop;
+        (start, stop) = decode_usual(body, start, &mut content, &mut line_starts);
+        // Up to the end of the line with what is unusual, which may be lines away: so no line
+        // is looked at again.
+        let end = line_end(body, stop);
         let mut copied = Copied { content: &mut content, len: start.content };
         decode_to(body, start.body..end, &mut copied, |start| line_starts.take(start));
         start = LineStart { body: end, content: copied.len };
@@ -26,7 +28,7 @@ pub(in super::super) fn decode(body: &[u8]) -> (Vec<u8>, LineStarts) {
 }
 
 /// Decodes a body from this place on, up to something that is not usual, or near the end,
-/// and tells how far it came. What is usual are escapes, soft line breaks without white
+/// and tells how far it came and where that is. What is usual are escapes, soft line breaks without white
 /// space, and line ends without any before them. No function is called on the way, so that
 /// all of the state stays in registers.
 #[inline(never)]
@@ -35,7 +37,7 @@ fn decode_usual(
     start: LineStart,
     content: &mut [u8],
     line_starts: &mut LineStarts,
-) -> LineStart {
+) -> (LineStart, usize) {
     let LineStart { body: mut position, content: mut len } = start;
     let mut block = position;
     // What is copied or looked at behind a mark in a block.
@@ -56,7 +58,7 @@ fn decode_usual(
                 let octet = escaped(high, low);
                 let is_escape = octet < NO_ESCAPE;
                 if !is_escape && [high, low] != *b"\r\n" {
-                    return LineStart { body: position, content: len };
+                    return (LineStart { body: position, content: len }, at);
                 }
                 let behind = len + (at - position);
                 while let Some(octets) = body[position..].first_chunk::<STRIDE>()
@@ -83,14 +85,14 @@ fn decode_usual(
                     None => b' ',
                 };
                 if matches!(before, b' ' | b'\t') {
-                    return LineStart { body: position, content: len };
+                    return (LineStart { body: position, content: len }, at);
                 }
                 line_starts.take(LineStart { body: at + 1, content: len + (at + 1 - position) });
             }
         }
         block += BLOCK;
     }
-    LineStart { body: position, content: len }
+    (LineStart { body: position, content: len }, body.len())
 }
 
 /// Does a range of octets decode to these pieces, one behind the other, and to nothing

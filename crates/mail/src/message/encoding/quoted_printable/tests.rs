@@ -37,6 +37,16 @@ fn white_space_before_a_line_end_is_not_content() {
 }
 
 #[test]
+fn lines_without_escapes_are_looked_at_once() {
+    for line in
+        ["a line of text, with nothing to decode\r\n", "a line with a space at its end \r\n"]
+    {
+        let body = line.repeat(40_000);
+        assert_eq!(decode(body.as_bytes()).0, line.replace(" \r", "\r").repeat(40_000).as_bytes());
+    }
+}
+
+#[test]
 fn no_escape_is_literal() {
     check_decode("=ZZ =4 =\r\n==", "=ZZ =4 =");
 }
