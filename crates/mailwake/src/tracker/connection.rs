@@ -17,10 +17,11 @@ use crate::net::{
     proxy_header::ReadError,
     tls::domains::DomainsTls,
 };
+use http_body_util::Full;
 use hyper::{
-    Request,
-    body::Incoming,
-    header::{CONNECTION, HeaderValue},
+    Method, Request,
+    body::{Body, Incoming},
+    header::{CONNECTION, CONTENT_LENGTH, HeaderValue},
     rt::Executor,
     server::conn::{http1, http2},
     service::service_fn,
@@ -222,10 +223,11 @@ impl<L: Log> Connections<L> {
         activity.speaks(Protocol::Http2);
         let service = service_fn(|request: Request<_>| {
             let (this, under_way) = (self.clone(), activity.request(&self.limits));
+            let is_head = *request.method() == Method::HEAD;
             async move {
                 let answer = this.respond(request, peer).await;
                 drop(under_way);
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(if is_head { head_of(answer) } else { answer })
             }
         });
         let connection = self.http2.serve_connection(TokioIo::new(io), service);
@@ -286,6 +288,16 @@ impl<L: Log> Connections<L> {
             }
         }
     }
+}
+
+/// The answer to HEAD: how long its content would be, without it (RFC 9110 §9.3.2). hyper sees to
+/// that over HTTP/1 alone; a client of HTTP/2 takes content for an error (RFC 9113 §8.1.1).
+fn head_of(answer: Answer) -> Answer {
+    let (mut head, content) = answer.into_parts();
+    if let Some(octets @ 1..) = content.size_hint().exact() {
+        head.headers.insert(CONTENT_LENGTH, octets.into());
+    }
+    Answer::from_parts(head, Full::default())
 }
 
 /// Runs what the requests of a connection need in the thread that has it.

@@ -28,6 +28,7 @@ pub(super) struct Http2<S> {
 #[derive(Debug)]
 struct Frame {
     kind: u8,
+    flags: u8,
     stream: u32,
     payload: Vec<u8>,
 }
@@ -74,7 +75,7 @@ impl<S: Read + Write> Http2<S> {
         let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
         let mut payload = vec![0; length as usize];
         self.stream.read_exact(&mut payload).ok()?;
-        Some(Frame { kind: head[3], stream, payload })
+        Some(Frame { kind: head[3], flags: head[4], stream, payload })
     }
 
     pub(super) fn is_answered(&mut self) -> bool {
@@ -150,6 +151,25 @@ fn a_pixel_has_its_content_over_http2() {
     client.ask(1, &path);
     let pixel = client.wait_for(DATA).expect("a pixel");
     assert!(contains(&pixel.payload, "GIF89a"));
+    drop(client);
+    recording.stop();
+}
+
+#[test]
+fn head_has_the_length_of_what_get_has_and_no_content_over_http2() {
+    let recording = Recording::start();
+    let pixel = recording.tracker.path(tracking::token::Engagement::Open);
+    let click = recording.tracker.path(click());
+    let mut client = Http2::connect(&recording.tracker);
+    for (stream, path) in (1..).step_by(2).zip([&pixel, &click, "/x"]) {
+        let mut head = fields(path);
+        // An indexed name without an index for its value: `:method` HEAD.
+        head.splice(..1, [&[2, 4][..], b"HEAD"].concat());
+        client.send(HEADERS, END_STREAM | END_HEADERS, stream, &head);
+        let answer = client.wait_for(HEADERS).expect("an answer");
+        assert_ne!(answer.flags & END_STREAM, 0, "{path}");
+    }
+    assert_eq!(recording.tracker.counters.heads.get(), 2);
     drop(client);
     recording.stop();
 }
