@@ -124,6 +124,16 @@ fn person_who_has_pressed_the_button_sees_a_page_each_time() {
 }
 
 #[test]
+fn percent_encoding_that_is_not_needed_keeps_nobody_on_a_list() {
+    let recording = Recording::start();
+    let path = recording.tracker.path(list(""));
+    let encoded: String = path[1..].bytes().map(|octet| format!("%{octet:02x}")).collect();
+    assert_eq!(recording.tracker.ask(&one_click(&format!("/{encoded}"))).status, 200);
+    assert_eq!(recording.events().len(), 1);
+    recording.stop();
+}
+
+#[test]
 fn anything_but_the_form_is_refused_and_counts_nothing() {
     let config =
         TrackerConfig { header_timeout: Duration::from_millis(300), ..TrackerConfig::default() };

@@ -3,6 +3,7 @@
 use super::{Answer, Log, Worker};
 use crate::tracker::{
     engagement::occurrence,
+    links::normalized,
     request::{self, Asked},
     unsubscribe::{PAGE_QUERY, posted},
 };
@@ -18,7 +19,7 @@ impl<L: Log> Worker<L> {
     /// The link that a form was posted to, if it is one that takes forms.
     pub(super) fn link_of_form<B>(&self, request: &Request<B>) -> Option<Link> {
         let Asked::Form { token, host } = request::read(request) else { return None };
-        let opened = self.links.borrow_mut().open(token, host);
+        let opened = self.links.borrow_mut().open(&normalized(token), host);
         opened.ok().filter(has_page)
     }
 
