@@ -90,6 +90,9 @@ const ORDER_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long nothing is looked at, at most: clocks may be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
 
+/// How long nothing is looked at, at least. Of what is due in between nothing is late.
+const PAUSE_MIN: Duration = Duration::from_secs(60);
+
 /// Obtains certificates and renews them, until `shutdown`.
 pub async fn run(
     config: AcmeConfig,
@@ -110,10 +113,7 @@ async fn obtain_all(config: &AcmeConfig, challenges: &Challenges, counters: &Cou
                 next = next.min(schedule.due());
                 continue;
             }
-            // Written before: an authority is asked no more often by a mailwake that starts
-            // again and again.
-            schedule.note_failure();
-            match obtain(config, &mut orders, domain).await {
+            match try_to_obtain(config, &mut orders, domain, &schedule).await {
                 Ok(()) => {
                     schedule.forget_failures();
                     counters.front.certificates_obtained.increment();
@@ -127,8 +127,20 @@ async fn obtain_all(config: &AcmeConfig, challenges: &Challenges, counters: &Cou
             next = next.min(Schedule::of(config, domain).due());
         }
         let pause = next.duration_since(SystemTime::now()).unwrap_or_default();
-        sleep(pause.max(Duration::from_secs(1))).await;
+        sleep(pause.max(PAUSE_MIN)).await;
     }
+}
+
+/// Gets a certificate, if its failure can be noted before: an authority is asked no more often by
+/// a mailwake that starts again and again, nor by one whose disk is full.
+async fn try_to_obtain(
+    config: &AcmeConfig,
+    orders: &mut Orders<'_>,
+    domain: &str,
+    schedule: &Schedule,
+) -> Result<(), AcmeError> {
+    schedule.note_failure()?;
+    obtain(config, orders, domain).await
 }
 
 async fn obtain(
@@ -165,3 +177,6 @@ fn write(
     let folder = fs::File::open(folder).map_err(failed)?;
     folder.sync_all().map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

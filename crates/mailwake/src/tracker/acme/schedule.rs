@@ -2,7 +2,7 @@
 //! soon after it was refused. Failures are kept in a file, so that they count for a mailwake that
 //! starts again.
 
-use super::AcmeConfig;
+use super::{AcmeConfig, AcmeError};
 use crate::net::tls::validity::{self, Validity};
 use std::{
     fs,
@@ -47,13 +47,13 @@ impl Schedule {
         again.map_or(renewal, |again| renewal.max(again))
     }
 
-    pub(super) fn note_failure(&self) {
+    /// Without it, nobody knows when to try again.
+    pub(super) fn note_failure(&self) -> Result<(), AcmeError> {
         let folder = self.failures_file.parent();
         let made = folder.map_or(Ok(()), fs::create_dir_all);
         let failures = self.failures.saturating_add(1).to_string();
-        if let Err(error) = made.and_then(|()| fs::write(&self.failures_file, failures)) {
-            tracing::warn!(file = %self.failures_file.display(), %error, "not written");
-        }
+        let written = made.and_then(|()| fs::write(&self.failures_file, failures));
+        written.map_err(|error| AcmeError::File { path: self.failures_file.clone(), error })
     }
 
     pub(super) fn forget_failures(&self) {
