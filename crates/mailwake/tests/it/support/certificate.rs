@@ -37,10 +37,17 @@ impl Certificate {
 
     /// The side of a client that trusts this certificate alone.
     pub(crate) fn client(&self) -> ClientConnection {
+        self.client_asking(&self.name, &[])
+    }
+
+    /// The same, of one that asks for any name, and speaks these protocols.
+    pub(crate) fn client_asking(&self, name: &str, protocols: &[&[u8]]) -> ClientConnection {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate()).expect("an authority");
-        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let name = ServerName::try_from(self.name.clone()).expect("a name");
+        let mut config =
+            ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
         ClientConnection::new(Arc::new(config), name).expect("a connection")
     }
 

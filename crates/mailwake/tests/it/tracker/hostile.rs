@@ -4,6 +4,7 @@
 mod framing;
 mod http2;
 mod paths;
+mod tls;
 mod tokens;
 
 use super::load::{Answer, Client, click, keys, sealed};
@@ -33,6 +34,10 @@ impl Target {
     fn start(tracker: &str) -> Self {
         let installation = Installation::new(free_port());
         installation.set("[tracker]\n", &format!("[tracker]\n{tracker}\n"));
+        Self::of(installation)
+    }
+
+    fn of(installation: Installation) -> Self {
         let serving = installation.serve_roles("tracker,store");
         for _ in 0..WARM_UP {
             assert!(click_on(&installation).is_redirect());
