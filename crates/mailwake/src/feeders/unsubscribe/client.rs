@@ -200,13 +200,17 @@ where
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from_static(ONE_CLICK.as_bytes())))
         .map_err(|_| PostError::Url { allows_http: true })?;
-    let response = sender.send_request(request);
-    tokio::select! {
-        response = response => Ok(response?.status()),
-        // The connection goes no further without an answer.
-        ended = connection => match ended {
-            Ok(()) => Err(PostError::Io { what: "wait for the answer", error: io::ErrorKind::UnexpectedEof.into() }),
-            Err(error) => Err(error.into()),
-        },
+    let (mut response, mut connection) =
+        (Box::pin(sender.send_request(request)), Box::pin(connection));
+    let ended = tokio::select! {
+        response = &mut response => return Ok(response?.status()),
+        ended = &mut connection => ended,
+    };
+    // A server that closes behind its answer ends the connection while the answer is still on
+    // its way here; without one, there is none to wait for when the connection is gone.
+    drop(connection);
+    match (response.await, ended) {
+        (Ok(response), _) => Ok(response.status()),
+        (Err(error), Ok(())) | (Err(_), Err(error)) => Err(error.into()),
     }
 }

@@ -78,7 +78,12 @@ fn serve(stream: impl Read + Write, status: &str, told: &SyncSender<String>) {
     let mut body = [0; 26];
     stream.read_exact(&mut body).expect("a body");
     form.push_str(str::from_utf8(&body).expect("text"));
-    let answer = format!("HTTP/1.1 {status}\r\nLocation: /again\r\nContent-Length: 1000\r\n\r\nx");
+    let answer = match status.contains("Connection: close") {
+        true => format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"),
+        false => {
+            format!("HTTP/1.1 {status}\r\nLocation: /again\r\nContent-Length: 1000\r\n\r\nx")
+        }
+    };
     stream.get_mut().write_all(answer.as_bytes()).and_then(|()| stream.get_mut().flush()).ok();
     told.send(form).ok();
 }
@@ -178,6 +183,19 @@ fn sender_is_told_once_by_the_form() {
     place.eventually(|counters| counters.told.get() == 2);
     let (_folder, outbox) = place.stop();
     assert_eq!(outbox.counts().expect("read"), (0, 0));
+}
+
+#[test]
+fn sender_that_closes_its_connection_with_the_answer_is_told_once() {
+    let place = Place::start(client());
+    let sent = Sent::start("http", &["204 No Content\r\nConnection: close"], None);
+    for number in 1..=32 {
+        place.leave(number, &format!("{}/{number}", sent.url));
+        sent.form();
+    }
+    place.eventually(|counters| counters.told.get() + counters.failed.get() == 32);
+    assert_eq!((place.counters.told.get(), place.counters.failed.get()), (32, 0));
+    place.stop();
 }
 
 #[test]
