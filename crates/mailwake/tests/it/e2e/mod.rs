@@ -14,4 +14,5 @@ mod reload;
 mod sessions;
 mod smtpapi;
 mod tls;
+mod unsubscribe;
 mod verdicts;
