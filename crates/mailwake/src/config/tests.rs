@@ -120,6 +120,17 @@ fn text_links_go_with_click_tracking() {
 }
 
 #[test]
+fn senders_are_told_where_a_scope_or_a_variable_says_proxy() {
+    let is_proxied = |lines: &str| {
+        let text = LEAST.replace("[engagement]", lines);
+        Config::of(&text.parse().expect("TOML")).expect("right").unsubscribe.is_proxied
+    };
+    assert!(!is_proxied("[engagement]\nlist_unsubscribe = \"add\""));
+    assert!(is_proxied("[engagement]\nlist_unsubscribe = \"proxy\""));
+    assert!(is_proxied("context = { smtpapi_list_unsubscribe = \"Proxy\" }\n[engagement]"));
+}
+
+#[test]
 fn exclusions_are_read() {
     let keys = "excluded_domains = [\"bank.example\"]\nexcluded_links = [\"*/logout*\"]\n";
     let text = LEAST.replace("[tracker]", &format!("{keys}[tracker]"));

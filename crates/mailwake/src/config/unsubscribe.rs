@@ -74,12 +74,17 @@ pub(super) fn read(
     UnsubscribeConfig { forwarding, is_proxied, directory, forwarder, client }
 }
 
-/// Does any table say that fields lead over the tracker?
+/// Does any table say that fields lead over the tracker, or the variables in it?
 pub(super) fn is_proxied(value: &Value) -> bool {
+    let says = |key: &str, value: &Value| {
+        // As `ListUnsubscribe` reads it, which is what variables are read by.
+        ["list_unsubscribe", "smtpapi_list_unsubscribe"].contains(&key)
+            && value.as_str().is_some_and(|text| text.trim().eq_ignore_ascii_case("proxy"))
+    };
     match value {
-        Value::Table(table) => table.iter().any(|(key, value)| {
-            key == "list_unsubscribe" && value.as_str() == Some("proxy") || is_proxied(value)
-        }),
+        Value::Table(table) => {
+            table.iter().any(|(key, value)| says(key, value) || is_proxied(value))
+        }
         _ => false,
     }
 }
