@@ -117,10 +117,14 @@ pub(super) fn settle(
     this.settled = settled.pop().unwrap_or_default();
     // Of those further away not all neighbours were looked at.
     let is_reached = |other: &Engagement| other.at.0.abs_diff(this.at.0) <= REACH_MS.unsigned_abs();
+    // Nor where there are too many: a verdict only gets worse by what is seen besides.
+    let is_known = |other: &Engagement, settled: &Judgement| {
+        other.settled != *settled && settled.verdict >= other.settled.verdict
+    };
     let changed = near
         .into_iter()
         .zip(settled)
-        .filter(|(other, settled)| is_reached(other) && other.settled != *settled);
+        .filter(|(other, settled)| is_reached(other) && is_known(other, settled));
     Ok(changed.collect())
 }
 

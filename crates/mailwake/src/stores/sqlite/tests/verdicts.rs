@@ -178,6 +178,18 @@ fn a_flood_of_requests_is_settled_by_the_nearest() {
     assert_eq!((clicks.total, clicks.filtered.total), (400, 0));
 }
 
+#[test]
+fn a_machine_does_not_become_a_person_by_a_flood_behind_it() {
+    let scanned = [click_from(1, 1, HOUR, 0), click_from(1, 1, HOUR + 300, 1)];
+    let later = HOUR + 60_000;
+    let flood = (0..64).map(|number| {
+        let visit = visit(7);
+        event(1, later + 1_000 * i64::from(number), Occurrence::Open(visit))
+    });
+    let clicks = report(&logged(scanned.into_iter().chain(flood))).counters.clicks;
+    assert_eq!((clicks.total, clicks.filtered), (2, tally(0, 0, 0)));
+}
+
 /// Engagements that come in bursts, by few visitors.
 fn bursts() -> impl Strategy<Value = Vec<Event>> {
     let verdict = prop_oneof![
