@@ -78,15 +78,19 @@ impl Outbox {
     }
 
     /// Takes letters in, to be tried at once. One of a message that is known already is none:
-    /// who unsubscribes twice has unsubscribed. Gives how many are new.
+    /// who unsubscribes twice has unsubscribed. But one that was given up before is tried anew.
+    /// Gives how many are new.
     pub fn take(&mut self, letters: &[Letter]) -> Result<usize, OutboxError> {
         let error = self.error("write");
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.database.transaction_with_behavior(behavior).map_err(&error)?;
         let mut new = 0;
         for Letter { message_id, target_url, host, since, attempts } in letters {
-            let sql =
-                "INSERT OR IGNORE INTO letters VALUES (?1, ?2, ?3, 'waiting', ?4, ?5, ?4, '')";
+            let sql = "INSERT INTO letters VALUES (?1, ?2, ?3, 'waiting', ?4, ?5, ?4, '')
+                ON CONFLICT DO UPDATE SET target_url = excluded.target_url, host = excluded.host,
+                    state = 'waiting', since = excluded.since, attempts = excluded.attempts,
+                    next_at = excluded.next_at, reason = ''
+                WHERE state = 'given_up' AND excluded.since > next_at";
             let values = params![message_id.octets(), target_url, host, since.0, attempts];
             new += transaction.execute(sql, values).map_err(&error)?;
         }

@@ -59,4 +59,9 @@ fn what_was_told_is_known_for_a_while_and_what_was_given_up_stays() {
     outbox.forget_told(Timestamp(2_001)).expect("written");
     assert_eq!(outbox.take(&both).expect("written"), 1);
     assert_eq!(outbox.counts().expect("read"), (1, 1));
+    // The same person asks again.
+    let again = Letter { since: Timestamp(3_000), ..both[1].clone() };
+    assert_eq!(outbox.take(std::slice::from_ref(&again)).expect("written"), 1);
+    assert_eq!(outbox.counts().expect("read"), (2, 0));
+    assert_eq!(outbox.due(LATE, 9, 9).expect("read")[1], again);
 }
