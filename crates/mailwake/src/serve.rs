@@ -29,7 +29,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 use tokio::{
@@ -129,7 +129,8 @@ pub struct Server {
     certificates: Option<Arc<DomainsTls>>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     store: Option<JoinHandle<Result<()>>>,
-    forwarder: Option<JoinHandle<Result<()>>>,
+    /// Also begun by a reload.
+    forwarder: Mutex<Option<JoinHandle<Result<()>>>>,
     admin: Option<(SocketAddr, CancellationToken, JoinHandle<Result<()>>)>,
     vitals: Arc<Vitals>,
     producers: CancellationToken,
@@ -163,7 +164,7 @@ impl Server {
             certificates: None,
             tracker: None,
             store: None,
-            forwarder: None,
+            forwarder: Mutex::default(),
             admin: None,
             producers: vitals.producers.clone(),
             consumers: vitals.consumers.clone(),
@@ -208,11 +209,7 @@ impl Server {
                 started => started?,
             }
             match self.start_forwarder(config) {
-                Err(error) if roles.produces() => {
-                    error!("senders are not told who unsubscribes: {error:#}");
-                    let trouble = format!("unsubscribe is not running: {error:#}");
-                    self.vitals.unsubscribe.set_trouble(Some(trouble));
-                }
+                Err(error) if roles.produces() => self.tell_no_forwarder(&error),
                 started => started?,
             }
         }
@@ -261,6 +258,10 @@ impl Server {
                 "the key ring lost this key: links it has sealed are unknown now"
             );
         }
+        // First: mail that leads over the tracker goes out from the next step on.
+        if let (true, Err(error)) = (self.vitals.parts.store, self.start_forwarder(&config)) {
+            self.tell_no_forwarder(&error);
+        }
         self.reloads.replace(&config, &keys);
         if let (Some(visitors), Some(tracker)) = (&self.visitors, &config.tracker) {
             visitors.replace_tables(&tracker.config.visitors);
@@ -305,7 +306,8 @@ impl Server {
         if let Some(thread) = self.store.take() {
             first = first.and(join("store", thread));
         }
-        if let Some(thread) = self.forwarder.take() {
+        let forwarder = self.forwarder.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = forwarder.take() {
             first = first.and(join("unsubscribe", thread));
         }
         // Last, so that it tells to the end that mailwake stops.

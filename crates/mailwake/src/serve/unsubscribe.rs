@@ -8,14 +8,18 @@ use crate::{
     stores::outbox::Outbox,
 };
 use anyhow::{Context, Result};
-use std::fs;
+use std::{fs, sync::PoisonError};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 impl Server {
-    /// Starts it where it is wanted. Once senders were told, they are told as long as it is
-    /// not turned off: people keep mail for longer than operators keep settings.
-    pub(super) fn start_forwarder(&mut self, config: &Config) -> Result<()> {
+    /// Starts it where it is wanted and does not run yet. Once senders were told, they are told
+    /// as long as it is not turned off: people keep mail for longer than operators keep settings.
+    pub(super) fn start_forwarder(&self, config: &Config) -> Result<()> {
+        let mut running = self.forwarder.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_some() {
+            return Ok(());
+        }
         let (directory, settings) = (&config.event_log.directory, &config.unsubscribe);
         let was_there = Cursor::is_there(directory, unsubscribe::CURSOR);
         let is_wanted = match settings.forwarding {
@@ -43,7 +47,7 @@ impl Server {
         let over = if is_alone { shutdown.clone() } else { CancellationToken::new() };
         let counters = self.vitals.unsubscribe.clone();
         let forwarder = settings.forwarder.clone();
-        self.forwarder = Some(spawn("unsubscribe", over, move || {
+        *running = Some(spawn("unsubscribe", over, move || {
             let told = counters.clone();
             match unsubscribe::run(forwarder, reader, cursor, outbox, client, told, &shutdown) {
                 // Mail and clicks go on.
@@ -56,5 +60,12 @@ impl Server {
             }
         })?);
         Ok(())
+    }
+
+    /// Mail and clicks go on without it.
+    pub(super) fn tell_no_forwarder(&self, error: &anyhow::Error) {
+        error!("senders are not told who unsubscribes: {error:#}");
+        let trouble = format!("unsubscribe is not running: {error:#}");
+        self.vitals.unsubscribe.set_trouble(Some(trouble));
     }
 }

@@ -145,3 +145,27 @@ fn who_leaves_by_one_click_is_told_to_the_sender() {
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
     assert!(requests.try_recv().is_err(), "nobody is told twice");
 }
+
+#[test]
+fn proxying_that_begins_at_sighup_has_senders_told_without_a_restart() {
+    if is_left_out("e2e: unsubscribing over the tracker since SIGHUP") {
+        return;
+    }
+    let sink = Sink::start();
+    let installation = Installation::new(sink.port);
+    let own = Certificate::write(installation.folder(), "127.0.0.1");
+    let tracker = Certificate::write(installation.folder(), DOMAIN);
+    set(&installation, &own.file, &tracker);
+    let (port, requests) = sender(own);
+    installation.set("list_unsubscribe = \"proxy\"", "list_unsubscribe = \"add\"");
+    let serving = installation.serve();
+    installation.set("list_unsubscribe = \"add\"", "list_unsubscribe = \"proxy\"");
+    serving.reload();
+    wait_for("the reload", PATIENCE, || serving.log().contains("were reloaded").then_some(()));
+    let urls = send(&installation, &sink, &format!("https://127.0.0.1:{port}/leave"));
+    let form = ["--data", "List-Unsubscribe=One-Click"];
+    assert_eq!(leave(&tracker.file, &urls[0], &form), "Unsubscribed.\n 200 2 ");
+    let (line, _) = requests.recv_timeout(PATIENCE).expect("the sender is told");
+    assert_eq!(line, "POST /leave HTTP/1.1");
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+}
