@@ -61,17 +61,6 @@ fn one_click_is_recorded_and_answered_without_a_redirect() {
 }
 
 #[test]
-fn link_that_was_encoded_on_its_way_takes_the_form_of_its_page() {
-    let recording = Recording::start();
-    let path = recording.tracker.path(list(""));
-    let encoded = format!("/%{:02X}{}", path.as_bytes()[1], &path[2..]);
-    assert_eq!(recording.tracker.get(&encoded).status, 200);
-    assert_eq!(recording.tracker.ask(&one_click(&encoded)).status, 200);
-    assert_eq!(recording.events().len(), 1);
-    recording.stop();
-}
-
-#[test]
 fn page_asks_and_changes_nothing() {
     let recording = Recording::start();
     let path = recording.tracker.path(list(""));
