@@ -73,6 +73,12 @@ fn show(server: &Server, upstream: &Upstream, folder: &Path) -> Result<()> {
     writeln!(out, "\nWhat mailwake counted:\n")?;
     write_tables(&mut out, &report)?;
     writeln!(out, "\nThe counters are what was done: {done}.")?;
+    // Else the two columns of zeros look like a fault.
+    writeln!(
+        out,
+        "A program did it, right behind the sending. So its verdict is a machine's, and nothing is\n\
+         counted without machines. Open a link yourself, and that is counted as a person's."
+    )?;
     Ok(())
 }
 
