@@ -157,7 +157,11 @@ impl<L: Log> Connections<L> {
         front.tls_connections.increment();
         // HTTP/2 needs ALPN in TLS (RFC 9113 §3.2).
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let io = Watched::new(stream, activity.clone());
+        let mut io = Watched::new(stream, activity.clone());
+        // As above: at a shutdown hyper ends a connection that has not begun to ask.
+        if timeout_at(self.limits.deadline(&activity), io.protocol()).await.is_err() {
+            return;
+        }
         match is_http2 {
             true => self.serve_http2(io, peer, activity, stopping).await,
             false => self.serve_http1(io, peer, activity, stopping).await,

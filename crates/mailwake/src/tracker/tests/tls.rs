@@ -155,3 +155,17 @@ fn who_is_silent_or_speaks_no_tls_keeps_nobody_waiting() {
     eventually(|| recording.tracker.counters.front.tls_handshakes_failed.get() == 2);
     recording.stop();
 }
+
+#[test]
+fn who_has_connected_before_a_shutdown_is_answered() {
+    let domains = Domains::new();
+    let recording = start(&domains, &["a.example"], TrackerConfig::default());
+    let path = recording.tracker.path(click());
+    let file = domains.file("a.example");
+    let mut stream = Domains::connect(&recording, &file, "a.example", &[]).expect("in TLS");
+    eventually(|| recording.tracker.counters.front.tls_connections.get() == 1);
+    recording.tracker.shutdown.cancel();
+    eventually(|| TcpStream::connect(recording.tracker.address).is_err());
+    assert!(ask(&mut stream, &get(&path)).contains(TARGET));
+    recording.stop();
+}
