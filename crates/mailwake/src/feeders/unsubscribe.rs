@@ -182,7 +182,9 @@ impl Forwarder {
     /// Takes what the log has into the outbox, and begins with what is due. Gives how many
     /// entries the log had.
     fn step(&mut self, is_shutdown: bool) -> Result<usize, ForwardError> {
-        let entries = self.read()?;
+        // What the outbox has refused goes first: nothing gathers in memory meanwhile.
+        let refused = self.letters.len();
+        let entries = if refused > 0 { refused } else { self.read()? };
         if !self.letters.is_empty() {
             let new = self.outbox.take(&self.letters)?;
             self.counters.taken.add(new as u64);
@@ -245,15 +247,18 @@ impl Forwarder {
         }
         let of_host_max = self.config.connections_per_host_max;
         let now = now();
-        for letter in self.outbox.due(now, of_host_max, room)? {
-            let of_host = self.hosts.entry(letter.host.clone()).or_default();
-            if *of_host >= of_host_max {
+        // Hosts that have their share are passed over, and do not take the place of others.
+        let passed_over = self.hosts.len() * of_host_max;
+        let due = self.outbox.due(now, of_host_max, room + passed_over)?;
+        for letter in due {
+            let of_host = self.hosts.get(&letter.host).copied().unwrap_or_default();
+            if of_host >= of_host_max || self.under_way.len() >= self.config.connections_max {
                 continue;
             }
-            *of_host += 1;
             // Should the process end, it is due again after that time.
             let lease = Timestamp(now.0 + milliseconds(schedule::pause(1, 0)));
             self.outbox.put_off(letter.message_id, lease, letter.attempts, "under way")?;
+            self.hosts.insert(letter.host.clone(), of_host + 1);
             let client = self.client.clone();
             self.under_way.spawn(async move {
                 let told = client.post(&letter.target_url).await;

@@ -199,6 +199,46 @@ fn sender_that_closes_its_connection_with_the_answer_is_told_once() {
 }
 
 #[test]
+fn outbox_that_fails_for_a_while_costs_no_place() {
+    let place = Place::start(client());
+    let sent = Sent::start("http", &["200 OK"], None);
+    let file = place.folder.path().join("unsubscribe.db");
+    let database = rusqlite::Connection::open(file).expect("the outbox");
+    let trigger = "CREATE TRIGGER broken BEFORE UPDATE ON letters BEGIN
+        SELECT RAISE(FAIL, 'disk full'); END";
+    database.execute_batch(trigger).expect("broken");
+    place.leave(1, &sent.url);
+    place.eventually(|counters| counters.retries.get() > 2);
+    assert!(place.counters.trouble().is_some_and(|trouble| trouble.contains("disk full")));
+    database.execute_batch("DROP TRIGGER broken").expect("whole again");
+    place.eventually(|counters| counters.told.get() == 1);
+    assert_eq!(place.counters.trouble(), None);
+    place.stop();
+}
+
+#[test]
+fn many_senders_that_do_not_answer_do_not_hold_up_others() {
+    let place = Place::start(ClientConfig { timeout: 2 * PATIENCE, ..client() });
+    // Each has as many letters under way as it may, and one that waits.
+    let silent: Vec<_> = (1..=15)
+        .map(|host| TcpListener::bind(format!("127.0.0.{host}:0")).expect("bound"))
+        .collect();
+    for (number, listener) in (0..).zip(&silent) {
+        let url = format!("http://{}/", listener.local_addr().expect("bound"));
+        (0..3).for_each(|letter| place.leave(3 * number + letter, &url));
+    }
+    let _held: Vec<_> = silent
+        .iter()
+        .flat_map(|listener| [listener.accept(), listener.accept()])
+        .map(|accepted| accepted.expect("a connection"))
+        .collect();
+    let sent = Sent::start("http", &["200 OK"], None);
+    place.leave(255, &sent.url.replace("127.0.0.1", "localhost"));
+    sent.form();
+    place.stop();
+}
+
+#[test]
 fn sender_that_fails_is_told_later() {
     let place = Place::start(client());
     let statuses = ["503 Busy", "302 Found", "404 Not Found"];
