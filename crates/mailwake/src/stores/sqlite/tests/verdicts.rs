@@ -289,4 +289,35 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn counts_of_a_flood_are_those_of_the_verdicts_that_events_tell(
+        flood in prop::collection::vec((1..7_u8, 0..900_i64, 0..5_u8, any::<bool>()), 60..140),
+        batch in 1..90_usize,
+    ) {
+        let events: Vec<_> = flood
+            .into_iter()
+            .map(|(link, second, host, is_doubtful)| {
+                let verdict = if is_doubtful { Verdict::Proxy } else { Verdict::Human };
+                let visit = Visit { verdict: Some(verdict), ..visit(host) };
+                // Around midnight.
+                click_of(1, 1_000 * second - 400_000, link.into(), visit)
+            })
+            .collect();
+        let directory = directory();
+        let mut store = store(&directory);
+        let entries = logged(events.clone());
+        entries.chunks(batch).for_each(|batch| store.apply(batch).expect("applied"));
+        let told: Vec<_> =
+            settled(&directory).into_iter().map(|one| one.expect("settled")).collect();
+        let of = |is_in: fn(&Settled) -> bool| {
+            let in_grade = events.iter().zip(&told).filter(|(_, settled)| is_in(settled));
+            tally_of(in_grade.map(|(event, _)| event))
+        };
+        let clicks = report_of(&directory, &ReportFilter::default()).counters.clicks;
+        prop_assert_eq!(clicks.filtered, of(|one| !one.settled_verdict.is_machine()));
+        prop_assert_eq!(clicks.confirmed, of(|one| {
+            one.settled_verdict == Verdict::Human && one.settled_reasons.is_empty()
+        }));
+    }
 }
