@@ -204,7 +204,7 @@ impl Server {
                 Err(error) if roles.produces() => {
                     error!("store is not running, events stay in the event log: {error:#}");
                     let trouble = format!("store is not running: {error:#}");
-                    self.vitals.store.set_trouble(Some(trouble));
+                    self.vitals.store.trouble.set(Some(trouble));
                 }
                 started => started?,
             }
@@ -335,7 +335,7 @@ impl Server {
                 // As above: the producers go on.
                 Err(error) if !is_alone => {
                     error!("store has stopped, events stay in the event log: {error}");
-                    counters.set_trouble(Some(format!("store has stopped: {error}")));
+                    counters.trouble.set(Some(format!("store has stopped: {error}")));
                     Ok(())
                 }
                 ended => Ok(ended?),

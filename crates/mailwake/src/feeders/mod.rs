@@ -1,4 +1,5 @@
 //! Consumers of the event log: each reads with a cursor of its own and brings events somewhere.
 
 pub mod store;
+pub mod trouble;
 pub mod unsubscribe;

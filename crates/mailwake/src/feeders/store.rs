@@ -114,7 +114,7 @@ pub fn run(
     loop {
         let is_shutdown = shutdown.is_cancelled();
         let stepped = feeder.step();
-        feeder.counters.set_trouble(stepped.as_ref().err().map(ToString::to_string));
+        feeder.counters.trouble.set(stepped.as_ref().err().map(ToString::to_string));
         match stepped {
             Ok(0) if is_shutdown => break,
             Ok(BATCH_ENTRIES_MAX) => {}

@@ -159,7 +159,7 @@ impl Forwarder {
         loop {
             let is_shutdown = shutdown.is_cancelled();
             let stepped = self.step(is_shutdown);
-            self.counters.set_trouble(stepped.as_ref().err().map(ToString::to_string));
+            self.counters.trouble.set(stepped.as_ref().err().map(ToString::to_string));
             let pause = match stepped {
                 Ok(0) if is_shutdown => return Ok(()),
                 Ok(BATCH_ENTRIES_MAX) => continue,

@@ -53,7 +53,7 @@ impl Server {
                 // Mail and clicks go on.
                 Err(error) if !is_alone => {
                     error!("senders are not told who unsubscribes: {error}");
-                    counters.set_trouble(Some(format!("unsubscribe has stopped: {error}")));
+                    counters.trouble.set(Some(format!("unsubscribe has stopped: {error}")));
                     Ok(())
                 }
                 ended => Ok(ended?),
@@ -66,6 +66,6 @@ impl Server {
     pub(super) fn tell_no_forwarder(&self, error: &anyhow::Error) {
         error!("senders are not told who unsubscribes: {error:#}");
         let trouble = format!("unsubscribe is not running: {error:#}");
-        self.vitals.unsubscribe.set_trouble(Some(trouble));
+        self.vitals.unsubscribe.trouble.set(Some(trouble));
     }
 }

@@ -101,7 +101,7 @@ impl Source for Arc<Vitals> {
         }
         // Listeners are bound: otherwise it had not started. A part that has ended since
         // then has cancelled its token.
-        let consumers = [self.store.trouble(), self.unsubscribe.trouble()];
+        let consumers = [self.store.trouble.get(), self.unsubscribe.trouble.get()];
         self.trouble_of_log().await.into_iter().chain(consumers.into_iter().flatten()).collect()
     }
 }

@@ -1,8 +1,8 @@
 //! What the feeder of the store counts, and what keeps it from feeding now.
 
 use super::Position;
+use crate::feeders::trouble::Trouble;
 use crate::telemetry::{Counter, Exposition, Gauge};
-use std::sync::{Mutex, PoisonError};
 
 /// The feeder's counters, since it started.
 #[derive(Debug, Default)]
@@ -15,20 +15,11 @@ pub struct Counters {
     pub retries: Counter,
     /// Where the log's cursor stands: what the store has on disk.
     pub cursor: Gauge,
-    trouble: Mutex<Option<String>>,
+    /// Why the store gets no events now.
+    pub trouble: Trouble,
 }
 
 impl Counters {
-    /// Why the store gets no events now; none while it gets them.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Sets why the store gets no events.
-    pub fn set_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
-
     /// Tells the feeder's metrics; `durable` is where the log ends, if that is known.
     pub fn expose(&self, durable: Option<Position>, to: &mut Exposition) {
         to.counter(
@@ -49,7 +40,7 @@ impl Counters {
         to.gauge(
             "mailwake_store_failing",
             "1 while the store gets no events, else 0.",
-            u64::from(self.trouble().is_some()),
+            u64::from(self.trouble.get().is_some()),
         );
         if let Some(durable) = durable {
             to.gauge(

@@ -245,7 +245,7 @@ fn what_was_fed_and_what_lags_is_counted() {
     check_metrics(&feeder.counters, durable, 30, durable.0);
     feeder.checkpoint().expect("a checkpoint");
     check_metrics(&feeder.counters, durable, 30, 0);
-    feeder.counters.set_trouble(Some("no room".into()));
+    feeder.counters.trouble.set(Some("no room".into()));
     let mut text = Exposition::default();
     feeder.counters.expose(None, &mut text);
     let text = text.into_text();

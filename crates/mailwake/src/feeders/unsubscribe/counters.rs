@@ -2,9 +2,9 @@
 
 use crate::{
     event_log::Position,
+    feeders::trouble::Trouble,
     telemetry::{Counter, Exposition, Gauge},
 };
-use std::sync::{Mutex, PoisonError};
 
 /// The forwarder's counters, since it started.
 #[derive(Debug, Default)]
@@ -27,20 +27,11 @@ pub struct Counters {
     pub retries: Counter,
     /// Where the log's cursor stands.
     pub cursor: Gauge,
-    trouble: Mutex<Option<String>>,
+    /// Why no senders are told now.
+    pub trouble: Trouble,
 }
 
 impl Counters {
-    /// Why no senders are told now; none while they are.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Sets why no senders are told.
-    pub fn set_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
-
     /// Tells the forwarder's metrics; `durable` is where the log ends, if that is known.
     pub fn expose(&self, durable: Option<Position>, to: &mut Exposition) {
         to.counter(

@@ -209,10 +209,10 @@ fn outbox_that_fails_for_a_while_costs_no_place() {
     database.execute_batch(trigger).expect("broken");
     place.leave(1, &sent.url);
     place.eventually(|counters| counters.retries.get() > 2);
-    assert!(place.counters.trouble().is_some_and(|trouble| trouble.contains("disk full")));
+    assert!(place.counters.trouble.get().is_some_and(|trouble| trouble.contains("disk full")));
     database.execute_batch("DROP TRIGGER broken").expect("whole again");
     place.eventually(|counters| counters.told.get() == 1);
-    assert_eq!(place.counters.trouble(), None);
+    assert_eq!(place.counters.trouble.get(), None);
     place.stop();
 }
 

@@ -26,7 +26,7 @@ fn a_log_that_takes_nothing_and_a_store_that_gets_nothing_are_told_together() {
     vitals.started.cancel();
     assert_eq!(troubles(&vitals), [""; 0]);
     log.close();
-    vitals.store.set_trouble(Some("feed store: no room".into()));
+    vitals.store.trouble.set(Some("feed store: no room".into()));
     assert_eq!(troubles(&vitals), ["append to the event log: it is closed", "feed store: no room"]);
 }
 
