@@ -343,16 +343,8 @@ fn serve(arguments: &[String]) -> Result<()> {
     let (log, _recovery) = EventLog::open(&LogConfig::new(directory))?;
     let keys = Arc::new(KeyRing::generate([7; 32], "2026-11-21"));
     let sealed = |engagement| {
-        let link = Link {
-            tenant: 0,
-            message_id: MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]),
-            link_index: 0,
-            link_name: String::new(),
-            is_amp: false,
-            expires_after: None,
-            context: None,
-            engagement,
-        };
+        let link =
+            Link::new(MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]), engagement);
         Sealer::new(keys.clone()).seal(&link, None)
     };
     let open = sealed(Engagement::Open)?;

@@ -11,14 +11,8 @@ const TARGET: &str = "https://shop.example/products/winter-boots?utm_source=news
 
 fn link(engagement: Engagement) -> Link {
     Link {
-        tenant: 0,
-        message_id: MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]),
         link_index: 7,
-        link_name: String::new(),
-        is_amp: false,
-        expires_after: None,
-        context: None,
-        engagement,
+        ..Link::new(MessageId::new(Timestamp(1_795_233_600_123), [1, 2, 3, 4, 5]), engagement)
     }
 }
 

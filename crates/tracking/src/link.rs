@@ -365,14 +365,9 @@ impl Links for SealedLinks<'_> {
         let host = facts.is_host_bound.then(|| base.host());
         let mut link = Link {
             tenant: facts.tenant,
-            message_id: facts.message_id,
-            link_index: 0,
-            link_name: String::new(),
-            is_amp: false,
-            // People may leave a list at any time.
-            expires_after: None,
             context: facts.click_context.clone(),
-            engagement: Engagement::ListUnsubscribe { target_url },
+            // It does not expire: people may leave a list at any time.
+            ..Link::new(facts.message_id, Engagement::ListUnsubscribe { target_url })
         };
         let start = url.len();
         loop {

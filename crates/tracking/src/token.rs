@@ -77,6 +77,23 @@ pub struct Link<T = String> {
     pub engagement: Engagement<T>,
 }
 
+impl<T> Link<T> {
+    /// A link of a message without anything more: the first one, of the only tenant, without a
+    /// name, for as long as its key is there.
+    pub fn new(message_id: MessageId, engagement: Engagement<T>) -> Self {
+        Self {
+            tenant: 0,
+            message_id,
+            link_index: 0,
+            link_name: String::new(),
+            is_amp: false,
+            expires_after: None,
+            context: None,
+            engagement,
+        }
+    }
+}
+
 /// What the recipient did when the link is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Engagement<T = String> {

@@ -107,14 +107,11 @@ fn domain(args: &CheckArgs) -> Result<Domain> {
     let config = Config::load(&args.config.config)?;
     let target = format!("https://{}/robots.txt", args.name);
     let link = Link {
-        tenant: 0,
-        message_id: MessageId::new(Timestamp::from(SystemTime::now()), random()?),
-        link_index: 0,
-        link_name: String::new(),
-        is_amp: false,
         expires_after: Some(Day(1)),
-        context: None,
-        engagement: Engagement::Click { target_url: target.clone() },
+        ..Link::new(
+            MessageId::new(Timestamp::from(SystemTime::now()), random()?),
+            Engagement::Click { target_url: target.clone() },
+        )
     };
     let token = Sealer::new(Arc::new(config.keys.load()?)).seal(&link, None)?;
     let system = || Verification::System;

@@ -47,16 +47,10 @@ mod tests {
     #[test]
     fn a_sealer_that_waited_has_the_keys_of_now() {
         let sealers = Sealers::default();
-        let link = Link {
-            tenant: 0,
-            message_id: MessageId::new(Timestamp(1_795_233_600_000), [1, 2, 3, 4, 5]),
-            link_index: 0,
-            link_name: String::new(),
-            is_amp: false,
-            expires_after: None,
-            context: None,
-            engagement: Engagement::Click { target_url: "https://shop.example/".into() },
-        };
+        let link = Link::new(
+            MessageId::new(Timestamp(1_795_233_600_000), [1, 2, 3, 4, 5]),
+            Engagement::Click { target_url: "https://shop.example/".into() },
+        );
         for secret in [[1; 32], [2; 32]] {
             let keys = Arc::new(KeyRing::generate(secret, "2026-11-21"));
             let token = sealers.with(&keys, |sealer| sealer.seal(&link, None)).expect("it fits");

@@ -43,16 +43,10 @@ impl LegacyLinks {
         };
         let message_id = msg_id.to_ascii_lowercase().parse().ok();
         let is_identified = message_id.is_some();
-        let link = Link {
-            tenant: 0,
-            message_id: message_id.unwrap_or_else(|| MessageId::new(Timestamp(0), [0; 5])),
-            link_index: 0,
-            link_name: String::new(),
-            is_amp: false,
-            expires_after: None,
-            context: None,
+        let link = Link::new(
+            message_id.unwrap_or_else(|| MessageId::new(Timestamp(0), [0; 5])),
             engagement,
-        };
+        );
         Some(ReadLink { link, is_identified })
     }
 

@@ -10,16 +10,7 @@ fn message_id() -> MessageId {
 }
 
 fn link(engagement: Engagement) -> Link {
-    Link {
-        tenant: 0,
-        message_id: message_id(),
-        link_index: 0,
-        link_name: String::new(),
-        is_amp: false,
-        expires_after: None,
-        context: None,
-        engagement,
-    }
+    Link::new(message_id(), engagement)
 }
 
 fn click(target: &str) -> Link {

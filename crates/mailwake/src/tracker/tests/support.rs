@@ -201,16 +201,7 @@ pub(super) fn message_id() -> MessageId {
 }
 
 pub(super) fn link(engagement: Engagement) -> Link {
-    Link {
-        tenant: 0,
-        message_id: message_id(),
-        link_index: 7,
-        link_name: String::new(),
-        is_amp: false,
-        expires_after: None,
-        context: None,
-        engagement,
-    }
+    Link { link_index: 7, ..Link::new(message_id(), engagement) }
 }
 
 pub(super) fn click() -> Engagement {

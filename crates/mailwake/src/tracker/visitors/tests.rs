@@ -16,16 +16,7 @@ fn later() -> Timestamp {
 }
 
 fn link(engagement: Engagement) -> Link {
-    Link {
-        tenant: 0,
-        message_id: MessageId::new(Timestamp(later().0 - 3_600_000), [7; 5]),
-        link_index: 0,
-        link_name: String::new(),
-        is_amp: false,
-        expires_after: None,
-        context: None,
-        engagement,
-    }
+    Link::new(MessageId::new(Timestamp(later().0 - 3_600_000), [7; 5]), engagement)
 }
 
 fn click() -> Link {

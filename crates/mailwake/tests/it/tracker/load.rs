@@ -122,16 +122,7 @@ pub(super) fn fresh_link(engagement: Engagement) -> Link {
     static NUMBER: AtomicU64 = AtomicU64::new(1);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
     let nonce = [number[3], number[4], number[5], number[6], number[7]];
-    Link {
-        tenant: 0,
-        message_id: MessageId::new(Timestamp(1_795_233_600_000), nonce),
-        link_index: 0,
-        link_name: String::new(),
-        is_amp: false,
-        expires_after: None,
-        context: None,
-        engagement,
-    }
+    Link::new(MessageId::new(Timestamp(1_795_233_600_000), nonce), engagement)
 }
 
 pub(super) fn click() -> Engagement {
