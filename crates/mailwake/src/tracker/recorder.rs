@@ -1,6 +1,6 @@
 //! From an engagement to an event on disk. Events of a thread come in one by one and go to
 //! the event log together; whoever waits is told when they are on disk, cannot be, or have
-//! taken too long. An answer is never refused for them. Where the disk stands still, they
+//! taken too long. No redirect and no pixel is refused for them. Where the disk stands still, they
 //! wait in the log's memory, up to its limit; what comes then is lost, and counted.
 
 use super::counters::Counters;
@@ -19,7 +19,7 @@ use std::{
 use tokio::{
     sync::{Semaphore, SetOnce},
     task::spawn_local,
-    time::{Instant as Deadline, sleep, timeout_at},
+    time::{Instant as Deadline, sleep, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracking::event::Event;
@@ -80,6 +80,8 @@ struct Batch {
     events: RefCell<writer::Batch>,
     /// Set when answers need not wait any longer.
     settled: SetOnce<()>,
+    /// Set at the end: are they on disk?
+    is_recorded: SetOnce<bool>,
 }
 
 impl<L: Log> Recorder<L> {
@@ -100,15 +102,37 @@ impl<L: Log> Recorder<L> {
     /// Takes an event. The future resolves when it is on disk, or when its answer should not
     /// wait for that; without being polled, the event is recorded as well.
     pub(super) fn record(self: &Rc<Self>, event: &Event) -> impl Future<Output = ()> + use<L> {
+        let batch = self.push(event).filter(|_| !self.answers_at_once());
+        async move {
+            if let Some(batch) = batch {
+                batch.settled.wait().await;
+            }
+        }
+    }
+
+    /// Takes an event whose answer promises that it is kept. The future tells whether it is on
+    /// disk, also where other answers do not wait; false where that is not known in time.
+    pub(super) fn keep(
+        self: &Rc<Self>,
+        event: &Event,
+        patience: Duration,
+    ) -> impl Future<Output = bool> + use<L> {
+        let batch = self.push(event);
+        async move {
+            let Some(batch) = batch else { return false };
+            timeout(patience, batch.is_recorded.wait()).await.is_ok_and(|is_recorded| *is_recorded)
+        }
+    }
+
+    /// Puts an event to the others; gives none where it is lost.
+    fn push(self: &Rc<Self>, event: &Event) -> Option<Rc<Batch>> {
         let batch = self.batch();
         let pushed = batch.events.borrow_mut().push(event);
-        let waits = pushed.is_ok() && !self.answers_at_once();
-        if let Err(error) = pushed {
-            self.lose(1, &error);
-        }
-        async move {
-            if waits {
-                batch.settled.wait().await;
+        match pushed {
+            Ok(()) => Some(batch),
+            Err(error) => {
+                self.lose(1, &error);
+                None
             }
         }
     }
@@ -134,7 +158,8 @@ impl<L: Log> Recorder<L> {
             return batch.clone();
         }
         let events = RefCell::new(writer::Batch::with_capacity(BATCH_BYTES));
-        let batch = Rc::new(Batch { events, settled: SetOnce::new() });
+        let (settled, is_recorded) = (SetOnce::new(), SetOnce::new());
+        let batch = Rc::new(Batch { events, settled, is_recorded });
         *gathering = Some(batch.clone());
         spawn_local(self.commits.track_future(self.clone().commit(batch.clone())));
         batch
@@ -145,6 +170,7 @@ impl<L: Log> Recorder<L> {
             true => self.commit_later(&batch).await,
             false => self.commit_in_time(&batch).await,
         };
+        drop(batch.is_recorded.set(outcome.is_ok()));
         if let Err(error) = outcome {
             self.lose(events, &error);
         }

@@ -69,6 +69,7 @@ pub(super) struct Pages {
     bad_form: Template,
     too_large: Template,
     too_slow: Template,
+    not_now: Template,
 }
 
 impl Pages {
@@ -94,6 +95,8 @@ impl Pages {
             bad_form: text(StatusCode::BAD_REQUEST, "Not List-Unsubscribe=One-Click.\n"),
             too_large: refusal(StatusCode::PAYLOAD_TOO_LARGE, "Too large.\n"),
             too_slow: refusal(StatusCode::REQUEST_TIMEOUT, "Too slow.\n"),
+            not_now: text(StatusCode::SERVICE_UNAVAILABLE, "Not now. Please try again later.\n")
+                .with(header::RETRY_AFTER, HeaderValue::from_static("60")),
             tags: languages.into_iter().map(|language| language.tag).collect(),
         }
     }
@@ -110,6 +113,11 @@ impl Pages {
             true => self.farewells[self.language(client)].answer(),
             false => self.done.answer(),
         }
+    }
+
+    /// What is answered when it could not be recorded that somebody unsubscribes.
+    pub(super) fn not_now(&self) -> Answer {
+        self.not_now.answer()
     }
 
     /// What is answered to anything that is not the form.

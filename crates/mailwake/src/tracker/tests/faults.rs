@@ -81,6 +81,36 @@ fn an_answer_waits_for_the_disk() {
     tracker.stop();
 }
 
+fn form(tracker: &Tracker) -> String {
+    let path = tracker.path(Engagement::ListUnsubscribe { target_url: String::new() });
+    let body = "List-Unsubscribe=One-Click";
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: t.example\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn who_unsubscribes_is_told_so_only_when_it_is_on_disk() {
+    let log = Stalled::default();
+    let tracker = stalled(&log, Duration::from_millis(1));
+    let mut client = tracker.connect();
+    client.send(form(&tracker));
+    eventually(|| tracker.counters.past_deadline.get() == 1);
+    log.released.cancel();
+    assert_eq!(client.receive(true).status, 200);
+    tracker.stop();
+    for deadline in [Duration::ZERO, Duration::from_millis(1)] {
+        let log = Stalled { is_broken: true, ..Stalled::default() };
+        log.released.cancel();
+        let tracker = stalled(&log, deadline);
+        let answer = tracker.ask(&form(&tracker));
+        assert_eq!((answer.status, answer.field("retry-after")), (503, Some("60")));
+        assert_eq!(tracker.counters.not_recorded.get(), 1);
+        tracker.stop();
+    }
+}
+
 #[test]
 fn a_full_log_still_redirects() {
     let config = TrackerConfig { durable_deadline: PATIENCE, ..TrackerConfig::default() };

@@ -10,7 +10,6 @@ use crate::tracker::{
 use hyper::{Method, Request, body::Body};
 use std::{error::Error, net::IpAddr};
 use tracking::{
-    event::Event,
     ids::Timestamp,
     token::{Engagement, Link},
 };
@@ -23,15 +22,15 @@ impl<L: Log> Worker<L> {
         opened.ok().filter(has_page)
     }
 
-    /// The answer to a form, and the event that is to be on disk before it goes out. However
-    /// old the link is: people may leave a list at any time.
+    /// The answer to a form. It promises what is on disk: otherwise the form is to come again.
+    /// However old the link is: people may leave a list at any time.
     pub(super) async fn leave<B>(
         &self,
         link: Link,
         request: Request<B>,
         visitor: IpAddr,
         now: Timestamp,
-    ) -> (Answer, Option<Event>)
+    ) -> Answer
     where
         B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
     {
@@ -40,14 +39,17 @@ impl<L: Log> Worker<L> {
         let is_person = request.uri().query() == Some(PAGE_QUERY);
         if let Err(error) = posted(request, self.body_timeout).await {
             self.counters.bad_forms.increment();
-            return (self.pages.refusal(error), None);
+            return self.pages.refusal(error);
         }
         let message_id = link.message_id;
         let visit = self.visitors.visit(&link, &fields, visitor, now);
         let occurrence = occurrence(link, visit);
         self.count(&occurrence);
         let event = self.event(now, message_id, occurrence);
-        (self.pages.done(&fields, is_person), Some(event))
+        match self.recorder.keep(&event, self.body_timeout).await {
+            true => self.pages.done(&fields, is_person),
+            false => self.pages.not_now(),
+        }
     }
 
     /// The page of a link that has one, which counts as nothing.
