@@ -173,19 +173,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.left.is_empty() {
-            let octets = self.left.len().min(buffer.remaining());
-            let end = self.left.start + octets;
-            buffer.put_slice(&self.ahead[self.left.start..end]);
-            self.left.start = end;
-            return Poll::Ready(Ok(()));
-        }
         let before = buffer.filled().len();
+        let octets = self.left.len().min(buffer.remaining());
+        let end = self.left.start + octets;
+        buffer.put_slice(&self.ahead[self.left.start..end]);
+        self.left.start = end;
+        // What came behind them goes with them: hyper would double its buffer for it.
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
             self.activity.received();
         }
-        polled
+        match octets {
+            0 => polled,
+            // An end, or an error, is there at the next read as well.
+            _ => Poll::Ready(Ok(())),
+        }
     }
 }
 

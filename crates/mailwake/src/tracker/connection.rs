@@ -129,7 +129,10 @@ impl<L: Log> Connections<L> {
         let opened = timeout_at(self.limits.deadline(&activity), io.protocol());
         match opened.await {
             Ok(Ok(Protocol::Http1)) => self.serve_http1(io, peer, activity, stopping).await,
-            Ok(Ok(Protocol::Http2)) => self.serve_http2(io, peer, activity, stopping).await,
+            Ok(Ok(Protocol::Http2)) => {
+                // As large again as one over HTTP/1.
+                Box::pin(self.serve_http2(io, peer, activity, stopping)).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, "connection ended"),
             Err(_elapsed) => {}
         }
@@ -212,7 +215,7 @@ impl<L: Log> Connections<L> {
                 Ok::<_, Infallible>(answer)
             }
         });
-        let connection = self.http1.serve_connection(TokioIo::new(io), service);
+        let connection = pin!(self.http1.serve_connection(TokioIo::new(io), service));
         self.drive(connection, http1::Connection::graceful_shutdown, &activity, stopping).await;
     }
 
@@ -234,7 +237,7 @@ impl<L: Log> Connections<L> {
                 Ok::<_, Infallible>(if is_head { head_of(answer) } else { answer })
             }
         });
-        let connection = self.http2.serve_connection(TokioIo::new(io), service);
+        let connection = pin!(self.http2.serve_connection(TokioIo::new(io), service));
         self.drive(connection, http2::Connection::graceful_shutdown, &activity, stopping).await;
     }
 
@@ -251,12 +254,11 @@ impl<L: Log> Connections<L> {
     /// requests (`finish`) after `stopping`, and when it has asked all that it may.
     async fn drive<C: Future<Output = hyper::Result<()>>>(
         &self,
-        connection: C,
+        mut connection: Pin<&mut C>,
         finish: impl Fn(Pin<&mut C>),
         activity: &Activity,
         stopping: CancellationToken,
     ) {
-        let mut connection = pin!(connection);
         let mut stop = pin!(stopping.cancelled());
         let mut is_finishing = false;
         let mut timer = pin!(sleep_until(self.limits.next_look(activity)));

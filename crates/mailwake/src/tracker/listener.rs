@@ -79,10 +79,11 @@ impl<L: Log> Listener<L> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "connection stays without TCP_NODELAY");
         }
-        let served =
-            self.connections.clone().serve(stream, peer.ip(), self.tls.clone(), stopping.clone());
+        let (connections, tls) = (self.connections.clone(), self.tls.clone());
+        let stopping = stopping.clone();
+        // Made where it is awaited: what is moved there would be in memory twice.
         spawn_local(tasks.track_future(async move {
-            served.await;
+            connections.serve(stream, peer.ip(), tls, stopping).await;
             drop(place);
         }));
     }

@@ -75,7 +75,8 @@ impl<L: Log> Worker<L> {
     {
         let now = Timestamp::from(SystemTime::now());
         let (answer, event) = match self.link_of_form(&request) {
-            Some(link) => return self.leave(link, request, visitor, now).await,
+            // Rare and large; each connection has room for the other answers.
+            Some(link) => return Box::pin(self.leave(link, request, visitor, now)).await,
             None => self.decide(&request, visitor, now),
         };
         let recorded = event.map(|event| self.recorder.record(&event));

@@ -140,3 +140,20 @@ fn floods_that_nobody_reads_are_no_memory() {
     drop(floods);
     target.end();
 }
+
+/// Clients that ask once and stay: 10,000 of them are to take less than 300 MB.
+#[test]
+fn clients_who_stay_take_little_memory() {
+    const CLIENTS: u64 = 800;
+    const KIB_EACH_MAX: u64 = 26;
+    let target = Target::start("");
+    let path = target.path();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| target.connect()).collect();
+    for client in &mut clients {
+        assert!(client.get(&path).expect("an answer").is_redirect());
+    }
+    let growth = target.serving.memory_kib("VmRSS").saturating_sub(target.before_kib);
+    assert!(growth < CLIENTS * KIB_EACH_MAX, "{growth} KiB for {CLIENTS} clients");
+    drop(clients);
+    target.end();
+}
