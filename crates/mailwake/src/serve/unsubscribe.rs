@@ -34,11 +34,12 @@ impl Server {
             }
             return Ok(());
         }
+        // From here on the log keeps what senders are to be told, whatever else is wrong.
+        let cursor = Cursor::open(directory, unsubscribe::CURSOR)?;
         fs::create_dir_all(&settings.directory)
             .with_context(|| format!("make {}", settings.directory.display()))?;
         let outbox = Outbox::open(&settings.directory)?;
         let client = Client::load(settings.client.clone())?;
-        let cursor = Cursor::open(directory, unsubscribe::CURSOR)?;
         let reader = match &self.log {
             Some(log) => log.reader(cursor.position()),
             None => Reader::open(directory, cursor.position())?,

@@ -7,6 +7,7 @@ use crate::support::{
 };
 use serde_json::json;
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     path::Path,
@@ -167,5 +168,36 @@ fn proxying_that_begins_at_sighup_has_senders_told_without_a_restart() {
     assert_eq!(leave(&tracker.file, &urls[0], &form), "Unsubscribed.\n 200 2 ");
     let (line, _) = requests.recv_timeout(PATIENCE).expect("the sender is told");
     assert_eq!(line, "POST /leave HTTP/1.1");
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+}
+
+#[test]
+fn who_leaves_while_senders_cannot_be_told_is_told_of_later() {
+    if is_left_out("e2e: unsubscribing while senders cannot be told") {
+        return;
+    }
+    let sink = Sink::start();
+    let installation = Installation::new(sink.port);
+    let own = Certificate::write(installation.folder(), "127.0.0.1");
+    let tracker = Certificate::write(installation.folder(), DOMAIN);
+    set(&installation, &own.file, &tracker);
+    let (authority, away) = (own.file.clone(), own.file.with_extension("away"));
+    let (port, requests) = sender(own);
+    fs::rename(&authority, &away).expect("rename");
+    let serving = installation.serve();
+    let ready = installation.admin("ready");
+    let trouble = String::from_utf8_lossy(&ready.body).into_owned();
+    assert!(trouble.contains("unsubscribe is not running"), "{trouble}");
+    let urls = send(&installation, &sink, &format!("https://127.0.0.1:{port}/leave"));
+    let form = ["--data", "List-Unsubscribe=One-Click"];
+    assert_eq!(leave(&tracker.file, &urls[0], &form), "Unsubscribed.\n 200 2 ");
+    assert!(installation.data().join("log/unsubscribe.cursor").exists());
+    fs::rename(&away, &authority).expect("rename");
+    serving.reload();
+    let (line, _) = requests.recv_timeout(PATIENCE).expect("the sender is told");
+    assert_eq!(line, "POST /leave HTTP/1.1");
+    wait_for("the end of the trouble", PATIENCE, || {
+        (installation.admin("ready").status == 200).then_some(())
+    });
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
 }
