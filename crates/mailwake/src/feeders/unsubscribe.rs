@@ -131,7 +131,10 @@ pub fn run(
         under_way: JoinSet::new(),
         hosts: HashMap::new(),
     };
-    runtime.block_on(forwarder.run(shutdown))
+    let ended = runtime.block_on(forwarder.run(shutdown));
+    // A name that is being looked up is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// An attempt that has ended.
@@ -234,7 +237,8 @@ impl Forwarder {
             message_id: event.message_id,
             target_url: target_url.clone(),
             host: client::host(target_url),
-            since: event.timestamp,
+            // A clock that was ahead then would have it wait.
+            since: event.timestamp.min(now()),
             attempts: 0,
         })
     }

@@ -121,7 +121,10 @@ impl Place {
 
     /// Somebody unsubscribes by the message of this number.
     fn leave(&self, number: u8, target_url: &str) {
-        let timestamp = now();
+        self.leave_at(now(), number, target_url);
+    }
+
+    fn leave_at(&self, timestamp: Timestamp, number: u8, target_url: &str) {
         let unsubscription =
             Unsubscription { target_url: target_url.into(), ..Unsubscription::default() };
         let event = Event {
@@ -195,6 +198,15 @@ fn sender_that_closes_its_connection_with_the_answer_is_told_once() {
     }
     place.eventually(|counters| counters.told.get() + counters.failed.get() == 32);
     assert_eq!((place.counters.told.get(), place.counters.failed.get()), (32, 0));
+    place.stop();
+}
+
+#[test]
+fn clock_that_was_ahead_holds_nothing_up() {
+    let place = Place::start(client());
+    let sent = Sent::start("http", &["200 OK"], None);
+    place.leave_at(Timestamp(now().0 + Timestamp::DAY_MS), 1, &sent.url);
+    place.eventually(|counters| counters.told.get() == 1);
     place.stop();
 }
 
