@@ -2,6 +2,8 @@
 //! type names are those of SparkPost's events. `encode` and `decode` are the stored
 //! form, which carries a version and has golden files in `testdata/events`.
 
+mod json;
+
 use crate::{
     account::Account,
     ids::{EventId, MessageId, Timestamp, TransmissionId},
@@ -437,7 +439,7 @@ pub fn encode(event: &Event) -> Vec<u8> {
 /// Appends the stored form of an event to `octets`.
 pub fn encode_to(event: &Event, octets: &mut Vec<u8>) {
     octets.push(STORED_VERSION);
-    serde_json::to_writer(octets, event)
+    json::append(event, octets)
         .expect("an event has no map with other keys than strings, and a Vec takes every write");
 }
 

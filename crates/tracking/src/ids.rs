@@ -66,6 +66,18 @@ impl MessageId {
         Self(octets)
     }
 
+    /// The id as it is written, in ASCII.
+    pub(crate) fn digits(&self) -> [u8; 20] {
+        // It stands in every event, and formatting each octet takes five times as long.
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 20];
+        for (pair, octet) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(octet >> 4)];
+            pair[1] = DIGITS[usize::from(octet & 0xf)];
+        }
+        text
+    }
+
     /// The ten octets of the id.
     pub fn octets(&self) -> &[u8; 10] {
         &self.0
@@ -74,14 +86,7 @@ impl MessageId {
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // It stands in every event, and formatting each octet takes five times as long.
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 20];
-        for (pair, octet) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(octet >> 4)];
-            pair[1] = DIGITS[usize::from(octet & 0xf)];
-        }
-        f.write_str(str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+        f.write_str(str::from_utf8(&self.digits()).expect("hexadecimal digits are ASCII"))
     }
 }
 
@@ -172,6 +177,13 @@ impl EventId {
     pub fn new(now: Timestamp, nonce: [u8; 10]) -> Self {
         let milliseconds = now.0.max(0).cast_unsigned();
         Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &nonce).into_uuid())
+    }
+
+    /// The id as it is written, in ASCII.
+    pub(crate) fn digits(&self) -> [u8; uuid::fmt::Hyphenated::LENGTH] {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        self.0.hyphenated().encode_lower(&mut text);
+        text
     }
 }
 

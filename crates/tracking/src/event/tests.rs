@@ -237,3 +237,36 @@ fn events_without_a_verdict_are_of_doubtful_humans() {
     let judged = Visit { verdict: Some(Verdict::Human), ..Visit::default() };
     assert!(judged.judgement().is_confirmed());
 }
+
+/// The way of serde, which `encode` takes only for some.
+fn check_as_serde(event: &Event) {
+    let wanted = serde_json::to_vec(event).expect("JSON");
+    assert_eq!(String::from_utf8_lossy(&encode(event)[1..]), String::from_utf8_lossy(&wanted));
+}
+
+#[test]
+fn json_is_that_of_serde() {
+    let full = Visit {
+        ip_address: Some("2001:db8::7".parse().expect("an address")),
+        user_agent: "a \"b\" \\ c\u{1}\n\u{7f} Grüße".into(),
+        campaign_id: "november \"2\"".into(),
+        rcpt_meta: [("a\"b".to_owned(), Value::from(vec![1, 2]))].into_iter().collect(),
+        verdict: None,
+        verdict_reasons: vec!["too_soon".into(), "agent:x\"y".into()],
+        geo_ip: Some(Box::new(GeoIp { country: "DE".into(), ..GeoIp::default() })),
+    };
+    for mut event in every_type() {
+        check_as_serde(&event);
+        for verdict in Verdict::ALL {
+            if let Some(visit) = event.occurrence.visit_mut() {
+                *visit = Visit { verdict: Some(verdict), ..full.clone() };
+            }
+            check_as_serde(&event);
+        }
+        if let Occurrence::Click(click) = &mut event.occurrence {
+            (click.target_link_name, click.target_link_url) = ("\"a\"".into(), "b\\c".into());
+            click.link_index = u32::MAX;
+        }
+        check_as_serde(&event);
+    }
+}
