@@ -10,7 +10,7 @@ use tracking::token::{Link, OpenError, Opener, key::KeyRing};
 /// A token as it was sealed. Some clients percent-encode characters that need it not, which
 /// means the same (RFC 3986 §6.2.2.2); and the padding of the Go reference's links.
 pub(super) fn normalized(token: &str) -> Cow<'_, str> {
-    if !token.contains('%') {
+    if memchr::memchr(b'%', token.as_bytes()).is_none() {
         return token.into();
     }
     let mut pieces = token.split('%');

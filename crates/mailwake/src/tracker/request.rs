@@ -87,7 +87,9 @@ pub(super) fn read<B>(request: &Request<B>) -> Asked<'_> {
 
 /// The last segment of the path.
 fn token<B>(request: &Request<B>) -> &str {
-    request.uri().path().rsplit('/').next().unwrap_or_default()
+    let path = request.uri().path();
+    let slash = memchr::memrchr(b'/', path.as_bytes());
+    slash.map_or(path, |slash| &path[slash + 1..])
 }
 
 /// The host that was asked. The authority of a target in absolute form wins over the
@@ -107,17 +109,30 @@ fn host<B>(request: &Request<B>) -> Option<&str> {
 /// Can this be a host and a port (RFC 3986 §3.2)? What has a user, a path or a space in it
 /// is read differently by whoever stands in front.
 fn is_authority(field: &str) -> bool {
-    let may_stand =
-        |octet: u8| octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&octet);
-    field.bytes().all(may_stand)
+    const MAY_STAND: [bool; 256] = {
+        let mut may_stand = [false; 256];
+        let mut octet = 0_u8;
+        while octet < 128 {
+            may_stand[octet as usize] = octet.is_ascii_alphanumeric();
+            octet += 1;
+        }
+        let mut others: &[u8] = b"-._~!$&'()*+,;=%:[]";
+        while let [first, rest @ ..] = others {
+            may_stand[*first as usize] = true;
+            others = rest;
+        }
+        may_stand
+    };
+    field.bytes().all(|octet| MAY_STAND[usize::from(octet)])
 }
 
 fn without_port(authority: &str) -> &str {
     // An IPv6 address stands in brackets (RFC 3986 §3.2.2), and a link is bound to it
     // with them.
-    let host_end = match authority.rfind(']') {
+    let octets = authority.as_bytes();
+    let host_end = match memchr::memrchr(b']', octets) {
         Some(bracket) => bracket + 1,
-        None => authority.find(':').unwrap_or(authority.len()),
+        None => memchr::memchr(b':', octets).unwrap_or(octets.len()),
     };
     &authority[..host_end]
 }

@@ -12,7 +12,7 @@ pub use geo::{Geo, GeoError};
 use super::request;
 use arc_swap::ArcSwap;
 use heads::Heads;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tracking::{
     event::Visit,
@@ -118,10 +118,11 @@ impl Visitors {
                 .unwrap_or_default(),
             ..Visit::default()
         };
-        self.judge(&mut visit, link, fields, address, now);
+        let said = Said::by(fields);
+        self.judge(&mut visit, link, fields, said, address, now);
         visit.geo_ip = (**self.geo.load()).as_ref().and_then(|geo| geo.find(address)).map(Box::new);
         visit.ip_address = self.kept(address);
-        if is_not_to_be_tracked(fields) {
+        if said.is_not_to_be_tracked {
             match self.do_not_track {
                 DoNotTrack::Ignore => {}
                 DoNotTrack::Truncate => visit.ip_address = visit.ip_address.map(truncated),
@@ -139,6 +140,7 @@ impl Visitors {
         visit: &mut Visit,
         link: &Link,
         fields: &HeaderMap,
+        said: Said,
         address: IpAddr,
         now: Timestamp,
     ) {
@@ -159,7 +161,7 @@ impl Visitors {
             user_agent: &visit.user_agent,
             address,
             age_ms: Some(verdict::age_ms(&link.message_id, now)),
-            is_declared_prefetch: is_declared_prefetch(fields),
+            is_declared_prefetch: said.is_declared_prefetch,
             follows_head: self.heads.follows(&link.message_id, address, agent, now),
         };
         let judgement = verdict::judge(&request, &self.known.load());
@@ -184,24 +186,37 @@ fn truncated(address: IpAddr) -> IpAddr {
     }
 }
 
-const DNT: HeaderName = HeaderName::from_static("dnt");
-const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
-
-/// Tracking Preference Expression (W3C, 2019) and Global Privacy Control (W3C draft).
-fn is_not_to_be_tracked(fields: &HeaderMap) -> bool {
-    [DNT, SEC_GPC].iter().any(|name| fields.get(name).is_some_and(|value| value == "1"))
+/// What a client says of itself and its wishes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Said {
+    /// Tracking Preference Expression (W3C, 2019) and Global Privacy Control (W3C draft).
+    is_not_to_be_tracked: bool,
+    /// `Sec-Purpose` (Fetch Standard), and the fields in which browsers have said so before it.
+    is_declared_prefetch: bool,
 }
 
-/// `Sec-Purpose` (Fetch Standard), and the fields in which browsers have said so before it.
-fn is_declared_prefetch(fields: &HeaderMap) -> bool {
-    const SAYING: [(HeaderName, &[u8]); 4] = [
-        (HeaderName::from_static("sec-purpose"), b"prefetch"),
-        (HeaderName::from_static("purpose"), b"prefetch"),
-        (HeaderName::from_static("x-purpose"), b"preview"),
-        (HeaderName::from_static("x-moz"), b"prefetch"),
-    ];
-    let begins = |value: &HeaderValue, word: &[u8]| {
-        value.as_bytes().get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
-    };
-    SAYING.iter().any(|(name, word)| fields.get(name).is_some_and(|value| begins(value, word)))
+impl Said {
+    /// Reads it from the fields of a request, in one pass: to look for each of them would take
+    /// several times as long, and most are in no request. Of fields with one name the first
+    /// one counts.
+    fn by(fields: &HeaderMap) -> Self {
+        let mut said = Self::default();
+        for name in fields.keys() {
+            let name = name.as_str();
+            let value = |named| fields.get(named).map_or(&b""[..], HeaderValue::as_bytes);
+            match name {
+                "dnt" | "sec-gpc" => said.is_not_to_be_tracked |= value(name) == b"1",
+                "sec-purpose" | "purpose" | "x-moz" => {
+                    said.is_declared_prefetch |= begins(value(name), b"prefetch");
+                }
+                "x-purpose" => said.is_declared_prefetch |= begins(value(name), b"preview"),
+                _ => {}
+            }
+        }
+        said
+    }
+}
+
+fn begins(value: &[u8], word: &[u8]) -> bool {
+    value.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
 }

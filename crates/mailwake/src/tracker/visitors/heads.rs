@@ -5,7 +5,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     net::IpAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
 };
 use tracking::{
     ids::{MessageId, Timestamp},
@@ -24,6 +24,8 @@ const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 #[derive(Debug)]
 pub(super) struct Heads {
     places: Box<[AtomicU64]>,
+    /// When the last one was noted: most of the time there is none to look for.
+    last: AtomicI64,
     // With a key of its own, so that nobody outside can tell which requests share a place.
     keyed: RandomState,
 }
@@ -31,7 +33,7 @@ pub(super) struct Heads {
 impl Default for Heads {
     fn default() -> Self {
         let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
-        Self { places, keyed: RandomState::new() }
+        Self { places, last: AtomicI64::new(i64::MIN), keyed: RandomState::new() }
     }
 }
 
@@ -39,6 +41,7 @@ impl Heads {
     pub(super) fn note(&self, id: &MessageId, address: IpAddr, agent: &[u8], now: Timestamp) {
         let hash = self.keyed.hash_one((id, address, agent));
         self.place(hash).store(hash & !TIME_MASK | time(now), Ordering::Relaxed);
+        self.last.fetch_max(now.0, Ordering::Relaxed);
     }
 
     /// Was there such a request within the last minute?
@@ -49,6 +52,9 @@ impl Heads {
         agent: &[u8],
         now: Timestamp,
     ) -> bool {
+        if now.0.saturating_sub(HEAD_MS_MAX) > self.last.load(Ordering::Relaxed) {
+            return false;
+        }
         let hash = self.keyed.hash_one((id, address, agent));
         let noted = self.place(hash).load(Ordering::Relaxed);
         let passed = time(now).wrapping_sub(noted) & TIME_MASK;

@@ -1,5 +1,5 @@
 use super::*;
-use hyper::header::USER_AGENT;
+use hyper::header::{HeaderName, USER_AGENT};
 use std::{fs, net::IpAddr};
 use tracking::{
     event::GeoIp,
