@@ -10,7 +10,7 @@ use super::{
     config::TrackerConfig,
     counters::Counters,
     recorder::Log,
-    worker::Worker,
+    worker::{Answering, Worker},
 };
 use crate::net::{
     per_address::{Counted, PerAddress},
@@ -65,7 +65,7 @@ pub(super) struct Connections<L> {
     by_address: Arc<PerAddress>,
     challenges: Challenges,
     counters: Arc<Counters>,
-    worker: Worker<L>,
+    worker: Rc<Worker<L>>,
 }
 
 impl<L: Log> Connections<L> {
@@ -102,6 +102,7 @@ impl<L: Log> Connections<L> {
             requests_max: config.requests_per_connection_max,
         };
         let proxies = Proxies::new(config);
+        let worker = Rc::new(worker);
         Self { http1, http2, limits, proxies, by_address, challenges, counters, worker }
     }
 
@@ -129,8 +130,8 @@ impl<L: Log> Connections<L> {
         let opened = timeout_at(self.limits.deadline(&activity), io.protocol());
         match opened.await {
             Ok(Ok(Protocol::Http1)) => self.serve_http1(io, peer, activity, stopping).await,
+            // So is what HTTP/2 keeps.
             Ok(Ok(Protocol::Http2)) => {
-                // As large again as one over HTTP/1.
                 Box::pin(self.serve_http2(io, peer, activity, stopping)).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "connection ended"),
@@ -205,9 +206,9 @@ impl<L: Log> Connections<L> {
         let service = service_fn(|request: Request<_>| {
             let under_way = activity.request(&self.limits);
             let is_last = activity.is_spent();
-            let this = self.clone();
+            let answering = self.respond(request, peer);
             async move {
-                let mut answer = this.respond(request, peer).await;
+                let mut answer = answering.answer().await;
                 if is_last {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -229,10 +230,11 @@ impl<L: Log> Connections<L> {
         self.counters.front.http2_connections.increment();
         activity.speaks(Protocol::Http2);
         let service = service_fn(|request: Request<_>| {
-            let (this, under_way) = (self.clone(), activity.request(&self.limits));
+            let under_way = activity.request(&self.limits);
             let is_head = *request.method() == Method::HEAD;
+            let answering = self.respond(request, peer);
             async move {
-                let answer = this.respond(request, peer).await;
+                let answer = answering.answer().await;
                 drop(under_way);
                 Ok::<_, Infallible>(if is_head { head_of(answer) } else { answer })
             }
@@ -241,13 +243,17 @@ impl<L: Log> Connections<L> {
         self.drive(connection, http2::Connection::graceful_shutdown, &activity, stopping).await;
     }
 
-    async fn respond(&self, request: Request<Incoming>, peer: Peer) -> Answer {
+    fn respond(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Answering<impl Future<Output = ()> + use<L>> {
         if let Some(answer) = self.challenges.respond(&request) {
             self.counters.front.challenges_answered.increment();
-            return answer;
+            return Answering::Decided { answer, recorded: None };
         }
         let client = self.proxies.client(peer, request.headers(), &self.counters.front);
-        self.worker.respond(request, client).await
+        self.worker.respond(request, client)
     }
 
     /// Has a connection go on until it ends by itself or must. It is to take no further

@@ -23,6 +23,7 @@ use std::{
     cell::RefCell,
     error::Error,
     net::IpAddr,
+    pin::Pin,
     rc::Rc,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -32,6 +33,28 @@ use tracking::{
     ids::{EventId, MessageId, Timestamp},
     token::{Day, key::KeyRing},
 };
+
+/// An answer on its way. Each connection has room for one, so it is small.
+pub(super) enum Answering<R> {
+    /// It goes out when its event is on disk, if there is one.
+    Decided { answer: Answer, recorded: Option<R> },
+    /// What is posted has to arrive first.
+    Form(Pin<Box<dyn Future<Output = Answer>>>),
+}
+
+impl<R: Future<Output = ()>> Answering<R> {
+    pub(super) async fn answer(self) -> Answer {
+        match self {
+            Self::Decided { answer, recorded } => {
+                if let Some(recorded) = recorded {
+                    recorded.await;
+                }
+                answer
+            }
+            Self::Form(form) => form.await,
+        }
+    }
+}
 
 /// Answers requests.
 pub(super) struct Worker<L> {
@@ -68,22 +91,27 @@ impl<L: Log> Worker<L> {
         }
     }
 
-    /// Answers a request, when the engagement that it is has been recorded.
-    pub(super) async fn respond<B>(&self, request: Request<B>, visitor: IpAddr) -> Answer
+    /// Answers a request, when the engagement that it is has been recorded. All but the
+    /// waiting is done in this call, so that the request need not be kept.
+    pub(super) fn respond<B>(
+        self: &Rc<Self>,
+        request: Request<B>,
+        visitor: IpAddr,
+    ) -> Answering<impl Future<Output = ()> + use<L, B>>
     where
-        B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
+        B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
     {
         let now = Timestamp::from(SystemTime::now());
-        let (answer, event) = match self.link_of_form(&request) {
-            // Rare and large; each connection has room for the other answers.
-            Some(link) => return Box::pin(self.leave(link, request, visitor, now)).await,
-            None => self.decide(&request, visitor, now),
-        };
-        let recorded = event.map(|event| self.recorder.record(&event));
-        if let Some(recorded) = recorded {
-            recorded.await;
+        let asked = request::read(&request);
+        if let Some(link) = self.link_of_form(asked) {
+            let this = self.clone();
+            return Answering::Form(Box::pin(async move {
+                this.leave(link, request, visitor, now).await
+            }));
         }
-        answer
+        let (answer, event) = self.decide(asked, &request, visitor, now);
+        let recorded = event.map(|event| self.recorder.record(&event));
+        Answering::Decided { answer, recorded }
     }
 
     /// Hands over to the event log what it does not have yet.
@@ -94,12 +122,13 @@ impl<L: Log> Worker<L> {
     /// The answer, and the event that is to be on disk before it goes out.
     fn decide<B>(
         &self,
+        asked: Asked<'_>,
         request: &Request<B>,
         visitor: IpAddr,
         now: Timestamp,
     ) -> (Answer, Option<Event>) {
         self.counters.requests.increment();
-        let (answer, counter) = match request::read(request) {
+        let (answer, counter) = match asked {
             Asked::Link { token, host } => match self.open(token, host) {
                 Some(read) => return self.follow(read, request, visitor, now),
                 None => (self.answers.not_found(), &self.counters.unknown),

@@ -4,7 +4,7 @@ use super::{Answer, Log, Worker};
 use crate::tracker::{
     engagement::occurrence,
     links::normalized,
-    request::{self, Asked},
+    request::Asked,
     unsubscribe::{PAGE_QUERY, posted},
 };
 use hyper::{Method, Request, body::Body};
@@ -16,8 +16,8 @@ use tracking::{
 
 impl<L: Log> Worker<L> {
     /// The link that a form was posted to, if it is one that takes forms.
-    pub(super) fn link_of_form<B>(&self, request: &Request<B>) -> Option<Link> {
-        let Asked::Form { token, host } = request::read(request) else { return None };
+    pub(super) fn link_of_form(&self, asked: Asked<'_>) -> Option<Link> {
+        let Asked::Form { token, host } = asked else { return None };
         let opened = self.links.borrow_mut().open(&normalized(token), host);
         opened.ok().filter(has_page)
     }
