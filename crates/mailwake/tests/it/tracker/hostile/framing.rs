@@ -145,12 +145,12 @@ fn floods_that_nobody_reads_are_no_memory() {
 #[test]
 fn clients_who_stay_take_little_memory() {
     const CLIENTS: u64 = 800;
-    const KIB_EACH_MAX: u64 = 26;
+    const KIB_EACH_MAX: u64 = 28;
     let target = Target::start("");
-    let path = target.path();
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| target.connect()).collect();
     for client in &mut clients {
-        assert!(client.get(&path).expect("an answer").is_redirect());
+        // What is counted would take memory of the store as well.
+        assert_eq!(client.get("/robots.txt").expect("an answer").status, 200);
     }
     let growth = target.serving.memory_kib("VmRSS").saturating_sub(target.before_kib);
     assert!(growth < CLIENTS * KIB_EACH_MAX, "{growth} KiB for {CLIENTS} clients");
