@@ -10,8 +10,8 @@ use tracking::{
 /// that unsubscribes makes of it is the sender's.
 pub(super) fn occurrence(link: Link, visit: Visit) -> Occurrence {
     let Link { link_index, link_name, is_amp, .. } = link;
-    let click = |target_link_url| Click {
-        visit: visit.clone(),
+    let click = |visit, target_link_url| Click {
+        visit,
         link_index,
         target_link_name: link_name,
         target_link_url,
@@ -21,9 +21,13 @@ pub(super) fn occurrence(link: Link, visit: Visit) -> Occurrence {
         Engagement::Open => Occurrence::Open(visit),
         Engagement::InitialOpen if is_amp => Occurrence::AmpInitialOpen(visit),
         Engagement::InitialOpen => Occurrence::InitialOpen(visit),
-        Engagement::Click { target_url } if is_amp => Occurrence::AmpClick(click(target_url)),
-        Engagement::Click { target_url } => Occurrence::Click(click(target_url)),
-        Engagement::Unsubscribe { target_url } => Occurrence::LinkUnsubscribe(click(target_url)),
+        Engagement::Click { target_url } if is_amp => {
+            Occurrence::AmpClick(click(visit, target_url))
+        }
+        Engagement::Click { target_url } => Occurrence::Click(click(visit, target_url)),
+        Engagement::Unsubscribe { target_url } => {
+            Occurrence::LinkUnsubscribe(click(visit, target_url))
+        }
         Engagement::ListUnsubscribe { target_url } => {
             Occurrence::ListUnsubscribe(Unsubscription { visit, target_url })
         }
