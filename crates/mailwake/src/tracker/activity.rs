@@ -185,7 +185,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         match octets {
             0 => polled,
-            // An end, or an error, is there at the next read as well.
+            // Where the stream has ended or failed, there is nothing behind these octets: the
+            // next read finds its end.
             _ => Poll::Ready(Ok(())),
         }
     }

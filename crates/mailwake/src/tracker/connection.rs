@@ -80,11 +80,11 @@ impl<L: Log> Connections<L> {
         http1
             .max_header_size(config.header_octets_max)
             .max_buf_size(config.header_octets_max.max(BUFFER_OCTETS_MIN))
+            // An answer is small: its head and content in one buffer need one plain send, which
+            // saves more than the copy costs.
+            .writev(false)
             // A client may close its side once it has asked; and not having to look for
             // that while an event is written saves a system call for each request.
-            // An answer is small: its head and content in one buffer need one plain send, which
-            // costs less than the copy.
-            .writev(false)
             .half_close(true)
             // `Limits` has timeouts that need no timer for each request.
             .header_read_timeout(None);
