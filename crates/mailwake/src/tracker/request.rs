@@ -140,13 +140,9 @@ fn without_port(authority: &str) -> &str {
 /// The User-Agent field (RFC 9110 §10.1.5), the beginning of a long one; empty where
 /// there is none.
 pub(super) fn user_agent(fields: &HeaderMap) -> String {
-    String::from_utf8_lossy(user_agent_octets(fields)).into_owned()
-}
-
-/// The same, as it came.
-pub(super) fn user_agent_octets(fields: &HeaderMap) -> &[u8] {
     let octets = fields.get(USER_AGENT).map_or(&b""[..], |value| value.as_bytes());
-    &octets[..octets.len().min(USER_AGENT_OCTETS_MAX)]
+    let kept = &octets[..octets.len().min(USER_AGENT_OCTETS_MAX)];
+    String::from_utf8_lossy(kept).into_owned()
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl Visitors {
         address: IpAddr,
         now: Timestamp,
     ) {
-        self.heads.note(message_id, address, request::user_agent_octets(fields), now);
+        self.heads.note(message_id, address, &request::user_agent(fields), now);
     }
 
     /// Who requests a link, and what the link itself tells of its message.
@@ -119,7 +119,7 @@ impl Visitors {
             ..Visit::default()
         };
         let said = Said::by(fields);
-        self.judge(&mut visit, link, fields, said, address, now);
+        self.judge(&mut visit, link, said, address, now);
         visit.geo_ip = (**self.geo.load()).as_ref().and_then(|geo| geo.find(address)).map(Box::new);
         visit.ip_address = self.kept(address);
         if said.is_not_to_be_tracked {
@@ -135,15 +135,7 @@ impl Visitors {
         visit
     }
 
-    fn judge(
-        &self,
-        visit: &mut Visit,
-        link: &Link,
-        fields: &HeaderMap,
-        said: Said,
-        address: IpAddr,
-        now: Timestamp,
-    ) {
+    fn judge(&self, visit: &mut Visit, link: &Link, said: Said, address: IpAddr, now: Timestamp) {
         let purpose = match link.engagement {
             Engagement::Open | Engagement::InitialOpen => Purpose::Open,
             // What it asks for is done by POST alone (RFC 8058), at a person's wish; the
@@ -155,14 +147,13 @@ impl Visitors {
             Engagement::Honeypot => Purpose::Honeypot,
             Engagement::Click { .. } | Engagement::Unsubscribe { .. } => Purpose::Click,
         };
-        let agent = request::user_agent_octets(fields);
         let request = Request {
             purpose,
             user_agent: &visit.user_agent,
             address,
             age_ms: Some(verdict::age_ms(&link.message_id, now)),
             is_declared_prefetch: said.is_declared_prefetch,
-            follows_head: self.heads.follows(&link.message_id, address, agent, now),
+            follows_head: self.heads.follows(&link.message_id, address, &visit.user_agent, now),
         };
         let judgement = verdict::judge(&request, &self.known.load());
         visit.verdict = Some(judgement.verdict);

@@ -38,7 +38,7 @@ impl Default for Heads {
 }
 
 impl Heads {
-    pub(super) fn note(&self, id: &MessageId, address: IpAddr, agent: &[u8], now: Timestamp) {
+    pub(super) fn note(&self, id: &MessageId, address: IpAddr, agent: &str, now: Timestamp) {
         let hash = self.keyed.hash_one((id, address, agent));
         self.place(hash).store(hash & !TIME_MASK | time(now), Ordering::Relaxed);
         self.last.fetch_max(now.0, Ordering::Relaxed);
@@ -49,7 +49,7 @@ impl Heads {
         &self,
         id: &MessageId,
         address: IpAddr,
-        agent: &[u8],
+        agent: &str,
         now: Timestamp,
     ) -> bool {
         if now.0.saturating_sub(HEAD_MS_MAX) > self.last.load(Ordering::Relaxed) {
