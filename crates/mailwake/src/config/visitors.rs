@@ -52,7 +52,7 @@ fn table(section: &Section<'_>, key: &'static str) -> Option<Table> {
     }
 }
 
-/// Reads each table by itself, so that what is wrong is told of its own key.
+/// Reads the tables, and where one is wrong each by itself: then it is told of its own key.
 fn read_tables(
     section: &Section<'_>,
     agents: Option<&Table>,
@@ -60,21 +60,19 @@ fn read_tables(
 ) -> Recognition {
     let of_agents = agents.map(|table| table.text.as_str());
     let of_networks = networks.map(|table| table.text.as_str());
-    let mut is_wrong = false;
+    if let Ok(known) = Recognition::new(of_agents, of_networks) {
+        return known;
+    }
     for (table, read) in [
         (agents, Recognition::new(of_agents, None)),
         (networks, Recognition::new(None, of_networks)),
     ] {
         let Some(Table { key, path, .. }) = table else { continue };
         for mistake in read.err().into_iter().flatten() {
-            is_wrong = true;
             tell(section, key, path, format!("has a mistake: {mistake}"));
         }
     }
-    if is_wrong {
-        return Recognition::default();
-    }
-    Recognition::new(of_agents, of_networks).unwrap_or_default()
+    Recognition::default()
 }
 
 fn read_geo(section: &Section<'_>) -> Option<Geo> {
