@@ -133,13 +133,10 @@ fn near(transaction: &Transaction<'_>, this: &Engagement) -> Result<Vec<Engageme
     let mut near = Vec::new();
     for condition in [
         "at <= ?2 AND at >= ?2 - ?3 ORDER BY at DESC, position DESC",
-        "at > ?2 AND at \
-         <= ?2 + ?3 ORDER BY at, position",
+        "at > ?2 AND at <= ?2 + ?3 ORDER BY at, position",
     ] {
         let mut statement = transaction.prepare_cached(&format!(
-            "SELECT at, position, deed, link, link_index, campaign, address, agent,
-                 first_verdict, first_reasons, verdict, reasons
-             FROM engagements WHERE message_id = ?1 AND {condition} LIMIT ?4"
+            "SELECT {COLUMNS} FROM engagements WHERE message_id = ?1 AND {condition} LIMIT ?4"
         ))?;
         let key = params![this.message_id.octets(), this.at.0, 2 * REACH_MS, NEIGHBOURS_MAX];
         for engagement in statement.query_map(key, |row| read(this.message_id, row))? {
@@ -148,6 +145,10 @@ fn near(transaction: &Transaction<'_>, this: &Engagement) -> Result<Vec<Engageme
     }
     Ok(near)
 }
+
+/// What `read` reads, in its order.
+const COLUMNS: &str = "at, position, deed, link, link_index, campaign, address, agent,
+    first_verdict, first_reasons, verdict, reasons";
 
 fn read(message_id: MessageId, row: &Row<'_>) -> Result<Engagement> {
     let deed: i64 = row.get(2)?;
@@ -226,11 +227,10 @@ pub(super) fn first_of_day(
     kind: Kind,
     grade: Grade,
 ) -> Result<Option<First>> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT at, position, deed, link, link_index, campaign, address, agent,
-             first_verdict, first_reasons, verdict, reasons
-         FROM engagements WHERE message_id = ? AND at >= ? AND at < ? ORDER BY at, position",
-    )?;
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM engagements WHERE message_id = ? AND at >= ? AND at < ?
+         ORDER BY at, position"
+    ))?;
     let begin = this.at.day() * Timestamp::DAY_MS;
     let key = params![this.message_id.octets(), begin, begin.saturating_add(Timestamp::DAY_MS)];
     let link = this.kinds().find(|(of, _)| *of == kind).map(|(_, link)| link);
