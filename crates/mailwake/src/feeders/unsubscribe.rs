@@ -198,7 +198,7 @@ impl Forwarder {
             self.counters.cursor.set(self.passed.0);
             let now = now();
             self.outbox.forget_told(Timestamp(now.0 - milliseconds(TOLD_FOR)))?;
-            self.counters.waiting.set(self.outbox.counts()?.0);
+            self.counters.waiting.set(self.outbox.waiting()?);
             self.checkpoint_due = Instant::now() + CHECKPOINT_INTERVAL;
         }
         if !is_shutdown {

@@ -2,7 +2,7 @@
 //! each with the URL of its sender. What was told stays for a while, so that nobody is told
 //! twice; what could not be told stays, so that nothing is lost in silence.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
 use tracking::ids::{MessageId, Timestamp};
 
@@ -172,15 +172,15 @@ impl Outbox {
         self.write(sql, params![before.0])
     }
 
-    /// How many wait, and how many were given up.
-    pub fn counts(&self) -> Result<(u64, u64), OutboxError> {
-        let error = self.error("read");
-        let sql = "SELECT count(*) FILTER (WHERE state = 'waiting'),
-            count(*) FILTER (WHERE state = 'given_up') FROM letters";
-        let counts = self.database.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-        let (waiting, given_up): (i64, i64) =
-            counts.optional().map_err(&error)?.unwrap_or_default();
-        Ok((waiting.unsigned_abs(), given_up.unsigned_abs()))
+    /// How many wait.
+    pub fn waiting(&self) -> Result<u64, OutboxError> {
+        // The index of those that wait is counted, and not all that were told.
+        self.count("SELECT count(*) FROM letters WHERE state = 'waiting'")
+    }
+
+    fn count(&self, sql: &str) -> Result<u64, OutboxError> {
+        let count = self.database.query_row(sql, [], |row| row.get::<_, i64>(0));
+        count.map(i64::unsigned_abs).map_err(self.error("read"))
     }
 
     fn write(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<(), OutboxError> {

@@ -16,6 +16,14 @@ fn numbers(letters: &[Letter]) -> Vec<u8> {
 
 const LATE: Timestamp = Timestamp(9_000);
 
+impl Outbox {
+    /// How many wait, and how many were given up.
+    pub(crate) fn counts(&self) -> Result<(u64, u64), OutboxError> {
+        let given_up = "SELECT count(*) FROM letters WHERE state = 'given_up'";
+        Ok((self.waiting()?, self.count(given_up)?))
+    }
+}
+
 #[test]
 fn letters_wait_until_they_are_due_also_in_the_next_process() {
     let directory = tempfile::tempdir().expect("directory");
