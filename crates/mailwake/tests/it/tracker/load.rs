@@ -1,6 +1,10 @@
 //! Clients that click, each time on a link of another message, and note what they got.
 
-use crate::support::{EndOfLoad, PATIENCE, mailwake::Installation, wait_for};
+use crate::support::{
+    EndOfLoad, PATIENCE,
+    mailwake::{Installation, Serving},
+    wait_for,
+};
 use mailwake::event_log::{
     Position,
     reader::{Entry, Reader},
@@ -237,6 +241,14 @@ pub(super) fn logged_clicks(installation: &Installation) -> Vec<String> {
         Entry::Damage(damage) => panic!("{damage}"),
     });
     clicks.collect()
+}
+
+/// Stops what has served the load, and checks that each click that was answered is in the event
+/// log, once.
+pub(super) fn check_kept(installation: &Installation, serving: Serving, load: Load) {
+    let answered = load.redirected();
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+    check_logged(installation, &answered);
 }
 
 /// Checks that each of these clicks is in the event log, once.
