@@ -176,6 +176,7 @@ fn life_of(message: u32) -> Vec<Event> {
         error_code: 250,
         raw_reason: "2.0.0 Ok: queued as 4XyZ".into(),
         queue_id: Some("4XyZ".into()),
+        attempt: None,
     };
     let target_link_url = format!("https://shop.example/offer/{}", message % 100);
     let click = Click {

@@ -1,4 +1,8 @@
-//! What MTAs say about the mail that they took over.
+//! What MTAs say about the mail that they took over: their replies, and their records.
+
+mod record;
+
+pub use record::{LineError, Parser, Reading, Record};
 
 /// The queue id in the text of upstream's reply to a message: the name under which its
 /// records speak of it. Known are Postfix, Sendmail and most others that write

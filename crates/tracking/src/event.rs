@@ -2,20 +2,17 @@
 //! type names are those of SparkPost's events. `encode` and `decode` are the stored
 //! form, which carries a version and has golden files in `testdata/events`.
 
+mod delivery;
+mod engagement;
 mod json;
+mod message;
 
-use crate::{
-    account::Account,
-    ids::{EventId, MessageId, Timestamp, TransmissionId},
-    smtpapi::Options,
-    verdict::{Judgement, Verdict, reason},
-};
+pub use delivery::{Attempt, Complaint, Relay, UpstreamReply};
+pub use engagement::{Click, GeoIp, LINK_NAME, Unsubscription, Visit};
+pub use message::{Client, Metadata, MetadataReach, RcptType, Reception};
+
+use crate::ids::{EventId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use std::net::IpAddr;
-
-/// What a sender wants to find again in events: a JSON object of its own.
-pub type Metadata = Map<String, Value>;
 
 /// One thing that happened to one message for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +21,8 @@ pub struct Event {
     pub event_id: EventId,
     /// When it happened, in milliseconds since the Unix epoch.
     pub timestamp: Timestamp,
-    /// The message it happened to.
+    /// The message it happened to; `MessageId::UNKNOWN` in the record of an MTA that knows but
+    /// its own queue id, by which consumers find the message.
     pub message_id: MessageId,
     /// What happened.
     #[serde(flatten)]
@@ -41,13 +39,34 @@ pub enum Occurrence {
     Reception(Box<Reception>),
     /// Upstream took the copy over: the message is outbound.
     Injection(UpstreamReply),
-    /// Upstream or policy refused the copy for now; the sender was told, or will be.
+    /// The recipient's MTA took the message over.
+    Delivery(UpstreamReply),
+    /// Upstream or policy refused the copy for now; the sender was told, or will be. Or an MTA
+    /// could not deliver it yet.
     Delay(UpstreamReply),
     /// Upstream or policy refused the copy for good, and the sender got no such reply because
-    /// other recipients of the message were accepted: a DSN tells it.
+    /// other recipients of the message were accepted: a DSN tells it. Or an MTA gave it up.
     Bounce(UpstreamReply),
+    /// It was refused after the recipient's MTA had taken it over: a DSN says so.
+    OutOfBand(UpstreamReply),
+    /// The recipient calls it unwanted: a feedback loop says so.
+    SpamComplaint(Box<Complaint>),
     /// Upstream or policy refused the copy for good, and the sender got that reply.
     PolicyRejection(UpstreamReply),
+    /// The message could not be made.
+    GenerationFailure(UpstreamReply),
+    /// The message was not made: policy forbids it.
+    GenerationRejection(UpstreamReply),
+    /// Mail for a domain of the sender came in.
+    RelayInjection(Box<Relay>),
+    /// It was refused.
+    RelayRejection(Box<Relay>),
+    /// It was handed on.
+    RelayDelivery(Box<Relay>),
+    /// It could not be handed on yet.
+    RelayTempfail(Box<Relay>),
+    /// It could not be handed on.
+    RelayPermfail(Box<Relay>),
     /// The pixel at the end of the message was fetched.
     Open(Visit),
     /// The pixel at the top of the message was fetched.
@@ -69,269 +88,24 @@ pub enum Occurrence {
     Honeypot(Visit),
 }
 
-/// The facts of a message, as the gateway received it for one recipient.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reception {
-    /// Shared by the copies of one DATA.
-    pub transmission_id: TransmissionId,
-    /// The recipient, as RCPT TO gave it.
-    pub rcpt_to: String,
-    /// Which part the recipient has in the message.
-    #[serde(default, skip_serializing_if = "RcptType::is_to")]
-    pub rcpt_type: RcptType,
-    /// The message whose links it carries, where that is another one: the archive has those
-    /// of a recipient.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub links_of: Option<MessageId>,
-    /// The reverse-path, as MAIL FROM gave it; empty for the null reverse-path.
-    pub msg_from: String,
-    /// The Subject field, decoded; empty where there is none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub subject: String,
-    /// The From field as it stands.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub friendly_from: String,
-    /// Who sent it, where the client has authenticated itself.
-    #[serde(flatten)]
-    pub account: Account,
-    /// From where it came.
-    #[serde(flatten)]
-    pub client: Client,
-    /// The campaign that the message belongs to; empty for none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub campaign_id: String,
-    /// What the sender wants to find again; empty for nothing.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub rcpt_meta: Metadata,
-    /// Which engagements tell of `rcpt_meta`, as it was decided when the copy was made.
-    #[serde(default, skip_serializing_if = "MetadataReach::is_engagement")]
-    pub rcpt_meta_reach: MetadataReach,
-    /// Words to find messages by.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rcpt_tags: Vec<String>,
-    /// What the sender asks of the MTA.
-    #[serde(flatten)]
-    pub options: Options,
-    /// Octets of the copy that went upstream.
-    pub msg_size: u64,
-    /// Whether a pixel at the end was put in.
-    pub open_tracking: bool,
-    /// Whether a pixel at the top was put in.
-    pub initial_pixel: bool,
-    /// Whether links were wrapped.
-    pub click_tracking: bool,
-    /// How many links were wrapped.
-    pub links: u32,
-    /// Why parts were left as they were: stable names of reasons, without repetition.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub untouched: Vec<String>,
-}
-
-/// Which part a recipient has in a message (SparkPost's `rcpt_type`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RcptType {
-    /// One of the envelope.
-    #[default]
-    To,
-    /// One that all copies show.
-    Cc,
-    /// One that only its own copy shows.
-    Bcc,
-    /// One that gets what a recipient of the envelope gets, links and all.
-    Archive,
-}
-
-impl RcptType {
-    fn is_to(&self) -> bool {
-        *self == Self::To
-    }
-
-    /// As it stands in events.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::To => "to",
-            Self::Cc => "cc",
-            Self::Bcc => "bcc",
-            Self::Archive => "archive",
-        }
-    }
-}
-
-/// Which engagements tell of the metadata of their message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MetadataReach {
-    /// Opens and clicks.
-    #[default]
-    Engagement,
-    /// Opens alone.
-    Opens,
-    /// None.
-    Reception,
-}
-
-impl MetadataReach {
-    /// As it stands in events.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Engagement => "engagement",
-            Self::Opens => "opens",
-            Self::Reception => "reception",
-        }
-    }
-
-    /// Does an event of this kind tell of it? Those of the way of a message always do.
-    pub fn covers(self, occurrence: &Occurrence) -> bool {
-        match occurrence {
-            _ if occurrence.is_open() => self != Self::Reception,
-            _ if occurrence.visit().is_some() => self == Self::Engagement,
-            _ => true,
-        }
-    }
-
-    fn is_engagement(&self) -> bool {
-        *self == Self::Engagement
-    }
-}
-
-/// The client that sent a message, as far as it is known: by its connection, or by what a
-/// trusted peer tells of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Client {
-    /// Its address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_address: Option<IpAddr>,
-    /// Its port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_port: Option<u16>,
-    /// The name of its address, where a peer tells it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub client_name: String,
-    /// What it called itself in HELO or EHLO.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub client_helo: String,
-    /// What it speaks, such as ESMTP.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub client_protocol: String,
-}
-
-/// What upstream answered to the end of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpstreamReply {
-    /// The reply code (RFC 5321 §4.2).
-    pub error_code: u16,
-    /// The text of the reply, with its enhanced status code; lines joined by a space.
-    pub raw_reason: String,
-    /// The queue id that upstream told in its reply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue_id: Option<String>,
-}
-
-/// Who fetched a pixel or a link, as far as HTTP tells.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Visit {
-    /// The client's address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ip_address: Option<IpAddr>,
-    /// The User-Agent field.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub user_agent: String,
-    /// The campaign of the message, where the link itself tells it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub campaign_id: String,
-    /// The metadata of the message, where the link itself tells it.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub rcpt_meta: Metadata,
-    /// Who is behind it, by what the request alone shows; nothing in events of a mailwake
-    /// that did not ask.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Verdict>,
-    /// Why: the reasons of `verdict::Judgement`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub verdict_reasons: Vec<String>,
-    /// Where the client's address is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub geo_ip: Option<Box<GeoIp>>,
-}
-
-/// Where an address is, as far as a table tells (SparkPost's `geo_ip`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GeoIp {
-    /// The country, by its two letters of ISO 3166-1.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub country: String,
-    /// The part of the country, by the letters of ISO 3166-2 behind those of the country.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub region: String,
-    /// The city, by its English name.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub city: String,
-    /// Degrees to the north, as a decimal number.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub latitude: String,
-    /// Degrees to the east, as a decimal number.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub longitude: String,
-    /// The postal code.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub postal_code: String,
-}
-
-impl Visit {
-    /// The first verdict. An event without one is a human's, with a doubt.
-    pub fn judgement(&self) -> Judgement {
-        match self.verdict {
-            Some(verdict) => Judgement { verdict, reasons: self.verdict_reasons.clone() },
-            None => Judgement { verdict: Verdict::Human, reasons: vec![reason::NOT_JUDGED.into()] },
-        }
-    }
-}
-
-/// A link that was followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Click {
-    /// Who followed it.
-    #[serde(flatten)]
-    pub visit: Visit,
-    /// The link's place among the links of the message, from 0.
-    pub link_index: u32,
-    /// What its sender calls it (`data-msys-linkname`); empty where it has no name.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub target_link_name: String,
-    /// Where it led.
-    pub target_link_url: String,
-}
-
-/// A recipient who wants no more of a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unsubscription {
-    /// Who asked for it.
-    #[serde(flatten)]
-    pub visit: Visit,
-    /// The sender's own place for it, which is to be told; empty where there is none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub target_url: String,
-}
-
-/// The name of a link that has none, in events and reports (SparkPost events).
-pub const LINK_NAME: &str = "Raw URL";
-
-impl Click {
-    /// What the link is called in events and reports.
-    pub fn name(&self) -> &str {
-        if self.target_link_name.is_empty() { LINK_NAME } else { &self.target_link_name }
-    }
-}
-
 impl Occurrence {
     /// The name of every type.
-    pub const TYPE_NAMES: [&'static str; 14] = [
+    pub const TYPE_NAMES: [&'static str; 24] = [
         "reception",
         "injection",
+        "delivery",
         "delay",
         "bounce",
+        "out_of_band",
+        "spam_complaint",
         "policy_rejection",
+        "generation_failure",
+        "generation_rejection",
+        "relay_injection",
+        "relay_rejection",
+        "relay_delivery",
+        "relay_tempfail",
+        "relay_permfail",
         "open",
         "initial_open",
         "click",
@@ -348,9 +122,19 @@ impl Occurrence {
         match self {
             Self::Reception(_) => "reception",
             Self::Injection(_) => "injection",
+            Self::Delivery(_) => "delivery",
             Self::Delay(_) => "delay",
             Self::Bounce(_) => "bounce",
+            Self::OutOfBand(_) => "out_of_band",
+            Self::SpamComplaint(_) => "spam_complaint",
             Self::PolicyRejection(_) => "policy_rejection",
+            Self::GenerationFailure(_) => "generation_failure",
+            Self::GenerationRejection(_) => "generation_rejection",
+            Self::RelayInjection(_) => "relay_injection",
+            Self::RelayRejection(_) => "relay_rejection",
+            Self::RelayDelivery(_) => "relay_delivery",
+            Self::RelayTempfail(_) => "relay_tempfail",
+            Self::RelayPermfail(_) => "relay_permfail",
             Self::Open(_) => "open",
             Self::InitialOpen(_) => "initial_open",
             Self::Click(_) => "click",
@@ -375,11 +159,7 @@ impl Occurrence {
                 Some(&click.visit)
             }
             Self::ListUnsubscribe(unsubscription) => Some(&unsubscription.visit),
-            Self::Reception(_)
-            | Self::Injection(_)
-            | Self::Delay(_)
-            | Self::Bounce(_)
-            | Self::PolicyRejection(_) => None,
+            _ => None,
         }
     }
 
@@ -395,11 +175,51 @@ impl Occurrence {
                 Some(&mut click.visit)
             }
             Self::ListUnsubscribe(unsubscription) => Some(&mut unsubscription.visit),
-            Self::Reception(_)
-            | Self::Injection(_)
-            | Self::Delay(_)
-            | Self::Bounce(_)
-            | Self::PolicyRejection(_) => None,
+            _ => None,
+        }
+    }
+
+    /// What an MTA said, where it is something that one said.
+    pub fn reply(&self) -> Option<&UpstreamReply> {
+        match self {
+            Self::Injection(reply)
+            | Self::Delivery(reply)
+            | Self::Delay(reply)
+            | Self::Bounce(reply)
+            | Self::OutOfBand(reply)
+            | Self::PolicyRejection(reply)
+            | Self::GenerationFailure(reply)
+            | Self::GenerationRejection(reply) => Some(reply),
+            _ => None,
+        }
+    }
+
+    /// The queue id under which an MTA speaks of the message.
+    pub fn queue_id(&self) -> Option<&str> {
+        match self {
+            Self::SpamComplaint(complaint) => complaint.queue_id.as_deref(),
+            other => other.reply()?.queue_id.as_deref(),
+        }
+    }
+
+    /// What the record of an MTA says of the attempt, where it comes of one.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::SpamComplaint(complaint) => complaint.attempt.as_deref(),
+            other => other.reply()?.attempt.as_deref(),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        match self {
+            Self::Delivery(reply)
+            | Self::Delay(reply)
+            | Self::Bounce(reply)
+            | Self::OutOfBand(reply)
+            | Self::PolicyRejection(reply) => reply.attempt.as_deref_mut(),
+            Self::SpamComplaint(complaint) => complaint.attempt.as_deref_mut(),
+            _ => None,
         }
     }
 

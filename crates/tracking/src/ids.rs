@@ -46,6 +46,9 @@ pub struct IdError {
 pub struct MessageId([u8; 10]);
 
 impl MessageId {
+    /// Stands in records of MTAs that do not tell the message id.
+    pub const UNKNOWN: Self = Self([0; 10]);
+
     /// 40 bits of milliseconds since 2020 (enough until 2054) and 40 random bits.
     pub fn new(now: Timestamp, nonce: [u8; 5]) -> Self {
         let milliseconds = (now.0 - MESSAGE_EPOCH_MS).max(0).to_be_bytes();
@@ -177,6 +180,12 @@ impl EventId {
     pub fn new(now: Timestamp, nonce: [u8; 10]) -> Self {
         let milliseconds = now.0.max(0).cast_unsigned();
         Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &nonce).into_uuid())
+    }
+
+    /// The id of an event that a record tells, and that has the same id whenever the record is
+    /// read: of the time and `digest`, which is made of what the record is.
+    pub fn of_record(at: Timestamp, digest: [u8; 10]) -> Self {
+        Self::new(at, digest)
     }
 
     /// The id as it is written, in ASCII.

@@ -3,6 +3,7 @@
 //! nothing here does IO, reads a clock or draws random numbers.
 
 pub mod account;
+pub mod bounce;
 pub mod context;
 pub mod copy;
 pub mod decision;
@@ -11,9 +12,11 @@ pub mod event;
 pub mod forwarded;
 pub mod ids;
 pub mod link;
+pub mod message;
 pub mod rewrite;
 pub mod scope;
 pub mod smtpapi;
+pub mod sparkpost;
 pub mod token;
 pub mod unsubscribe;
 pub mod verdict;

@@ -16,7 +16,9 @@ use std::{
     time::Duration,
 };
 use tracking::{
-    event::{Click, Event, Occurrence, RcptType, Unsubscription, UpstreamReply, Visit},
+    event::{
+        Click, Complaint, Event, Occurrence, RcptType, Relay, Unsubscription, UpstreamReply, Visit,
+    },
     ids::{MessageId, Timestamp},
     verdict::Verdict,
 };
@@ -108,11 +110,27 @@ fn details(occurrence: &Occurrence) -> String {
             format!("from <{from}> to <{to}>, {} links: {}", reception.links, reception.subject)
         }
         Occurrence::Injection(reply)
+        | Occurrence::Delivery(reply)
         | Occurrence::Delay(reply)
         | Occurrence::Bounce(reply)
-        | Occurrence::PolicyRejection(reply) => {
+        | Occurrence::OutOfBand(reply)
+        | Occurrence::PolicyRejection(reply)
+        | Occurrence::GenerationFailure(reply)
+        | Occurrence::GenerationRejection(reply) => {
             let UpstreamReply { error_code, raw_reason, .. } = reply;
             format!("{error_code} {raw_reason}")
+        }
+        Occurrence::SpamComplaint(complaint) => {
+            let Complaint { fbtype, report_by, .. } = &**complaint;
+            format!("{fbtype} by {report_by}")
+        }
+        Occurrence::RelayInjection(relay)
+        | Occurrence::RelayRejection(relay)
+        | Occurrence::RelayDelivery(relay)
+        | Occurrence::RelayTempfail(relay)
+        | Occurrence::RelayPermfail(relay) => {
+            let Relay { msg_from, rcpt_to, raw_reason, .. } = &**relay;
+            format!("from <{msg_from}> to <{rcpt_to}> {raw_reason}")
         }
         Occurrence::Open(visit)
         | Occurrence::InitialOpen(visit)

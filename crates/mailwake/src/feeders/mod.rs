@@ -1,5 +1,6 @@
 //! Consumers of the event log: each reads with a cursor of its own and brings events somewhere.
 
+pub mod sink;
 pub mod store;
 pub mod trouble;
 pub mod unsubscribe;

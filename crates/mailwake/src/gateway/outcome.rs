@@ -156,7 +156,7 @@ pub(super) fn occurrence(outcome: &Outcome, told: &Told) -> Option<Occurrence> {
         Outcome::Lost => UpstreamReply {
             error_code: 421,
             raw_reason: "4.4.2 connection to upstream lost".into(),
-            queue_id: None,
+            ..UpstreamReply::default()
         },
         Outcome::Answered(reply) | Outcome::Judged(reply) => upstream_reply(reply),
     };
@@ -188,7 +188,7 @@ pub(super) fn enhanced_status(reply: &Reply) -> Option<String> {
 pub(super) fn upstream_reply(reply: &Reply) -> UpstreamReply {
     let raw_reason: String = reply.text().chars().take(REASON_CHARACTERS_MAX).collect();
     let queue_id = queue_id(&raw_reason).filter(|_| reply.is_positive()).map(str::to_owned);
-    UpstreamReply { error_code: reply.code(), raw_reason, queue_id }
+    UpstreamReply { error_code: reply.code(), raw_reason, queue_id, attempt: None }
 }
 
 #[cfg(test)]

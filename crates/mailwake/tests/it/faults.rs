@@ -85,7 +85,11 @@ fn injection(number: u32, octets: usize) -> Event {
     event_nonce[..4].copy_from_slice(&nonce);
     let mut message_nonce = [0; 5];
     message_nonce[..4].copy_from_slice(&nonce);
-    let reply = UpstreamReply { error_code: 250, raw_reason: "x".repeat(octets), queue_id: None };
+    let reply = UpstreamReply {
+        error_code: 250,
+        raw_reason: "x".repeat(octets),
+        ..UpstreamReply::default()
+    };
     Event {
         event_id: EventId::new(now, event_nonce),
         timestamp: now,

@@ -33,16 +33,7 @@ pub(super) fn append(event: &Event, to: &mut Vec<u8>) -> Result<()> {
         Occurrence::ListUnsubscribe(Unsubscription { visit: _, target_url }) => {
             text_if_any("target_url", target_url, to)?;
         }
-        Occurrence::Open(_)
-        | Occurrence::InitialOpen(_)
-        | Occurrence::AmpOpen(_)
-        | Occurrence::AmpInitialOpen(_)
-        | Occurrence::Honeypot(_)
-        | Occurrence::Reception(_)
-        | Occurrence::Injection(_)
-        | Occurrence::Delay(_)
-        | Occurrence::Bounce(_)
-        | Occurrence::PolicyRejection(_) => {}
+        _ => {}
     }
     to.push(b'}');
     Ok(())

@@ -2,7 +2,7 @@ use super::*;
 use std::{fs, path::Path};
 
 fn reply(error_code: u16, raw_reason: &str) -> UpstreamReply {
-    UpstreamReply { error_code, raw_reason: raw_reason.into(), queue_id: None }
+    UpstreamReply { error_code, raw_reason: raw_reason.into(), ..UpstreamReply::default() }
 }
 
 fn visit() -> Visit {

@@ -13,7 +13,11 @@ fn limited(limits: QueueLimits) -> (Writer, mpsc::Receiver<Command>) {
 }
 
 fn large(octets: usize) -> Event {
-    let reply = UpstreamReply { error_code: 550, raw_reason: "x".repeat(octets), queue_id: None };
+    let reply = UpstreamReply {
+        error_code: 550,
+        raw_reason: "x".repeat(octets),
+        ..UpstreamReply::default()
+    };
     Event { occurrence: Occurrence::Bounce(reply), ..event(1) }
 }
 

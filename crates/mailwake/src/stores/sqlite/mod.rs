@@ -24,12 +24,14 @@
 mod day;
 mod engagements;
 mod join;
+mod messages;
 mod model;
 mod reader;
 mod rollups;
 mod schema;
 mod store;
 
+pub use messages::Messages;
 pub use reader::StoreReader;
 pub use store::{LogEntry, Store};
 

@@ -5,7 +5,9 @@ use super::engagements::{self, Deed, Engagement};
 use super::rollups::{Bucket, First, Grade, Rollups, Seen};
 use super::store::LogEntry;
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
-use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit};
+use tracking::event::{
+    Click, Event, Metadata, Occurrence, RcptType, Reception, UpstreamReply, Visit,
+};
 use tracking::ids::MessageId;
 use tracking::verdict::Judgement;
 
@@ -64,6 +66,22 @@ pub(super) fn apply(transaction: &Transaction<'_>, entries: &[LogEntry]) -> Resu
     applier.rollups.write(transaction)
 }
 
+/// What a reception says besides the columns of its message, as `Messages` reads it.
+fn facts(reception: &Reception) -> String {
+    let rest = Reception {
+        rcpt_to: String::new(),
+        rcpt_type: RcptType::To,
+        msg_from: String::new(),
+        subject: String::new(),
+        friendly_from: String::new(),
+        campaign_id: String::new(),
+        rcpt_meta: Metadata::new(),
+        rcpt_tags: Vec::new(),
+        ..reception.clone()
+    };
+    serde_json::to_string(&rest).unwrap_or_default()
+}
+
 struct Applier<'a> {
     transaction: &'a Transaction<'a>,
     /// Some message has had a tag; before that, none is looked for.
@@ -91,6 +109,17 @@ impl Applier<'_> {
             Occurrence::Bounce(reply) => {
                 self.outcome(event, reply, MessageState::Failed, Kind::Bounce)
             }
+            // What MTAs tell later is in the events, and not in the counts yet.
+            Occurrence::Delivery(_)
+            | Occurrence::OutOfBand(_)
+            | Occurrence::SpamComplaint(_)
+            | Occurrence::GenerationFailure(_)
+            | Occurrence::GenerationRejection(_)
+            | Occurrence::RelayInjection(_)
+            | Occurrence::RelayRejection(_)
+            | Occurrence::RelayDelivery(_)
+            | Occurrence::RelayTempfail(_)
+            | Occurrence::RelayPermfail(_) => Ok(()),
             Occurrence::PolicyRejection(reply) => {
                 self.outcome(event, reply, MessageState::Refused, Kind::PolicyRejection)
             }
@@ -121,7 +150,7 @@ impl Applier<'_> {
         self.transaction
             .prepare_cached(
                 "INSERT OR IGNORE INTO messages
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)",
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?, NULL, NULL)",
             )?
             .execute(params![
                 event.message_id.octets(),
@@ -137,6 +166,7 @@ impl Applier<'_> {
                 reception.rcpt_type.name(),
                 serde_json::to_string(&reception.rcpt_meta).unwrap_or_default(),
                 reception.rcpt_meta_reach.name(),
+                facts(reception),
             ])?;
         if !reception.rcpt_tags.is_empty() {
             self.set_tags(&event.message_id, &reception.rcpt_tags)?;
@@ -176,13 +206,14 @@ impl Applier<'_> {
     ) -> Result<()> {
         self.transaction
             .prepare_cached(
-                "UPDATE messages SET state = ?, raw_reason = ?, queue_id = ?
+                "UPDATE messages SET state = ?, raw_reason = ?, queue_id = ?, injected_at = ?
                  WHERE message_id = ? AND state IN ('received', 'delayed')",
             )?
             .execute(params![
                 state.name(),
                 reply.raw_reason,
                 reply.queue_id,
+                (kind == Kind::Injection).then_some(event.timestamp.0),
                 event.message_id.octets()
             ])?;
         let groups = self.groups_of(&event.message_id, "")?;

@@ -46,16 +46,8 @@ impl StoreReader {
     /// Opens the store in `directory`. Refuses when there is none yet, or when another
     /// mailwake made it.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let path = main_path(directory);
-        let absent = || StoreError::Absent { directory: directory.into() };
-        if !path.try_exists().map_err(disk("open", &path))? {
-            return Err(absent());
-        }
+        let (main, path) = open_main(directory)?;
         let busy_timeout = StoreConfig::default().busy_timeout;
-        let main = open_to_read(&path, busy_timeout)?;
-        if !schema::check_main(&main, &path)? {
-            return Err(absent());
-        }
         Ok(Self { directory: directory.into(), path, busy_timeout, main })
     }
 
@@ -161,6 +153,20 @@ fn unreadable(path: &Path, position: u64, error: &DecodeError) -> StoreError {
         path: path.into(),
         what: format!("event at position {position}: {error}"),
     }
+}
+
+/// Opens the main database of a store to be read, and tells where it is.
+pub(super) fn open_main(directory: &Path) -> Result<(Connection, PathBuf), StoreError> {
+    let path = main_path(directory);
+    let absent = || StoreError::Absent { directory: directory.into() };
+    if !path.try_exists().map_err(disk("open", &path))? {
+        return Err(absent());
+    }
+    let main = open_to_read(&path, StoreConfig::default().busy_timeout)?;
+    if !schema::check_main(&main, &path)? {
+        return Err(absent());
+    }
+    Ok((main, path))
 }
 
 fn open_to_read(path: &Path, busy_timeout: Duration) -> Result<Connection, StoreError> {

@@ -115,7 +115,21 @@ pub(super) const MAIN: &[&str] = &[
     ) WITHOUT ROWID;
 ",
     VERDICTS,
+    RECORDS,
 ];
+
+/// What feeders and the records of MTAs need of a message: what its reception says besides the
+/// columns, when upstream took it over, and what the last record says. It is found by the queue
+/// id that upstream told.
+const RECORDS: &str = "
+    ALTER TABLE messages ADD COLUMN facts TEXT NOT NULL DEFAULT '';
+    ALTER TABLE messages ADD COLUMN injected_at INTEGER;
+    ALTER TABLE messages ADD COLUMN attempt TEXT;
+    UPDATE messages SET facts = json_object('transmission_id', transmission_id, 'rcpt_to', '',
+        'msg_from', '', 'msg_size', msg_size, 'open_tracking', json('false'),
+        'initial_pixel', json('false'), 'click_tracking', json('false'), 'links', 0);
+    CREATE INDEX messages_by_queue_id ON messages (queue_id) WHERE queue_id IS NOT NULL;
+";
 
 /// Each engagement with its verdict, first and settled. Counts are kept three times: of all,
 /// of those that are no machine's (`filtered`), and of those that are a person's beyond doubt

@@ -58,7 +58,11 @@ fn reception(message: u8, campaign_id: &str) -> Event {
 }
 
 fn reply(error_code: u16) -> UpstreamReply {
-    UpstreamReply { error_code, raw_reason: format!("{error_code} told"), queue_id: None }
+    UpstreamReply {
+        error_code,
+        raw_reason: format!("{error_code} told"),
+        ..UpstreamReply::default()
+    }
 }
 
 fn open(message: u8, after_midnight: i64) -> Event {

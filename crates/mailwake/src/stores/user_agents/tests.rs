@@ -76,7 +76,8 @@ fn proxies_and_prefetches_are_told() {
 #[test]
 fn events_without_a_user_agent_have_no_parts() {
     let mut agents = UserAgents::default();
-    let reply = UpstreamReply { error_code: 250, raw_reason: String::new(), queue_id: None };
+    let reply =
+        UpstreamReply { error_code: 250, raw_reason: String::new(), ..UpstreamReply::default() };
     for event in [open("", Verdict::Human, &[]), stored(Occurrence::Injection(reply))] {
         let json = serde_json::to_value(agents.enrich(&event)).expect("JSON");
         assert!(json.get("user_agent_parsed").is_none(), "{json}");

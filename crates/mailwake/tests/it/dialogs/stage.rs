@@ -373,7 +373,11 @@ async fn fill(writer: &Writer) -> Position {
 }
 
 fn filler(octets: usize) -> Event {
-    let reply = UpstreamReply { error_code: 250, raw_reason: "x".repeat(octets), queue_id: None };
+    let reply = UpstreamReply {
+        error_code: 250,
+        raw_reason: "x".repeat(octets),
+        ..UpstreamReply::default()
+    };
     Event {
         event_id: EventId::new(now(), [0; 10]),
         timestamp: now(),

@@ -1,0 +1,90 @@
+//! Finds messages: what feeders put to events, and which message the queue id of a record means.
+
+use super::{StoreError, sqlite};
+use rusqlite::{Connection, OptionalExtension, Row};
+use std::path::{Path, PathBuf};
+use tracking::{
+    event::{RcptType, Reception},
+    ids::{MessageId, Timestamp},
+    message::MessageRecord,
+};
+
+/// The messages of a store, open to be read while another process writes them.
+#[derive(Debug)]
+pub struct Messages {
+    main: Connection,
+    path: PathBuf,
+}
+
+/// What a message is found by in one query, with its tags as a JSON array.
+const COLUMNS: &str = "message_id, received_at, injected_at, rcpt_to, rcpt_type, msg_from, subject,
+    friendly_from, campaigns.campaign_id, rcpt_meta, facts, attempt,
+    (SELECT json_group_array(tag) FROM (SELECT tags.tag FROM message_tags
+        JOIN tags ON tags.id = message_tags.tag
+        WHERE message_tags.message_id = messages.message_id ORDER BY place))";
+
+impl Messages {
+    /// Opens the store in a directory.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        let (main, path) = super::reader::open_main(directory)?;
+        Ok(Self { main, path })
+    }
+
+    /// How far the store has applied the log.
+    pub fn applied(&self) -> Result<u64, StoreError> {
+        super::model::applied(&self.main).map_err(sqlite("read", &self.path))
+    }
+
+    /// What is known of a message.
+    pub fn find(&self, id: &MessageId) -> Result<Option<MessageRecord>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM messages JOIN campaigns ON campaigns.id = campaign
+             WHERE message_id = ?"
+        );
+        let find = || {
+            let mut statement = self.main.prepare_cached(&sql)?;
+            statement.query_row([id.octets()], record).optional()
+        };
+        find().map_err(sqlite("read", &self.path))
+    }
+
+    /// The message that has had this queue id upstream last.
+    pub fn of_queue_id(&self, queue_id: &str) -> Result<Option<MessageId>, StoreError> {
+        let sql = "SELECT message_id FROM messages WHERE queue_id = ?
+            ORDER BY received_at DESC LIMIT 1";
+        let find = || {
+            let mut statement = self.main.prepare_cached(sql)?;
+            statement.query_row([queue_id], |row| row.get(0).map(MessageId::from_octets)).optional()
+        };
+        find().map_err(sqlite("read", &self.path))
+    }
+}
+
+fn record(row: &Row<'_>) -> Result<MessageRecord, rusqlite::Error> {
+    let rcpt_type: String = row.get(4)?;
+    let (metadata, facts, tags): (String, String, String) =
+        (row.get(9)?, row.get(10)?, row.get(12)?);
+    let attempt: Option<String> = row.get(11)?;
+    let unreadable = |error| {
+        rusqlite::Error::FromSqlConversionFailure(10, rusqlite::types::Type::Text, Box::new(error))
+    };
+    let types = [RcptType::To, RcptType::Cc, RcptType::Bcc, RcptType::Archive];
+    let reception: Reception = serde_json::from_str(&facts).map_err(unreadable)?;
+    Ok(MessageRecord {
+        message_id: MessageId::from_octets(row.get(0)?),
+        received_at: Timestamp(row.get(1)?),
+        injected_at: row.get::<_, Option<i64>>(2)?.map(Timestamp),
+        reception: Reception {
+            rcpt_to: row.get(3)?,
+            rcpt_type: types.into_iter().find(|one| one.name() == rcpt_type).unwrap_or_default(),
+            msg_from: row.get(5)?,
+            subject: row.get(6)?,
+            friendly_from: row.get(7)?,
+            campaign_id: row.get(8)?,
+            rcpt_meta: serde_json::from_str(&metadata).unwrap_or_default(),
+            rcpt_tags: serde_json::from_str(&tags).unwrap_or_default(),
+            ..reception
+        },
+        attempt: attempt.and_then(|text| serde_json::from_str(&text).ok()),
+    })
+}
