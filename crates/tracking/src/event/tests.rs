@@ -1,4 +1,6 @@
 use super::*;
+use crate::{account::Account, ids::TransmissionId, smtpapi::Options, verdict::Verdict};
+use serde_json::Value;
 use std::{fs, path::Path};
 
 fn reply(error_code: u16, raw_reason: &str) -> UpstreamReply {
