@@ -273,4 +273,7 @@ pub fn decode(octets: &[u8]) -> Result<Event, DecodeError> {
 }
 
 #[cfg(test)]
+pub(crate) mod samples;
+
+#[cfg(test)]
 mod tests;
