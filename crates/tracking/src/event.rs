@@ -8,7 +8,7 @@ mod json;
 mod message;
 
 pub use delivery::{Attempt, Complaint, Relay, UpstreamReply};
-pub use engagement::{Click, GeoIp, LINK_NAME, Unsubscription, Visit};
+pub use engagement::{Click, GeoIp, LINK_NAME, Unsubscription, UserAgentParsed, Visit};
 pub use message::{Client, Metadata, MetadataReach, RcptType, Reception};
 
 use crate::ids::{EventId, MessageId, Timestamp};

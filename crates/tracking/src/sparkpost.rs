@@ -3,7 +3,7 @@
 
 use crate::{
     bounce::Rules,
-    event::{Event, Occurrence},
+    event::{Event, Occurrence, UserAgentParsed},
     message::MessageRecord,
 };
 use serde_json::{Map, Value};
@@ -15,17 +15,56 @@ pub struct Context<'a> {
     pub message: Option<&'a MessageRecord>,
     /// How bounces are classified.
     pub rules: &'a Rules,
-    /// The parts of the user agent (SparkPost's `user_agent_parsed`).
-    pub user_agent_parsed: Option<&'a Value>,
+    /// The parts of the user agent, of an event that has one.
+    pub user_agent_parsed: Option<&'a UserAgentParsed>,
     /// What differs between receivers.
     pub form: Form,
 }
 
-/// What differs between receivers.
+/// What differs between receivers. The default is what SparkPost's webhooks send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Form {
-    /// Type names as Momentum has them inside: `reception` for injection, `inband` for bounce.
-    pub has_internal_names: bool,
+    /// How types are called.
+    pub names: Names,
+    /// How booleans are written.
+    pub booleans: Booleans,
+    /// How the time of the event is written.
+    pub times: Times,
+    /// Are the fields put to it that SparkPost does not know? `docs/sparkpost.md` has them.
+    pub has_extras: bool,
+}
+
+/// How types are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Names {
+    /// As webhooks and the Events API call them.
+    #[default]
+    Public,
+    /// As Momentum calls them inside, and the samples of the Ingest API: `reception` for an
+    /// injection, `inband` for a bounce, `outofband` for one out of band.
+    Internal,
+}
+
+/// How booleans are written, such as `open_tracking`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Booleans {
+    /// `true` and `false`.
+    #[default]
+    Json,
+    /// `"1"` and `"0"`, as Momentum and the samples of the Ingest API have them.
+    Digits,
+}
+
+/// How the time of an event is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Times {
+    /// Unix seconds: `"1454442600"`.
+    #[default]
+    Seconds,
+    /// With milliseconds, as Momentum may send them: `"1411751722.079"`.
+    Fractions,
+    /// As the Events API tells it: `"2016-04-18T14:25:07.000+00:00"`.
+    Iso,
 }
 
 /// The group of an event and its type in it; `None` for what SparkPost does not know.

@@ -6,7 +6,10 @@
 use super::report::StoredEvent;
 use serde::Serialize;
 use std::collections::HashMap;
-use tracking::verdict::Verdict;
+use tracking::{
+    event::{UserAgentParsed, Visit},
+    verdict::Verdict,
+};
 use ua_parser::{Extractor, Regexes};
 
 const PATTERNS: &str = include_str!("../../data/uap-core/regexes.json");
@@ -16,28 +19,6 @@ const KNOWN_MAX: usize = 4_096;
 
 /// What stands for a part that no pattern finds, as uap-core has it.
 const OTHER: &str = "Other";
-
-/// The parts of a user agent, and how it came to the message (SparkPost's
-/// `user_agent_parsed`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UserAgentParsed {
-    /// The program.
-    pub agent_family: String,
-    /// Who made the device.
-    pub device_brand: String,
-    /// The device.
-    pub device_family: String,
-    /// Its system.
-    pub os_family: String,
-    /// The version of the system, as far as it is told.
-    pub os_version: String,
-    /// Is it a phone or a tablet?
-    pub is_mobile: bool,
-    /// Did the request come through a proxy of images?
-    pub is_proxy: bool,
-    /// Was it made ahead, without a person?
-    pub is_prefetched: bool,
-}
 
 /// An event with the parts of its user agent.
 #[derive(Debug, Serialize)]
@@ -60,22 +41,26 @@ pub struct UserAgents {
 impl UserAgents {
     /// Puts the parts of its user agent to an event.
     pub fn enrich<'e>(&mut self, stored: &'e StoredEvent) -> EnrichedEvent<'e> {
+        let settled = stored.settled.as_ref().map(|settled| settled.settled_verdict);
         let visit = stored.event.occurrence.visit();
-        let visit = visit.filter(|visit| !visit.user_agent.is_empty());
-        let user_agent_parsed = visit.map(|visit| {
-            let verdict = match &stored.settled {
-                Some(settled) => Some(settled.settled_verdict),
-                None => visit.verdict,
-            };
-            let has = |reason: &str| visit.verdict_reasons.iter().any(|known| known == reason);
-            UserAgentParsed {
-                is_proxy: verdict == Some(Verdict::Proxy)
-                    || PROXY_REASONS.iter().any(|reason| has(reason)),
-                is_prefetched: verdict == Some(Verdict::Prefetch),
-                ..self.parse(&visit.user_agent)
-            }
-        });
+        let user_agent_parsed = visit.and_then(|visit| self.of_visit(visit, settled));
         EnrichedEvent { stored, user_agent_parsed }
+    }
+
+    /// The parts of a visitor's user agent; nothing where it tells none. Of two verdicts the
+    /// one that was settled later counts.
+    pub fn of_visit(&mut self, visit: &Visit, settled: Option<Verdict>) -> Option<UserAgentParsed> {
+        if visit.user_agent.is_empty() {
+            return None;
+        }
+        let verdict = settled.or(visit.verdict);
+        let has = |reason: &str| visit.verdict_reasons.iter().any(|known| known == reason);
+        Some(UserAgentParsed {
+            is_proxy: verdict == Some(Verdict::Proxy)
+                || PROXY_REASONS.iter().any(|reason| has(reason)),
+            is_prefetched: verdict == Some(Verdict::Prefetch),
+            ..self.parse(&visit.user_agent)
+        })
     }
 
     /// The parts of a user agent, without what only an event tells.

@@ -56,6 +56,28 @@ pub struct GeoIp {
     pub postal_code: String,
 }
 
+/// The parts of a user agent, and how it came to the message (SparkPost's
+/// `user_agent_parsed`). They stand in no stored event: who reads events finds them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserAgentParsed {
+    /// The program.
+    pub agent_family: String,
+    /// Who made the device.
+    pub device_brand: String,
+    /// The device.
+    pub device_family: String,
+    /// Its system.
+    pub os_family: String,
+    /// The version of the system, as far as it is told.
+    pub os_version: String,
+    /// Is it a phone or a tablet?
+    pub is_mobile: bool,
+    /// Did the request come through a proxy of images?
+    pub is_proxy: bool,
+    /// Was it made ahead, without a person?
+    pub is_prefetched: bool,
+}
+
 impl Visit {
     /// The first verdict. An event without one is a human's, with a doubt.
     pub fn judgement(&self) -> Judgement {
