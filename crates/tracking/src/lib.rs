@@ -18,5 +18,6 @@ pub mod scope;
 pub mod smtpapi;
 pub mod sparkpost;
 pub mod token;
+pub mod trk_queue;
 pub mod unsubscribe;
 pub mod verdict;
