@@ -17,6 +17,7 @@ pub mod rewrite;
 pub mod scope;
 pub mod smtpapi;
 pub mod sparkpost;
+pub mod stream;
 pub mod token;
 pub mod trk_queue;
 pub mod unsubscribe;

@@ -7,6 +7,7 @@ pub mod network;
 pub mod per_address;
 pub mod proxy_header;
 pub mod public;
+pub mod redis;
 pub mod tls;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

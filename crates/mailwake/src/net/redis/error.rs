@@ -1,0 +1,103 @@
+//! What goes wrong with Redis, and what there is to do then.
+
+use redis::{ErrorKind, ServerErrorKind};
+use std::{fmt, io, path::Path};
+
+/// What there is to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Try again: the server is away, starts, is full, or is a replica now.
+    Away,
+    /// An operator has to act: the server knows us not, or not with these rights, or keys hold
+    /// something else.
+    Denied,
+    /// What was sent is too large for the server.
+    Refused,
+}
+
+/// Why a command was not done, or may not have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisError {
+    failure: Failure,
+    reason: String,
+}
+
+impl std::error::Error for RedisError {}
+
+impl fmt::Display for RedisError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+/// Characters of a server's text that are told.
+const TEXT_CHARACTERS_MAX: usize = 200;
+
+impl RedisError {
+    /// What there is to do.
+    pub fn failure(&self) -> Failure {
+        self.failure
+    }
+
+    /// One of our own making.
+    pub fn new(failure: Failure, reason: impl Into<String>) -> Self {
+        Self { failure, reason: reason.into() }
+    }
+
+    pub(super) fn no_answer() -> Self {
+        Self::new(Failure::Away, "no answer from Redis")
+    }
+
+    pub(super) fn timed_out() -> Self {
+        Self::new(Failure::Away, "connect to Redis: no answer in time")
+    }
+
+    pub(super) fn file(path: &Path, error: &io::Error) -> Self {
+        Self::new(Failure::Denied, format!("read {}: {error}", path.display()))
+    }
+}
+
+impl From<redis::RedisError> for RedisError {
+    fn from(error: redis::RedisError) -> Self {
+        let text = error.to_string();
+        Self { failure: failure(&error, &text), reason: format!("Redis: {}", told(&text)) }
+    }
+}
+
+fn failure(error: &redis::RedisError, text: &str) -> Failure {
+    let too_large =
+        ["exceeds maximum allowed size", "invalid bulk length", "invalid multibulk length"];
+    match error.kind() {
+        _ if too_large.iter().any(|words| text.contains(words)) => Failure::Refused,
+        ErrorKind::AuthenticationFailed
+        | ErrorKind::InvalidClientConfig
+        | ErrorKind::UnexpectedReturnType => Failure::Denied,
+        ErrorKind::Server(kind) => match kind {
+            ServerErrorKind::ResponseError if text.contains("max number of clients") => {
+                Failure::Away
+            }
+            // Where no cluster is configured, a slot that has moved is not followed.
+            ServerErrorKind::ResponseError
+            | ServerErrorKind::ExecAbort
+            | ServerErrorKind::Moved
+            | ServerErrorKind::Ask
+            | ServerErrorKind::CrossSlot
+            | ServerErrorKind::NoPerm => Failure::Denied,
+            _ => Failure::Away,
+        },
+        ErrorKind::Extension => match error.code().unwrap_or_default() {
+            "NOAUTH" | "WRONGPASS" | "WRONGTYPE" | "NOGROUP" | "DENIED" => Failure::Denied,
+            // Such as OOM, MISCONF, NOREPLICAS and BUSY, which pass.
+            _ => Failure::Away,
+        },
+        _ => Failure::Away,
+    }
+}
+
+/// A server's text as it may be told: without what was sent to it, which it repeats.
+fn told(text: &str) -> String {
+    let end = [", with args", " script: "].iter().filter_map(|mark| text.find(mark)).min();
+    let text = &text[..end.unwrap_or(text.len())];
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    printable.take(TEXT_CHARACTERS_MAX).collect()
+}
