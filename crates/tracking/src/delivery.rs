@@ -1,7 +1,13 @@
 //! What MTAs say about the mail that they took over: their replies, and their records.
 
+mod format;
+mod lines;
+mod postfix;
 mod record;
+mod syslog;
 
+pub use format::Format;
+pub use lines::Lines;
 pub use record::{LineError, Parser, Reading, Record};
 
 /// The queue id in the text of upstream's reply to a message: the name under which its

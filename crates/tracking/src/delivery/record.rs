@@ -4,6 +4,7 @@ use crate::{
     event::{Event, Occurrence},
     ids::{EventId, MessageId, Timestamp},
 };
+use jiff::tz::TimeZone;
 
 /// What a line, or several, of an MTA's records say happened to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,13 @@ pub struct LineError {
     pub reason: String,
 }
 
+impl LineError {
+    /// Of a line with this wrong in it.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
 /// How records are read.
 #[derive(Debug, Clone)]
 pub struct Reading {
@@ -42,6 +50,20 @@ pub struct Reading {
     pub subaccount_header: String,
     /// The time now, for records that do not tell the year.
     pub now: Timestamp,
+    /// The zone of times that do not tell theirs.
+    pub time_zone: TimeZone,
+}
+
+impl Reading {
+    /// As records are read where nothing else is configured, with times in UTC.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            message_id_header: "x-sp-message-id".into(),
+            subaccount_header: "x-sp-subaccount-id".into(),
+            now,
+            time_zone: TimeZone::UTC,
+        }
+    }
 }
 
 /// Reads the lines of one file or pipe, from its start on. Lines come without their end.
@@ -49,4 +71,18 @@ pub trait Parser: Send {
     /// Takes a line, and adds the records that are complete with it. A line that cannot be read
     /// is told, and changes nothing for the others.
     fn line(&mut self, line: &[u8], records: &mut Vec<Record>) -> Result<(), LineError>;
+
+    /// Does the last line end within a record, which goes on in the next one?
+    fn is_within_record(&self) -> bool {
+        false
+    }
+
+    /// What it has to know again where reading goes on after a restart: the names of the
+    /// columns, the mail under way. Nothing where each line says all by itself.
+    fn state(&self) -> Option<String> {
+        None
+    }
+
+    /// Takes what `state` gave. What cannot be read is passed over: it was of another mailwake.
+    fn restore(&mut self, _state: &str) {}
 }
