@@ -1,5 +1,8 @@
 //! Consumers of the event log: each reads with a cursor of its own and brings events somewhere.
 
+pub mod form;
+pub mod http;
+pub mod secret;
 pub mod sink;
 pub mod store;
 pub mod trouble;

@@ -23,7 +23,7 @@ pub struct FedEvent<'a> {
 pub struct Limits {
     /// Events.
     pub events_max: usize,
-    /// Octets of its body, as `Sink::append` makes it.
+    /// Octets of its body, as `Form::append` makes it.
     pub octets_max: usize,
     /// How long its first event waits for others.
     pub age_max: Duration,
@@ -40,7 +40,7 @@ pub struct Batch {
     pub attempts: u32,
     /// Its events, in the order of the log.
     pub items: Vec<Item>,
-    /// What `Sink::append` made of them, one behind the other.
+    /// What `Form::append` made of them, one behind the other.
     pub body: Vec<u8>,
 }
 
@@ -102,17 +102,26 @@ pub enum SendError {
     },
 }
 
-/// A place where batches go.
+/// How events are written for a sink.
+pub trait Form: Send {
+    /// Appends an event to the body of a batch. False, and nothing is appended, for one that the
+    /// sink does not know.
+    fn append(&mut self, event: FedEvent<'_>, body: &mut Vec<u8>) -> bool;
+}
+
+/// A place where batches go. The next one is written, by its form, while one is under way.
 pub trait Sink: Send {
+    /// How events are written for it.
+    type Form: Form;
+
     /// What it is, in one word of the configuration: `ingest`, `webhook`, `redis`, `ndjson`.
     fn kind(&self) -> &'static str;
 
     /// How large a batch may become.
     fn limits(&self) -> Limits;
 
-    /// Appends an event to the body of a batch. False, and nothing is appended, for one that this
-    /// sink has no form for.
-    fn append(&mut self, event: FedEvent<'_>, body: &mut Vec<u8>) -> bool;
+    /// A writer of bodies.
+    fn form(&self) -> Self::Form;
 
     /// Brings a batch to the far side. It has arrived when this gives a receipt, and not before.
     fn send(&mut self, batch: &Batch) -> impl Future<Output = Result<Receipt, SendError>> + Send;

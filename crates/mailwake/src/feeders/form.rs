@@ -1,0 +1,39 @@
+//! Events as SparkPost writes them, for every sink whose far side reads that: one behind the
+//! other, each with what its sink puts between them.
+
+use super::sink::{FedEvent, Form};
+use std::sync::Arc;
+use tracking::{
+    bounce::Rules,
+    sparkpost::{self, Context},
+};
+
+/// Writes SparkPost's JSON.
+pub struct SparkPost {
+    rules: Arc<Rules>,
+    form: sparkpost::Form,
+    end: &'static str,
+}
+
+impl SparkPost {
+    /// Writes events in this form, and `end` behind each: a line feed, or nothing.
+    pub fn new(rules: Arc<Rules>, form: sparkpost::Form, end: &'static str) -> Self {
+        Self { rules, form, end }
+    }
+}
+
+impl Form for SparkPost {
+    fn append(&mut self, fed: FedEvent<'_>, body: &mut Vec<u8>) -> bool {
+        let context = Context {
+            message: fed.message,
+            rules: &self.rules,
+            user_agent_parsed: None,
+            form: self.form,
+        };
+        let is_known = sparkpost::append(fed.event, &context, body);
+        if is_known {
+            body.extend_from_slice(self.end.as_bytes());
+        }
+        is_known
+    }
+}

@@ -1,0 +1,65 @@
+//! What a server answers: its status, and as much of its content as is of use.
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::{HeaderMap, StatusCode, body::Incoming, header::RETRY_AFTER, http::response::Parts};
+use jiff::fmt::rfc2822::DateTimeParser;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::time::timeout_at;
+
+/// Octets of the content that are read. Answers to batches are short.
+const CONTENT_OCTETS_MAX: usize = 64 * 1024;
+
+/// How long the content may take, once the status is here.
+const CONTENT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// How long the server wants to be left alone (RFC 9110 §10.2.3).
+    pub retry_after: Option<Duration>,
+    /// The beginning of its content; a part of it where the connection broke off.
+    pub content: Bytes,
+    /// How long it took.
+    pub latency: Duration,
+}
+
+impl Answer {
+    pub(super) fn of(head: &Parts, content: Bytes, latency: Duration) -> Self {
+        let retry_after = retry_after(&head.headers, SystemTime::now());
+        Self { status: head.status, retry_after, content, latency }
+    }
+}
+
+/// The content, and whether it was read to its end. Once there is a status, what it says counts:
+/// content that does not come is no reason to send the request again.
+pub(super) async fn content(mut body: Incoming, deadline: Instant) -> (Bytes, bool) {
+    let mut content = Vec::new();
+    let deadline = deadline.min(Instant::now() + CONTENT_PATIENCE);
+    loop {
+        let frame = match timeout_at(deadline.into(), body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => return (content.into(), true),
+            Ok(Some(Err(_))) | Err(_) => return (content.into(), false),
+        };
+        let data = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
+        let room = CONTENT_OCTETS_MAX - content.len();
+        content.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            return (content.into(), false);
+        }
+    }
+}
+
+/// Seconds, or a date.
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTimeParser::new().parse_timestamp(value).ok()?;
+    let date = SystemTime::from(date);
+    Some(date.duration_since(now).unwrap_or_default())
+}
