@@ -56,6 +56,7 @@ pub(super) fn run(args: &EventsArgs) -> Result<()> {
         message_id: args.message_id,
         type_name: args.type_name.clone(),
         since: args.since,
+        until: None,
         after_position: None,
         limit: PAGE_EVENTS,
     };

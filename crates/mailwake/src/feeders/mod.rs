@@ -1,5 +1,6 @@
 //! Consumers of the event log: each reads with a cursor of its own and brings events somewhere.
 
+pub mod feeder;
 pub mod form;
 pub mod http;
 pub mod secret;

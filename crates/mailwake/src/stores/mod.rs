@@ -2,6 +2,7 @@
 //! with their positions and never reads the log itself; `report` has the questions and
 //! answers, which are the same for every store.
 
+pub mod ledger;
 pub mod outbox;
 pub mod report;
 pub mod sqlite;

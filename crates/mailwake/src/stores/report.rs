@@ -193,6 +193,8 @@ pub struct EventFilter {
     pub type_name: Option<String>,
     /// Only those that happened then or later.
     pub since: Option<Timestamp>,
+    /// Only those that happened before.
+    pub until: Option<Timestamp>,
     /// Only those behind this position of the log.
     pub after_position: Option<u64>,
     /// At most so many.
@@ -202,7 +204,14 @@ pub struct EventFilter {
 impl Default for EventFilter {
     fn default() -> Self {
         let limit = 1000;
-        Self { message_id: None, type_name: None, since: None, after_position: None, limit }
+        Self {
+            message_id: None,
+            type_name: None,
+            since: None,
+            until: None,
+            after_position: None,
+            limit,
+        }
     }
 }
 

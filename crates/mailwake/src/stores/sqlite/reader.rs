@@ -80,8 +80,11 @@ impl StoreReader {
         let days = Day::list(&self.directory).map_err(disk(reading, &self.directory))?;
         let first = filter.since.map(Day::of);
         let mut rows = Vec::new();
-        for (_, path) in days.into_iter().filter(|(day, _)| first.is_none_or(|first| *day >= first))
-        {
+        let last = filter.until.map(Day::of);
+        let is_meant = |day: &Day| {
+            first.is_none_or(|first| *day >= first) && last.is_none_or(|last| *day <= last)
+        };
+        for (_, path) in days.into_iter().filter(|(day, _)| is_meant(day)) {
             let of_day = self.events_of_day(&path, filter)?;
             rows.extend(of_day.into_iter().filter(|row| row.position < applied));
             // Days overlap in the log only a little: this keeps few rows too many.
@@ -189,6 +192,10 @@ fn stored(
     if let Some(since) = filter.since {
         conditions.push("timestamp >= ?");
         values.push(since.0.into());
+    }
+    if let Some(until) = filter.until {
+        conditions.push("timestamp < ?");
+        values.push(until.0.into());
     }
     if let Some(message_id) = filter.message_id {
         conditions.push("message_id = ?");

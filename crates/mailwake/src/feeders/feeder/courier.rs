@@ -1,0 +1,423 @@
+//! Sends batches, one after the other: again when one has not arrived, in halves when the far
+//! side does not take something in it, until each of its events has arrived or is put aside.
+
+use super::{
+    FeedError, FeederConfig,
+    counters::{Counters, FailedBatch},
+    gather::{Prepared, is_too_old, too_old},
+    milliseconds, now,
+    pause::pause,
+};
+use crate::{
+    feeders::sink::{Batch, Item, Limits, Receipt, SendError, Sink},
+    stores::ledger::{DeadLetter, Ledger, UnderWay},
+};
+use aws_lc_rs::digest::{SHA256, digest};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use tracking::ids::Timestamp;
+use uuid::Uuid;
+
+/// How long an answer is waited for when mailwake stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The least pause after the far side did not know us: an operator has to act.
+const UNAUTHORIZED_PAUSE: Duration = Duration::from_secs(60);
+
+/// After so many failures in a row the circuit is open: what is sent then tries the far side.
+const FAILURES_MAX: u32 = 5;
+
+/// Events that are put aside one after the other, without one that arrives, before the far side
+/// is taken to be broken,
+const REFUSED_MAX: u32 = 16;
+
+/// for so long.
+const BROKEN_FOR: Duration = Duration::from_secs(3_600);
+
+/// What has become of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivered {
+    /// All of it has arrived, or was put aside.
+    All,
+    /// The feeder stops, or is paused.
+    Interrupted,
+}
+
+pub(super) struct Courier<S> {
+    name: String,
+    sink: S,
+    pub(super) ledger: Ledger,
+    counters: Arc<Counters>,
+    config: FeederConfig,
+    limits: Limits,
+    /// Pieces of the batch that are still to be sent, the next one last.
+    pieces: Vec<(usize, usize)>,
+    /// How often the next piece was sent.
+    attempts: u32,
+    /// The ledger has a batch under way.
+    is_begun: bool,
+    /// The batch is one of the log, which a crash must not take apart.
+    is_of_log: bool,
+    failures: u32,
+    failing_since: Option<Timestamp>,
+    next_attempt: Option<Instant>,
+    refused_in_row: u32,
+}
+
+impl<S: Sink> Courier<S> {
+    pub(super) fn new(
+        config: &FeederConfig,
+        limits: Limits,
+        sink: S,
+        ledger: Ledger,
+        counters: Arc<Counters>,
+    ) -> Result<Self, FeedError> {
+        let failing_since = ledger.failing_since()?;
+        counters.dead_letters.set(ledger.count_dead_letters()?);
+        Ok(Self {
+            name: config.name.clone(),
+            sink,
+            ledger,
+            counters,
+            config: config.clone(),
+            limits,
+            pieces: Vec::new(),
+            attempts: 0,
+            is_begun: false,
+            is_of_log: true,
+            failures: 0,
+            failing_since,
+            next_attempt: None,
+            refused_in_row: 0,
+        })
+    }
+
+    pub(super) fn is_paused(&self) -> Result<bool, FeedError> {
+        Ok(self.ledger.is_paused()?)
+    }
+
+    /// What the feeder has left when it ended last.
+    pub(super) fn left(&self) -> Result<Option<UnderWay>, FeedError> {
+        Ok(self.ledger.under_way()?)
+    }
+
+    /// Goes on with a batch that was made anew.
+    pub(super) fn resume(&mut self, left: UnderWay, prepared: &Prepared) {
+        let events = prepared.batch.items.len();
+        (self.is_begun, self.is_of_log, self.attempts) = (true, true, left.attempts);
+        // Another configuration may have no form for what it had before.
+        self.pieces = match events == left.places.len() {
+            true => left.pieces,
+            false => Some((0, events)).filter(|_| events > 0).into_iter().collect(),
+        };
+    }
+
+    /// Notes, on disk, that a batch is under way.
+    pub(super) fn begin(&mut self, prepared: &Prepared) -> Result<(), FeedError> {
+        let pieces = vec![(0, prepared.batch.items.len())];
+        let under_way = UnderWay {
+            id: prepared.batch.id,
+            begin: prepared.begin.0,
+            end: prepared.end.0,
+            places: prepared.places.clone(),
+            pieces: pieces.clone(),
+            attempts: 0,
+        };
+        self.ledger.begin(&under_way, &prepared.dead)?;
+        (self.is_begun, self.is_of_log, self.attempts, self.pieces) = (true, true, 0, pieces);
+        self.told_dead(&prepared.dead)
+    }
+
+    /// Takes a batch that is not of the log.
+    pub(super) fn take(&mut self, prepared: &Prepared) {
+        let events = prepared.batch.items.len();
+        let pieces = (events > 0).then_some((0, events));
+        (self.is_of_log, self.attempts) = (false, 0);
+        self.pieces = pieces.into_iter().collect();
+    }
+
+    /// Notes, on disk, that nothing is under way.
+    pub(super) fn finish(&mut self, passed: u64, dead: &[DeadLetter]) -> Result<(), FeedError> {
+        if self.is_begun || !dead.is_empty() {
+            self.ledger.finish(passed, dead)?;
+            self.is_begun = false;
+            self.told_dead(dead)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is left of a batch until nothing is.
+    pub(super) async fn deliver(
+        &mut self,
+        prepared: &mut Prepared,
+        shutdown: &CancellationToken,
+    ) -> Result<Delivered, FeedError> {
+        while let Some(&(first, count)) = self.pieces.last() {
+            self.rest(shutdown).await;
+            if shutdown.is_cancelled() || self.ledger.is_paused()? {
+                return Ok(Delivered::Interrupted);
+            }
+            if self.put_too_old_aside(prepared)? {
+                continue;
+            }
+            let part;
+            prepared.batch.attempts = self.attempts;
+            let batch = match count == prepared.batch.items.len() {
+                true => &prepared.batch,
+                false => {
+                    part = part_of(&prepared.batch, first, count, self.attempts);
+                    &part
+                }
+            };
+            let begun = Instant::now();
+            let sent = tokio::select! {
+                sent = self.sink.send(batch) => sent,
+                () = late(shutdown) => return Ok(Delivered::Interrupted),
+            };
+            let (id, octets) = (batch.id, batch.body.len());
+            match sent {
+                Ok(receipt) => self.arrived(count, octets, &receipt)?,
+                Err(error) => self.failed(prepared, id, begun.elapsed(), &error)?,
+            }
+        }
+        Ok(Delivered::All)
+    }
+
+    /// Until the next attempt is due.
+    async fn rest(&mut self, shutdown: &CancellationToken) {
+        if let Some(then) = self.next_attempt {
+            tokio::select! {
+                () = tokio::time::sleep_until(then.into()) => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
+        self.next_attempt = None;
+        self.counters.next_attempt_at.set(0);
+    }
+
+    fn arrived(&mut self, count: usize, octets: usize, receipt: &Receipt) -> Result<(), FeedError> {
+        self.counters.batches.increment();
+        self.counters.events.add(count as u64);
+        self.counters.octets.add(octets as u64);
+        self.counters.duplicates.add(receipt.duplicates);
+        self.counters.last_success_at.set(now().0.max(0).cast_unsigned());
+        (self.failures, self.refused_in_row, self.attempts) = (0, 0, 0);
+        self.counters.failures.set(0);
+        self.counters.circuit_open.set(0);
+        if self.failing_since.take().is_some() {
+            self.ledger.set_failing_since(None)?;
+            self.counters.last_error.set(None);
+            tracing::info!(feeder = self.name, "events arrive again");
+        }
+        self.pieces.pop();
+        self.keep_pieces(&[])
+    }
+
+    /// What is left is on disk before more of it is sent. When nothing is, the next batch or
+    /// `finish` says so.
+    fn keep_pieces(&mut self, dead: &[DeadLetter]) -> Result<(), FeedError> {
+        if self.is_of_log && !(self.pieces.is_empty() && dead.is_empty()) {
+            self.ledger.go_on(&self.pieces, self.attempts, dead)?;
+        } else if !dead.is_empty() {
+            self.ledger.put_aside(dead)?;
+        }
+        self.told_dead(dead)
+    }
+
+    fn told_dead(&self, dead: &[DeadLetter]) -> Result<(), FeedError> {
+        if let Some(letter) = dead.last() {
+            self.counters.put_aside.add(dead.len() as u64);
+            self.counters.dead_letters.set(self.ledger.count_dead_letters()?);
+            tracing::error!(
+                feeder = self.name,
+                events = dead.len(),
+                reason = letter.reason,
+                "events are not brought to their place: see mailwake feeders dead-letters"
+            );
+        }
+        Ok(())
+    }
+
+    fn failed(
+        &mut self,
+        prepared: &Prepared,
+        batch_id: Uuid,
+        latency: Duration,
+        error: &SendError,
+    ) -> Result<(), FeedError> {
+        let Some(&(first, count)) = self.pieces.last() else { return Ok(()) };
+        self.attempts = self.attempts.saturating_add(1);
+        let (reason, status) = (error.to_string(), status(error));
+        self.counters.failed.increment();
+        self.counters.last_error.set(Some(reason.clone()));
+        self.counters.note_failure(FailedBatch {
+            batch_id: batch_id.to_string(),
+            at: now(),
+            attempts: self.attempts,
+            status,
+            reason: reason.clone(),
+            latency_ms: milliseconds(latency),
+            events: count,
+        });
+        let is_whole = matches!(error, SendError::TooLarge { .. } | SendError::Refused { .. });
+        if is_whole && count > 1 {
+            self.pieces.pop();
+            let half = count / 2;
+            self.pieces.extend([(first + half, count - half), (first, half)]);
+            self.attempts = 0;
+            self.counters.splits.increment();
+            tracing::debug!(feeder = self.name, events = count, reason, "a batch goes in halves");
+            return self.keep_pieces(&[]);
+        }
+        if is_whole && !self.is_far_side_broken() {
+            self.refused_in_row += 1;
+            return self.put_piece_aside(prepared, &reason, status);
+        }
+        self.try_again(prepared, error, &reason, status)
+    }
+
+    /// Nothing arrives, one event after the other is refused: it may be no fault of the events.
+    fn is_far_side_broken(&self) -> bool {
+        let since = self.failing_since.map_or(0, |since| now().0 - since.0);
+        self.refused_in_row >= REFUSED_MAX && since < milliseconds(BROKEN_FOR)
+    }
+
+    fn try_again(
+        &mut self,
+        prepared: &Prepared,
+        error: &SendError,
+        reason: &str,
+        status: Option<u16>,
+    ) -> Result<(), FeedError> {
+        let now = now();
+        if self.failing_since.is_none() {
+            self.failing_since = Some(now);
+            self.ledger.set_failing_since(Some(now))?;
+            tracing::warn!(feeder = self.name, reason, "a batch has not arrived, it is sent again");
+        }
+        if self.is_given_up(prepared, now) {
+            let hours = self.config.retry_for.as_secs() / 3_600;
+            let reason = format!("given up after {hours} hours: {reason}");
+            return self.put_piece_aside(prepared, &reason, status);
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.counters.failures.set(u64::from(self.failures));
+        self.counters.circuit_open.set(u64::from(self.failures >= FAILURES_MAX));
+        let asked = match error {
+            SendError::Retry { after, .. } => *after,
+            SendError::Unauthorized { .. } => {
+                tracing::error!(feeder = self.name, reason, "the far side does not know us");
+                Some(UNAUTHORIZED_PAUSE)
+            }
+            SendError::TooLarge { .. } | SendError::Refused { .. } => None,
+        };
+        let pause = pause(self.config.pauses, self.failures, random(), asked);
+        self.next_attempt = Some(Instant::now() + pause);
+        let next = now.0.saturating_add(milliseconds(pause)).max(0);
+        self.counters.next_attempt_at.set(next.cast_unsigned());
+        tracing::debug!(feeder = self.name, reason, ?pause, "a batch waits to be sent again");
+        self.keep_pieces(&[])
+    }
+
+    /// Each event is tried for as long as the configuration says, and for as long as nothing
+    /// arrives: those that come after an outage has begun have their own time.
+    fn is_given_up(&self, prepared: &Prepared, now: Timestamp) -> bool {
+        let Some(&(first, count)) = self.pieces.last() else { return false };
+        let begin = now.0.saturating_sub(milliseconds(self.config.retry_for));
+        let newest =
+            prepared.events[first..first + count].iter().map(|event| event.timestamp).max();
+        self.failing_since.is_some_and(|since| since.0 <= begin)
+            && newest.is_some_and(|newest| newest.0 <= begin)
+    }
+
+    /// Puts all of the next piece aside.
+    fn put_piece_aside(
+        &mut self,
+        prepared: &Prepared,
+        reason: &str,
+        status: Option<u16>,
+    ) -> Result<(), FeedError> {
+        let Some((first, count)) = self.pieces.pop() else { return Ok(()) };
+        self.attempts = 0;
+        let range = first..first + count;
+        let dead: Vec<_> = range.map(|index| prepared.letter(index, reason, status)).collect();
+        self.keep_pieces(&dead)
+    }
+
+    /// Puts those events of the next piece aside that have become too old meanwhile. Says
+    /// whether there were any.
+    fn put_too_old_aside(&mut self, prepared: &Prepared) -> Result<bool, FeedError> {
+        let Some(&(first, count)) = self.pieces.last() else { return Ok(false) };
+        let now = now();
+        let is_old =
+            |index: &usize| is_too_old(self.limits, prepared.events[*index].timestamp, now);
+        let dead: Vec<_> = (first..first + count).filter(is_old).collect();
+        if dead.is_empty() {
+            return Ok(false);
+        }
+        // What is left between them, the first one last.
+        let mut left = Vec::new();
+        let mut begin = first;
+        for index in dead.iter().copied().chain([first + count]) {
+            if index > begin {
+                left.push((begin, index - begin));
+            }
+            begin = index + 1;
+        }
+        self.pieces.pop();
+        self.pieces.extend(left.into_iter().rev());
+        self.attempts = 0;
+        let dead: Vec<_> = dead.into_iter().map(|index| too_old(prepared, index)).collect();
+        self.keep_pieces(&dead)?;
+        Ok(true)
+    }
+}
+
+/// A part of a batch, with an id of its own that is always the same.
+fn part_of(batch: &Batch, first: usize, count: usize, attempts: u32) -> Batch {
+    let items = &batch.items[first..first + count];
+    let start = items.first().map_or(0, |item| item.range.start);
+    let end = items.last().map_or(0, |item| item.range.end);
+    let shifted = items.iter().map(|item| Item {
+        range: item.range.start - start..item.range.end - start,
+        ..item.clone()
+    });
+    Batch {
+        id: id_of(format!("{} {first} {count}", batch.id).as_bytes()),
+        attempts,
+        items: shifted.collect(),
+        body: batch.body[start..end].to_vec(),
+    }
+}
+
+/// An id that says what it is made of (RFC 9562 §5.8).
+pub(super) fn id_of(octets: &[u8]) -> Uuid {
+    let digest = digest(&SHA256, octets);
+    let half = digest.as_ref().first_chunk().copied().unwrap_or_default();
+    uuid::Builder::from_custom_bytes(half).into_uuid()
+}
+
+fn status(error: &SendError) -> Option<u16> {
+    match error {
+        SendError::Retry { status, .. }
+        | SendError::Refused { status, .. }
+        | SendError::Unauthorized { status, .. } => *status,
+        SendError::TooLarge { .. } => None,
+    }
+}
+
+/// When mailwake stops, a little later.
+async fn late(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(STOP_PATIENCE).await;
+}
+
+/// Spreads attempts; without randomness they come back together.
+fn random() -> u32 {
+    let mut octets = [128; 4];
+    aws_lc_rs::rand::fill(&mut octets).ok();
+    u32::from_be_bytes(octets)
+}
