@@ -1,7 +1,15 @@
 //! Bounce classes: what the refusal of a message means for its sender. The classes are those
 //! that Momentum and SparkPost have in common; rules as data find them.
 
-use crate::event::UpstreamReply;
+mod file;
+mod overrides;
+mod rules;
+mod set;
+mod subject;
+mod text;
+
+pub use file::RulesError;
+pub use rules::{Classified, Rules};
 
 /// A class, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,31 +96,5 @@ impl Class {
     }
 }
 
-/// The rules by which classes are found.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {}
-
-/// A class, and why it is this one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Classified {
-    /// The class.
-    pub class: Class,
-    /// The rule that decided, by its name.
-    pub rule: String,
-}
-
-impl Rules {
-    /// The rules that mailwake comes with.
-    pub fn built_in() -> Self {
-        Self::default()
-    }
-
-    /// The class of a refusal: the one that its record tells, or the one that the rules find.
-    pub fn classify(&self, reply: &UpstreamReply) -> Classified {
-        let told = reply.attempt.as_ref().and_then(|attempt| attempt.bounce_class);
-        match told.and_then(Class::of_code) {
-            Some(class) => Classified { class, rule: "record".into() },
-            None => Classified { class: Class::UNDETERMINED, rule: "none".into() },
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

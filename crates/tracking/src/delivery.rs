@@ -4,6 +4,7 @@ mod format;
 mod lines;
 mod postfix;
 mod record;
+pub mod status;
 mod syslog;
 
 pub use format::Format;
