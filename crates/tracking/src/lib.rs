@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod event;
 pub mod forwarded;
 pub mod ids;
+mod json;
 pub mod link;
 pub mod message;
 pub mod rewrite;

@@ -1,12 +1,23 @@
-//! Events as SparkPost writes them: `{"msys":{"<group>":{…,"type":"<type>"}}}`, for its webhooks
+//! Events as SparkPost writes them: `{"msys":{"<group>":{"type":"<type>",…}}}`, for its webhooks
 //! and its Ingest API. An event and what is known of its message come in, JSON goes out.
+//! `docs/sparkpost.md` has the fields.
+
+mod fields;
+mod message;
+mod occurrence;
+mod read;
+mod reason;
+
+pub use read::{OCTETS_MAX, ReadError, ReadEvent, read};
+pub use reason::canonical;
 
 use crate::{
     bounce::Rules,
-    event::{Event, Occurrence, UserAgentParsed},
+    event::{Event, Occurrence, Relay, UserAgentParsed},
+    json,
     message::MessageRecord,
 };
-use serde_json::{Map, Value};
+use fields::Fields;
 
 /// What is put to an event.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +52,7 @@ pub enum Names {
     #[default]
     Public,
     /// As Momentum calls them inside, and the samples of the Ingest API: `reception` for an
-    /// injection, `inband` for a bounce, `outofband` for one out of band.
+    /// injection, `inband` for a bounce.
     Internal,
 }
 
@@ -99,17 +110,60 @@ pub fn group(occurrence: &Occurrence) -> Option<&'static str> {
 /// Appends an event. False, and nothing is appended, for what SparkPost does not know.
 pub fn append(event: &Event, context: &Context<'_>, to: &mut Vec<u8>) -> bool {
     let Some(group) = group(&event.occurrence) else { return false };
-    let mut fields = Map::new();
-    let mut set = |name: &str, value: String| fields.insert(name.into(), Value::String(value));
-    set("type", event.occurrence.type_name().into());
-    set("event_id", event.event_id.to_string());
-    set("message_id", event.message_id.to_string());
-    set("timestamp", event.timestamp.0.div_euclid(1_000).to_string());
-    if let Some(message) = context.message {
-        set("rcpt_to", message.reception.rcpt_to.to_ascii_lowercase());
-        set("campaign_id", message.reception.campaign_id.clone());
+    for part in [b"{\"msys\":{\"", group.as_bytes(), b"\":{\"type\":\""] {
+        to.extend_from_slice(part);
     }
-    let envelope = serde_json::json!({ "msys": { group: fields } });
-    serde_json::to_writer(to, &envelope).expect("a Vec takes every write");
+    to.extend_from_slice(type_name(&event.occurrence, context.form.names).as_bytes());
+    to.extend_from_slice(b"\",\"event_id\":\"");
+    to.extend_from_slice(&event.event_id.digits());
+    to.extend_from_slice(b"\",\"message_id\":\"");
+    to.extend_from_slice(&event.message_id.digits());
+    to.push(b'"');
+    let mut fields = Fields { to, form: context.form };
+    fields.time("timestamp", event.timestamp);
+    let relay = relay(&event.occurrence);
+    match relay {
+        Some(relay) => message::append_relay(&event.occurrence, relay, &mut fields),
+        None => message::append(event, context, &mut fields),
+    }
+    occurrence::append(event, context, &mut fields);
+    to.extend_from_slice(b"}}");
+    if relay.is_none() {
+        append_customer(context, to);
+    }
+    to.push(b'}');
     true
 }
+
+/// Whose mail it is, once more: SparkPost's webhooks tell it beside the event.
+fn append_customer(context: &Context<'_>, to: &mut Vec<u8>) {
+    let account = context.message.map(|message| &message.reception.account);
+    let customer_id = account.map_or("", |account| &account.customer_id);
+    if context.form.names == Names::Public && !customer_id.is_empty() {
+        to.extend_from_slice(b",\"cust\":{\"id\":");
+        json::text(customer_id, to);
+        to.push(b'}');
+    }
+}
+
+fn type_name(occurrence: &Occurrence, names: Names) -> &'static str {
+    match (names, occurrence) {
+        (Names::Internal, Occurrence::Injection(_)) => "reception",
+        (Names::Internal, Occurrence::Bounce(_)) => "inband",
+        _ => occurrence.type_name(),
+    }
+}
+
+fn relay(occurrence: &Occurrence) -> Option<&Relay> {
+    match occurrence {
+        Occurrence::RelayInjection(relay)
+        | Occurrence::RelayRejection(relay)
+        | Occurrence::RelayDelivery(relay)
+        | Occurrence::RelayTempfail(relay)
+        | Occurrence::RelayPermfail(relay) => Some(relay),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,10 @@
 //! nothing or something else.
 
 use super::*;
-use crate::{account::Account, ids::TransmissionId, smtpapi::Options, verdict::Verdict};
+use crate::{
+    account::Account, ids::TransmissionId, message::MessageRecord, smtpapi::Options,
+    verdict::Verdict,
+};
 use serde_json::Value;
 
 pub(crate) fn reply(error_code: u16, raw_reason: &str) -> UpstreamReply {
@@ -223,4 +226,89 @@ pub(crate) fn asked_for() -> Vec<(&'static str, Event)> {
         ("open_with_payload", open),
         ("click_with_payload", click),
     ]
+}
+
+/// The facts of a message, with all that a sender and its MTA can say.
+pub(crate) fn message() -> MessageRecord {
+    let is_archive = |(name, _): &(&str, Event)| *name == "reception_of_archive";
+    let (_, event) = asked_for().into_iter().find(is_archive).expect("it is there");
+    let Occurrence::Reception(reception) = event.occurrence else { panic!("a reception") };
+    MessageRecord {
+        message_id: event.message_id,
+        received_at: Timestamp(1_795_233_540_987),
+        injected_at: Some(Timestamp(1_795_233_541_087)),
+        reception: Reception {
+            rcpt_meta_reach: MetadataReach::Engagement,
+            account: Account { customer_id: "shop".into(), subaccount_id: "7".into() },
+            client: Client {
+                client_address: Some([192, 0, 2, 33].into()),
+                client_protocol: "ESMTP".into(),
+                ..Client::default()
+            },
+            initial_pixel: true,
+            ..*reception
+        },
+        attempt: Some(attempt()),
+    }
+}
+
+/// The same event with nothing in it that may be left out.
+pub(crate) fn emptied(event: Event) -> Event {
+    let click = || Click {
+        visit: Visit::default(),
+        link_index: 0,
+        target_link_name: String::new(),
+        target_link_url: String::new(),
+    };
+    let occurrence = match event.occurrence {
+        same @ Occurrence::Reception(_) => same,
+        Occurrence::Injection(_) => Occurrence::Injection(UpstreamReply::default()),
+        Occurrence::Delivery(_) => Occurrence::Delivery(UpstreamReply::default()),
+        Occurrence::Delay(_) => Occurrence::Delay(UpstreamReply::default()),
+        Occurrence::Bounce(_) => Occurrence::Bounce(UpstreamReply::default()),
+        Occurrence::OutOfBand(_) => Occurrence::OutOfBand(UpstreamReply::default()),
+        Occurrence::SpamComplaint(_) => Occurrence::SpamComplaint(Box::default()),
+        Occurrence::PolicyRejection(_) => Occurrence::PolicyRejection(UpstreamReply::default()),
+        Occurrence::GenerationFailure(_) => Occurrence::GenerationFailure(UpstreamReply::default()),
+        Occurrence::GenerationRejection(_) => {
+            Occurrence::GenerationRejection(UpstreamReply::default())
+        }
+        Occurrence::RelayInjection(_) => Occurrence::RelayInjection(Box::default()),
+        Occurrence::RelayRejection(_) => Occurrence::RelayRejection(Box::default()),
+        Occurrence::RelayDelivery(_) => Occurrence::RelayDelivery(Box::default()),
+        Occurrence::RelayTempfail(_) => Occurrence::RelayTempfail(Box::default()),
+        Occurrence::RelayPermfail(_) => Occurrence::RelayPermfail(Box::default()),
+        Occurrence::Open(_) => Occurrence::Open(Visit::default()),
+        Occurrence::InitialOpen(_) => Occurrence::InitialOpen(Visit::default()),
+        Occurrence::Click(_) => Occurrence::Click(click()),
+        Occurrence::AmpOpen(_) => Occurrence::AmpOpen(Visit::default()),
+        Occurrence::AmpInitialOpen(_) => Occurrence::AmpInitialOpen(Visit::default()),
+        Occurrence::AmpClick(_) => Occurrence::AmpClick(click()),
+        Occurrence::LinkUnsubscribe(_) => Occurrence::LinkUnsubscribe(click()),
+        Occurrence::ListUnsubscribe(_) => Occurrence::ListUnsubscribe(Unsubscription::default()),
+        Occurrence::Honeypot(_) => Occurrence::Honeypot(Visit::default()),
+    };
+    Event { occurrence, ..event }
+}
+
+/// The same event, and all that a record and a visit can tell in it.
+pub(crate) fn filled(mut event: Event) -> Event {
+    if let Some(visit) = event.occurrence.visit_mut() {
+        let is_judged = |(name, _): &(&str, Event)| *name == "open_with_verdict";
+        let (_, judged) = asked_for().into_iter().find(is_judged).expect("it is there");
+        *visit = judged.occurrence.visit().expect("an open").clone();
+    }
+    match &mut event.occurrence {
+        Occurrence::Click(click)
+        | Occurrence::AmpClick(click)
+        | Occurrence::LinkUnsubscribe(click) => {
+            // Longer than SparkPost has it, and the limit is within a letter.
+            click.target_link_name = format!("{}ü and more", "x".repeat(62));
+        }
+        Occurrence::Delay(reply)
+        | Occurrence::Bounce(reply)
+        | Occurrence::PolicyRejection(reply) => reply.attempt = Some(Box::new(attempt())),
+        _ => {}
+    }
+    event
 }
