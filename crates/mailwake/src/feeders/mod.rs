@@ -8,3 +8,4 @@ pub mod sink;
 pub mod store;
 pub mod trouble;
 pub mod unsubscribe;
+pub mod webhook;
