@@ -3,9 +3,11 @@
 mod format;
 mod lines;
 mod postfix;
+mod powermta;
 mod record;
 pub mod status;
 mod syslog;
+mod value;
 
 pub use format::Format;
 pub use lines::Lines;

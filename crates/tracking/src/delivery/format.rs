@@ -1,22 +1,25 @@
 //! The formats of records, by their names in the configuration.
 
-use super::{Parser, Reading, postfix::Postfix};
+use super::{Parser, Reading, postfix::Postfix, powermta::PowerMta};
 use std::{fmt, str::FromStr};
 
 /// How an MTA writes its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// PowerMTA's accounting records, in CSV.
+    PowerMta,
     /// The lines that Postfix writes to syslog, or to its own file.
     Postfix,
 }
 
 impl Format {
     /// Every format there is.
-    pub const ALL: &'static [Self] = &[Self::Postfix];
+    pub const ALL: &'static [Self] = &[Self::PowerMta, Self::Postfix];
 
     /// Its name, as it stands in the configuration and in events.
     pub fn name(self) -> &'static str {
         match self {
+            Self::PowerMta => "powermta",
             Self::Postfix => "postfix",
         }
     }
@@ -24,6 +27,7 @@ impl Format {
     /// One that reads a file or pipe from its start on.
     pub fn parser(self, reading: &Reading) -> Box<dyn Parser> {
         match self {
+            Self::PowerMta => Box::new(PowerMta::new(reading)),
             Self::Postfix => Box::new(Postfix::new(reading)),
         }
     }
@@ -31,6 +35,8 @@ impl Format {
     /// Does what one file begins go on in the next one? Otherwise each file is read by itself.
     pub fn spans_files(self) -> bool {
         match self {
+            // Each file begins with its header row.
+            Self::PowerMta => false,
             Self::Postfix => true,
         }
     }

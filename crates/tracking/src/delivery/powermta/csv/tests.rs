@@ -1,0 +1,61 @@
+use super::*;
+
+/// The rows and mistakes of these lines; fields in a row are parted by `|`.
+fn read(lines: &[&[u8]]) -> Vec<String> {
+    let (mut rows, mut told) = (Rows::default(), Vec::new());
+    for line in lines {
+        let read = rows.line(line, |row| {
+            told.push(row.fields().collect::<Vec<_>>().join("|"));
+            Ok(())
+        });
+        told.extend(read.err().map(|error| error.to_string()));
+    }
+    told
+}
+
+#[test]
+fn fields_are_as_rfc_4180_says() {
+    assert_eq!(read(&[b"a,b,,c"]), ["a|b||c"]);
+    assert_eq!(read(&[br#""a,b","c ""d""",e"#]), [r#"a,b|c "d"|e"#]);
+    assert_eq!(read(&[b"", b"a"]), ["a"]);
+    assert_eq!(read(&[b",", b"\"\",\"\""]), ["|", "|"]);
+    assert_eq!(read(&[b"a\rb,\"c\rd\""]), ["a\rb|c\rd"]);
+}
+
+#[test]
+fn quoted_field_goes_on_in_the_next_lines() {
+    assert_eq!(read(&[b"a,\"b", b"", b"c\",d", b"e"]), ["a|b\n\nc|d", "e"]);
+}
+
+#[test]
+fn octets_that_are_no_utf_8_are_told_as_such() {
+    assert_eq!(read(&[b"a,\xff\xfeb,c"]), ["a|\u{fffd}\u{fffd}b|c"]);
+    assert_eq!(read(&[b"a,\xc3,\xbc"]), ["a|\u{fffd}|\u{fffd}"]);
+}
+
+#[test]
+fn quote_that_does_not_end_takes_no_other_rows_with_it() {
+    let mut lines: Vec<&[u8]> = vec![b"x,\"y"];
+    lines.extend(std::iter::repeat_n(&b"a,b"[..], ROW_LINES_MAX));
+    lines.push(b"c");
+    let told = read(&lines);
+    assert_eq!(told.len(), ROW_LINES_MAX + 2, "{told:?}");
+    assert!(told.iter().filter(|row| *row == "a|b").count() == ROW_LINES_MAX);
+    assert_eq!(told[ROW_LINES_MAX + 1], "c");
+    assert_eq!(
+        told[ROW_LINES_MAX],
+        "a quoted field that began 100 lines ago does not end; of the lines since then, read by \
+         themselves, 1 are wrong"
+    );
+}
+
+#[test]
+fn rows_have_limits() {
+    let long = vec![b'a'; ROW_OCTETS_MAX + 1];
+    assert_eq!(read(&[&long]), ["a row has at most 262144 octets"]);
+    let many = vec![b','; FIELDS_MAX];
+    assert_eq!(read(&[&many]), ["a row has at most 1000 fields"]);
+    let many = [b"\"\"", &many[..]].concat();
+    assert_eq!(read(&[&many]), ["a row has at most 1000 fields"]);
+    assert_eq!(read(&[&many[..FIELDS_MAX]]).len(), 1);
+}

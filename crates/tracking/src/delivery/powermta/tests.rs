@@ -1,0 +1,88 @@
+use super::*;
+use crate::{
+    delivery::{Format, Lines, tests::check_golden},
+    event::Event,
+    ids::Timestamp,
+};
+use proptest::prelude::*;
+
+#[test]
+fn golden_files_hold() {
+    for name in ["types", "headers", "default_columns", "quoted", "pipe", "malformed"] {
+        check_golden(Format::PowerMta, name);
+    }
+}
+
+fn reader() -> Lines {
+    Lines::new(Format::PowerMta, &Reading::new(Timestamp(1_795_341_600_000)))
+}
+
+fn events(reader: &mut Lines, lines: &[&str]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for line in lines {
+        reader.line(line.as_bytes(), &mut events).expect("a line");
+    }
+    events
+}
+
+const LINES: [&str; 2] = [
+    "type,timeLogged,rcpt,header_X-Sp-Message-Id",
+    "d,1795341600,ann@example.com,00f3a5c7e9b1d4f60718",
+];
+
+#[test]
+fn names_of_columns_are_known_again_after_a_restart() {
+    let all = events(&mut reader(), &LINES);
+    let mut first = reader();
+    assert!(events(&mut first, &LINES[..1]).is_empty());
+    let mut second = reader();
+    second.restore(&first.state().expect("a state"));
+    assert_eq!(events(&mut second, &LINES[1..]), all);
+    assert_eq!(all.len(), 1);
+}
+
+#[test]
+fn default_columns_are_no_state() {
+    assert_eq!(reader().state(), None);
+    let mut restored = reader();
+    for state in ["", "timeLogged", "x\ny"] {
+        restored.restore(state);
+    }
+    assert_eq!(restored.state(), None);
+}
+
+proptest! {
+    /// Whatever comes, every row becomes its record, is told as wrong, or is of a type that says
+    /// nothing new.
+    #[test]
+    fn no_row_is_lost_silently(
+        rows in proptest::collection::vec(
+            ("(d|b|t|tq|r|f|rb|rs|x)", "[0-9]{0,11}", "[ -~]{0,12}"), 0..20
+        )
+    ) {
+        let mut reader = reader();
+        reader.line(b"type,timeLogged,rcpt", &mut Vec::new()).expect("a header row");
+        for (kind, time, rcpt) in rows {
+            let quoted = rcpt.replace('"', "\"\"");
+            let line = format!("{kind},{time},\"{quoted}\"");
+            let mut events = Vec::new();
+            let read = reader.line(line.as_bytes(), &mut events);
+            let says_nothing = ["tq", "r", "rs"].contains(&kind.as_str());
+            match read {
+                Ok(()) => prop_assert_eq!(events.len(), usize::from(!says_nothing)),
+                Err(_) => prop_assert!(events.is_empty()),
+            }
+            if let Some(attempt) = events.first().and_then(|event| event.occurrence.attempt()) {
+                prop_assert_eq!(&attempt.rcpt_to, &rcpt);
+            }
+        }
+    }
+
+    #[test]
+    fn octets_never_panic(lines in proptest::collection::vec(any::<Vec<u8>>(), 0..40)) {
+        let mut reader = reader();
+        for line in lines {
+            drop(reader.line(&line, &mut Vec::new()));
+        }
+    }
+}
