@@ -1,6 +1,12 @@
 //! The formats of records, by their names in the configuration.
 
-use super::{Parser, Reading, postfix::Postfix, powermta::PowerMta};
+use super::{
+    Parser, Reading,
+    kumomta::KumoMta,
+    momentum::{Momentum, Refusals},
+    postfix::Postfix,
+    powermta::PowerMta,
+};
 use std::{fmt, str::FromStr};
 
 /// How an MTA writes its records.
@@ -8,18 +14,28 @@ use std::{fmt, str::FromStr};
 pub enum Format {
     /// PowerMTA's accounting records, in CSV.
     PowerMta,
+    /// KumoMTA's log records, in JSON.
+    KumoMta,
+    /// Momentum's mainlog, bouncelog and fbllog; refusals in a session are those of the mainlog.
+    Momentum,
+    /// The same, with the refusals of the bouncelog.
+    MomentumBouncelog,
     /// The lines that Postfix writes to syslog, or to its own file.
     Postfix,
 }
 
 impl Format {
     /// Every format there is.
-    pub const ALL: &'static [Self] = &[Self::PowerMta, Self::Postfix];
+    pub const ALL: &'static [Self] =
+        &[Self::PowerMta, Self::KumoMta, Self::Momentum, Self::MomentumBouncelog, Self::Postfix];
 
     /// Its name, as it stands in the configuration and in events.
     pub fn name(self) -> &'static str {
         match self {
             Self::PowerMta => "powermta",
+            Self::KumoMta => "kumomta",
+            Self::Momentum => "momentum",
+            Self::MomentumBouncelog => "momentum_bouncelog",
             Self::Postfix => "postfix",
         }
     }
@@ -28,6 +44,9 @@ impl Format {
     pub fn parser(self, reading: &Reading) -> Box<dyn Parser> {
         match self {
             Self::PowerMta => Box::new(PowerMta::new(reading)),
+            Self::KumoMta => Box::new(KumoMta::new(reading)),
+            Self::Momentum => Box::new(Momentum::new(Refusals::OfMainlog)),
+            Self::MomentumBouncelog => Box::new(Momentum::new(Refusals::OfBouncelog)),
             Self::Postfix => Box::new(Postfix::new(reading)),
         }
     }
@@ -35,9 +54,9 @@ impl Format {
     /// Does what one file begins go on in the next one? Otherwise each file is read by itself.
     pub fn spans_files(self) -> bool {
         match self {
-            // Each file begins with its header row.
-            Self::PowerMta => false,
-            Self::Postfix => true,
+            // Each file begins with its header row; records in JSON say all by themselves.
+            Self::PowerMta | Self::KumoMta => false,
+            Self::Momentum | Self::MomentumBouncelog | Self::Postfix => true,
         }
     }
 }

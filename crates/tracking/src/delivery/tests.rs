@@ -14,6 +14,7 @@ fn queue_id_is_found_in_the_words_of_each_mta() {
     check("OK ids=0f3a5c7e9b1d4f60", Some("0f3a5c7e9b1d4f60"));
     check("2.0.0 6ab1c2d3 Message accepted for delivery", Some("6ab1c2d3"));
     check("2.0.0 Ok: queued as 4XyZ.", Some("4XyZ"));
+    check("2.0.0 OK 00/00-25004-31B987F3", Some("00/00-25004-31B987F3"));
 }
 
 #[test]
