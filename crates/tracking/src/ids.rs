@@ -188,6 +188,11 @@ impl EventId {
         Self::new(at, digest)
     }
 
+    /// The sixteen octets of the id.
+    pub fn octets(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
     /// The id as it is written, in ASCII.
     pub(crate) fn digits(&self) -> [u8; uuid::fmt::Hyphenated::LENGTH] {
         let mut text = [0; uuid::fmt::Hyphenated::LENGTH];

@@ -45,6 +45,8 @@ pub struct Report {
     pub campaigns: Vec<CampaignReport>,
     /// Each tag, by name. A message with several counts for each of them.
     pub tags: Vec<TagReport>,
+    /// Bounces by class, the most frequent first.
+    pub bounces: Vec<BounceReport>,
     /// Each link, the most clicked first.
     pub links: Vec<LinkReport>,
 }
@@ -75,11 +77,13 @@ pub struct Counters {
     /// Messages that upstream refused for good, as the sender was told
     /// (`policy_rejection`).
     pub refused: u64,
-    /// Messages that upstream refused for good after the sender was told otherwise
-    /// (`bounce`).
+    /// Messages that were given up or came back (`bounce`, `out_of_band`).
     pub failed: u64,
-    /// Times that upstream refused a message for now (`delay`).
+    /// Times that a message was refused for now (`delay`).
     pub delayed: u64,
+    /// What the records of MTAs tell.
+    #[serde(flatten)]
+    pub way: WayCounters,
     /// The pixel at the end was fetched (`open`).
     pub opens: Count,
     /// The pixel at the top was fetched (`initial_open`).
@@ -93,6 +97,94 @@ pub struct Counters {
     pub unsubscribes: Count,
     /// Any pixel was fetched, or a link was followed.
     pub confirmed_opens: Count,
+}
+
+/// The way of messages, as SparkPost's metrics count it (`count_` is left out of their names).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct WayCounters {
+    /// Injected and rejected ones.
+    pub targeted: u64,
+    /// Messages that upstream took over (`injection`).
+    pub injected: u64,
+    /// Messages that were refused, or not made, of which the sender was told.
+    pub rejected: u64,
+    /// Those that were refused (`policy_rejection`).
+    pub policy_rejection: u64,
+    /// Those that could not be made (`generation_failure`).
+    pub generation_failed: u64,
+    /// Those that were not to be made (`generation_rejection`).
+    pub generation_rejection: u64,
+    /// Deliveries and inband bounces.
+    pub sent: u64,
+    /// Deliveries without those that came back.
+    pub accepted: u64,
+    /// Messages that the recipient's MTA took over (`delivery`).
+    pub delivered: u64,
+    /// Those at the first attempt.
+    pub delivered_first: u64,
+    /// Those at a later one.
+    pub delivered_subsequent: u64,
+    /// Inband and out-of-band bounces.
+    pub bounce: u64,
+    /// Of these, the recipient is not there.
+    pub hard_bounce: u64,
+    /// It may be there later.
+    pub soft_bounce: u64,
+    /// The mail was not wanted.
+    pub block_bounce: u64,
+    /// An administrator has to act.
+    pub admin_bounce: u64,
+    /// Nobody knows.
+    pub undetermined_bounce: u64,
+    /// Messages that were given up (`bounce`).
+    pub inband_bounce: u64,
+    /// Messages that came back after delivery (`out_of_band`).
+    pub outofband_bounce: u64,
+    /// Deliveries that an MTA put off at the first attempt (`delay`).
+    pub delayed_first: u64,
+    /// Complaints of recipients (`spam_complaint`).
+    pub spam_complaint: u64,
+    /// Octets that were delivered, as far as records tell them.
+    pub total_msg_volume: u64,
+    /// Milliseconds in the queue of those delivered at the first attempt.
+    pub total_delivery_time_first: u64,
+    /// Milliseconds in the queue of those delivered at a later one.
+    pub total_delivery_time_subsequent: u64,
+    /// Mail that came in (`relay_injection`).
+    pub inbound: u64,
+    /// Of it, what was refused (`relay_rejection`).
+    pub relay_rejection: u64,
+    /// What was handed on (`relay_delivery`).
+    pub relay_delivery: u64,
+    /// Times that it could not be handed on yet (`relay_tempfail`).
+    pub relay_tempfail: u64,
+    /// What could not be handed on (`relay_permfail`).
+    pub relay_permfail: u64,
+}
+
+impl WayCounters {
+    /// Sets what follows from the others.
+    pub fn derive(&mut self) {
+        self.rejected = self.policy_rejection + self.generation_failed + self.generation_rejection;
+        self.targeted = self.injected + self.rejected;
+        self.delivered = self.delivered_first + self.delivered_subsequent;
+        self.bounce = self.inband_bounce + self.outofband_bounce;
+        self.sent = self.delivered + self.inband_bounce;
+        self.accepted = self.delivered.saturating_sub(self.outofband_bounce);
+    }
+}
+
+/// How many bounces are of a class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BounceReport {
+    /// The class, by its number.
+    pub bounce_class: u8,
+    /// Its name.
+    pub name: &'static str,
+    /// What it means: Hard, Soft, Block, Admin or Undetermined.
+    pub category: &'static str,
+    /// Inband and out-of-band bounces.
+    pub count: u64,
 }
 
 /// How often, and for how many messages.
@@ -175,12 +267,42 @@ impl AddAssign for Counters {
         self.refused += other.refused;
         self.failed += other.failed;
         self.delayed += other.delayed;
+        self.way += other.way;
         self.opens += other.opens;
         self.initial_opens += other.initial_opens;
         self.rendered += other.rendered;
         self.clicks += other.clicks;
         self.unsubscribes += other.unsubscribes;
         self.confirmed_opens += other.confirmed_opens;
+    }
+}
+
+impl AddAssign for WayCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.injected += other.injected;
+        self.policy_rejection += other.policy_rejection;
+        self.generation_failed += other.generation_failed;
+        self.generation_rejection += other.generation_rejection;
+        self.delivered_first += other.delivered_first;
+        self.delivered_subsequent += other.delivered_subsequent;
+        self.hard_bounce += other.hard_bounce;
+        self.soft_bounce += other.soft_bounce;
+        self.block_bounce += other.block_bounce;
+        self.admin_bounce += other.admin_bounce;
+        self.undetermined_bounce += other.undetermined_bounce;
+        self.inband_bounce += other.inband_bounce;
+        self.outofband_bounce += other.outofband_bounce;
+        self.delayed_first += other.delayed_first;
+        self.spam_complaint += other.spam_complaint;
+        self.total_msg_volume += other.total_msg_volume;
+        self.total_delivery_time_first += other.total_delivery_time_first;
+        self.total_delivery_time_subsequent += other.total_delivery_time_subsequent;
+        self.inbound += other.inbound;
+        self.relay_rejection += other.relay_rejection;
+        self.relay_delivery += other.relay_delivery;
+        self.relay_tempfail += other.relay_tempfail;
+        self.relay_permfail += other.relay_permfail;
+        self.derive();
     }
 }
 
@@ -298,16 +420,36 @@ pub enum MessageState {
     Delayed,
     /// Upstream took it over.
     Accepted,
+    /// Upstream could not deliver it yet, as its records say.
+    Deferred,
     /// Upstream refused it for good, and the sender knows.
     Refused,
     /// Upstream refused it for good after the sender was told otherwise.
     Failed,
+    /// The recipient's MTA took it over.
+    Delivered,
+    /// Upstream gave it up.
+    Bounced,
+    /// It came back after it had been delivered.
+    OutOfBand,
+    /// The recipient has complained about it.
+    Complained,
 }
 
 impl MessageState {
     /// Every state.
-    pub const ALL: [Self; 5] =
-        [Self::Received, Self::Delayed, Self::Accepted, Self::Refused, Self::Failed];
+    pub const ALL: [Self; 10] = [
+        Self::Received,
+        Self::Delayed,
+        Self::Accepted,
+        Self::Deferred,
+        Self::Refused,
+        Self::Failed,
+        Self::Delivered,
+        Self::Bounced,
+        Self::OutOfBand,
+        Self::Complained,
+    ];
 
     /// The state's stable name.
     pub fn name(self) -> &'static str {
@@ -315,8 +457,27 @@ impl MessageState {
             Self::Received => "received",
             Self::Delayed => "delayed",
             Self::Accepted => "accepted",
+            Self::Deferred => "deferred",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Delivered => "delivered",
+            Self::Bounced => "bounced",
+            Self::OutOfBand => "out_of_band",
+            Self::Complained => "complained",
+        }
+    }
+
+    /// How far on the way of a message it is. Of two states the further one holds, in whatever
+    /// order they are told.
+    pub fn stage(self) -> u8 {
+        match self {
+            Self::Received => 0,
+            Self::Delayed => 1,
+            Self::Accepted => 2,
+            Self::Deferred => 3,
+            Self::Refused | Self::Failed | Self::Delivered | Self::Bounced => 4,
+            Self::OutOfBand => 5,
+            Self::Complained => 6,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The events of one day (UTC), each day in a database of its own, so that events of a
 //! day that is over go by removing a file.
 
+use super::records::Fresh;
 use super::store::LogEntry;
 use super::{StoreError, checkpoint, disk, open_to_write, schema, sqlite};
 use jiff::ToSpan;
@@ -72,10 +73,10 @@ impl Days {
     }
 
     /// Puts in what is not there yet.
-    pub(super) fn insert(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        let mut by_day: BTreeMap<Day, Vec<&LogEntry>> = BTreeMap::new();
+    pub(super) fn insert(&mut self, entries: &[Fresh<'_>]) -> Result<(), StoreError> {
+        let mut by_day: BTreeMap<Day, Vec<&Fresh<'_>>> = BTreeMap::new();
         for entry in entries {
-            if let LogEntry::Event { event, .. } = entry {
+            if let LogEntry::Event { event, .. } = entry.entry {
                 by_day.entry(Day::of(event.timestamp)).or_default().push(entry);
             }
         }
@@ -134,16 +135,16 @@ impl Days {
     }
 }
 
-fn insert(connection: &mut Connection, entries: &[&LogEntry]) -> Result<(), rusqlite::Error> {
+fn insert(connection: &mut Connection, entries: &[&Fresh<'_>]) -> Result<(), rusqlite::Error> {
     let transaction = connection.transaction()?;
     {
         let mut statement =
             transaction.prepare_cached("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)")?;
         for entry in entries {
-            if let LogEntry::Event { position, event, .. } = entry {
+            if let LogEntry::Event { position, event, .. } = entry.entry {
                 statement.execute(params![
                     position.cast_signed(),
-                    event.message_id.octets(),
+                    entry.message_id(event).octets(),
                     event.timestamp.0,
                     event.occurrence.type_name(),
                     event::encode(event),

@@ -5,7 +5,8 @@
 //! order in which they came, and the event itself is never changed. Only so many neighbours
 //! are looked at: a message that is flooded with requests is settled by the nearest.
 
-use super::model::{Kind, Result};
+use super::kind::Kind;
+use super::model::Result;
 use super::rollups::{First, Grade};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -242,6 +243,28 @@ pub(super) fn first_of_day(
         }
     }
     Ok(None)
+}
+
+/// All engagements of a message that are kept.
+pub(super) fn of_message(
+    transaction: &Transaction<'_>,
+    message_id: MessageId,
+) -> Result<Vec<Engagement>> {
+    let query = format!("SELECT {COLUMNS} FROM engagements WHERE message_id = ?");
+    let mut statement = transaction.prepare_cached(&query)?;
+    statement.query_map([message_id.octets()], |row| read(message_id, row))?.collect()
+}
+
+/// Sets the campaign of all engagements of a message.
+pub(super) fn set_campaign(
+    transaction: &Transaction<'_>,
+    message_id: MessageId,
+    campaign: i64,
+) -> Result<()> {
+    transaction
+        .prepare_cached("UPDATE engagements SET campaign = ? WHERE message_id = ?")?
+        .execute(params![campaign, message_id.octets()])?;
+    Ok(())
 }
 
 /// What an event was found to be, by its message, time and place in the log.

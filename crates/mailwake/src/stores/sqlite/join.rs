@@ -74,7 +74,8 @@ fn read(main: &Connection, id: &MessageId) -> Result<Option<Known>, rusqlite::Er
     let known = main
         .prepare_cached(
             "SELECT campaigns.campaign_id, rcpt_type, rcpt_meta, rcpt_meta_reach
-             FROM messages JOIN campaigns ON campaigns.id = campaign WHERE message_id = ?",
+             FROM messages JOIN campaigns ON campaigns.id = campaign
+             WHERE message_id = ? AND facts <> ''",
         )?
         .query_row([id.octets()], |row| {
             let rcpt_type: String = row.get(1)?;

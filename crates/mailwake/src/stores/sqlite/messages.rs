@@ -39,7 +39,7 @@ impl Messages {
     pub fn find(&self, id: &MessageId) -> Result<Option<MessageRecord>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM messages JOIN campaigns ON campaigns.id = campaign
-             WHERE message_id = ?"
+             WHERE message_id = ? AND facts <> ''"
         );
         let find = || {
             let mut statement = self.main.prepare_cached(&sql)?;
@@ -57,6 +57,16 @@ impl Messages {
             statement.query_row([queue_id], |row| row.get(0).map(MessageId::from_octets)).optional()
         };
         find().map_err(sqlite("read", &self.path))
+    }
+
+    /// The message that a record of this time means by a queue id, as the store finds it: queue
+    /// ids are used again.
+    pub fn of_record(
+        &self,
+        queue_id: &str,
+        at: Timestamp,
+    ) -> Result<Option<MessageId>, StoreError> {
+        super::records::of_queue_id(&self.main, queue_id, at).map_err(sqlite("read", &self.path))
     }
 }
 

@@ -23,16 +23,23 @@
 
 mod day;
 mod engagements;
+mod ids;
 mod join;
+mod kind;
 mod messages;
 mod model;
+mod outcome;
 mod reader;
+mod records;
+mod rollup_report;
 mod rollups;
+mod rows;
 mod schema;
 mod store;
 
 pub use messages::Messages;
 pub use reader::StoreReader;
+pub use records::RecordCounts;
 pub use store::{LogEntry, Store};
 
 use rusqlite::{Connection, ErrorCode};

@@ -2,40 +2,22 @@
 //! the caller begins and commits.
 
 use super::engagements::{self, Deed, Engagement};
-use super::rollups::{Bucket, First, Grade, Rollups, Seen};
+use super::ids::{Ids, NO_CAMPAIGN};
+use super::kind::Kind;
+use super::outcome::{self, Counted};
+use super::records::{self, Fresh};
+use super::rollups::{ALL, Bucket, First, Grade, Rollups, Seen};
+use super::rows::MessageRow;
 use super::store::LogEntry;
-use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
-use tracking::event::{
-    Click, Event, Metadata, Occurrence, RcptType, Reception, UpstreamReply, Visit,
-};
-use tracking::ids::MessageId;
+use rusqlite::{Connection, Transaction, params};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use tracking::bounce::Rules;
+use tracking::event::{Click, Event, Occurrence, Reception, Visit};
+use tracking::ids::{MessageId, Timestamp};
 use tracking::verdict::Judgement;
 
-use crate::stores::report::MessageState;
-
 pub(super) type Result<T> = std::result::Result<T, rusqlite::Error>;
-
-/// The campaign of messages without one, and of those that the store does not know.
-const NO_CAMPAIGN: i64 = 0;
-
-/// What is counted. The numbers are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    Open = 1,
-    InitialOpen = 2,
-    Rendered = 3,
-    Click = 4,
-    /// A click per message and link; counted in the rollups of links.
-    LinkClick = 5,
-    ConfirmedOpen = 6,
-    /// By a link or by the field of the header: who does both leaves once.
-    Unsubscribe = 7,
-    Reception = 10,
-    Injection = 11,
-    PolicyRejection = 12,
-    Bounce = 13,
-    Delay = 14,
-}
 
 /// How far entries were applied.
 pub(super) fn applied(connection: &Connection) -> Result<u64> {
@@ -50,78 +32,97 @@ pub(super) fn set_applied(transaction: &Transaction<'_>, applied: u64) -> Result
     Ok(())
 }
 
+/// What entries are applied with.
+pub(super) struct Tools<'a> {
+    /// The classes of bounces.
+    pub(super) rules: &'a Rules,
+    pub(super) ids: &'a mut Ids,
+    /// Records that are parked.
+    pub(super) parked: u64,
+    /// The day of the one who applies them.
+    pub(super) today: i64,
+}
+
+/// What became of records among the entries.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outcome {
+    pub(super) foreign: u64,
+    pub(super) parked: u64,
+}
+
 /// Counts entries, and keeps what they say of messages.
-pub(super) fn apply(transaction: &Transaction<'_>, entries: &[LogEntry]) -> Result<()> {
+pub(super) fn apply(
+    transaction: &Transaction<'_>,
+    entries: &[Fresh<'_>],
+    tools: Tools<'_>,
+) -> Result<Outcome> {
     let knows_tags =
         transaction.query_row("SELECT EXISTS (SELECT 1 FROM tags)", [], |row| row.get(0))?;
-    let mut applier = Applier { transaction, knows_tags, rollups: Rollups::default() };
-    for entry in entries {
-        match entry {
-            LogEntry::Event { event, position, .. } => applier.event(event, *position)?,
+    let outcome = Outcome { foreign: 0, parked: tools.parked };
+    let (messages, rollups) = (Messages::new(transaction, knows_tags), Rollups::default());
+    let mut applier = Applier { transaction, tools, messages, rollups, outcome };
+    for fresh in entries {
+        match fresh.entry {
+            LogEntry::Event { event, position, .. } => applier.event(fresh, event, *position)?,
             LogEntry::Damage { position, next, kind } => {
                 applier.damage(*position, next - position, kind)?;
             }
         }
     }
-    applier.rollups.write(transaction)
+    let Applier { messages, rollups, outcome, .. } = applier;
+    messages.write()?;
+    rollups.write(transaction)?;
+    Ok(outcome)
 }
 
-/// What a reception says besides the columns of its message, as `Messages` reads it.
-fn facts(reception: &Reception) -> String {
-    let rest = Reception {
-        rcpt_to: String::new(),
-        rcpt_type: RcptType::To,
-        msg_from: String::new(),
-        subject: String::new(),
-        friendly_from: String::new(),
-        campaign_id: String::new(),
-        rcpt_meta: Metadata::new(),
-        rcpt_tags: Vec::new(),
-        ..reception.clone()
-    };
-    serde_json::to_string(&rest).unwrap_or_default()
+/// The messages in hand.
+struct Messages<'a> {
+    transaction: &'a Transaction<'a>,
+    /// Some message has had a tag; before that, none is looked for.
+    knows_tags: bool,
+    rows: HashMap<MessageId, MessageRow<'a>>,
+}
+
+impl<'a> Messages<'a> {
+    fn new(transaction: &'a Transaction<'a>, knows_tags: bool) -> Self {
+        Self { transaction, knows_tags, rows: HashMap::new() }
+    }
+
+    fn get(&mut self, id: MessageId) -> Result<&mut MessageRow<'a>> {
+        match self.rows.entry(id) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unread) => {
+                let row = MessageRow::read(self.transaction, id, self.knows_tags)?;
+                Ok(unread.insert(row))
+            }
+        }
+    }
+
+    /// Writes what has changed, in the order of the table.
+    fn write(self) -> Result<()> {
+        let mut rows: Vec<_> = self.rows.into_iter().collect();
+        rows.sort_unstable_by_key(|(id, _)| *id);
+        rows.iter().try_for_each(|(_, row)| row.write(self.transaction))
+    }
 }
 
 struct Applier<'a> {
     transaction: &'a Transaction<'a>,
-    /// Some message has had a tag; before that, none is looked for.
-    knows_tags: bool,
+    tools: Tools<'a>,
+    messages: Messages<'a>,
     rollups: Rollups,
+    outcome: Outcome,
 }
 
-/// What the counts of a message go by.
-struct Groups {
-    campaign: i64,
-    /// All messages, and the tags of this one.
-    tags: Vec<i64>,
-}
-
-impl Applier<'_> {
-    fn event(&mut self, event: &Event, position: u64) -> Result<()> {
+impl<'a> Applier<'a> {
+    fn event(&mut self, fresh: &Fresh<'_>, event: &'a Event, position: u64) -> Result<()> {
         match &event.occurrence {
             Occurrence::Reception(reception) => self.reception(event, reception),
-            Occurrence::Injection(reply) => {
-                self.outcome(event, reply, MessageState::Accepted, Kind::Injection)
-            }
-            Occurrence::Delay(reply) => {
-                self.outcome(event, reply, MessageState::Delayed, Kind::Delay)
-            }
-            Occurrence::Bounce(reply) => {
-                self.outcome(event, reply, MessageState::Failed, Kind::Bounce)
-            }
-            // What MTAs tell later is in the events, and not in the counts yet.
-            Occurrence::Delivery(_)
-            | Occurrence::OutOfBand(_)
-            | Occurrence::SpamComplaint(_)
-            | Occurrence::GenerationFailure(_)
-            | Occurrence::GenerationRejection(_)
-            | Occurrence::RelayInjection(_)
-            | Occurrence::RelayRejection(_)
-            | Occurrence::RelayDelivery(_)
-            | Occurrence::RelayTempfail(_)
-            | Occurrence::RelayPermfail(_) => Ok(()),
-            Occurrence::PolicyRejection(reply) => {
-                self.outcome(event, reply, MessageState::Refused, Kind::PolicyRejection)
+            _ if records::is_record(event) => self.record(fresh, event, position),
+            occurrence if outcome::is_of_no_message(occurrence, event.message_id) => {
+                let first = First { at: event.timestamp, campaign: NO_CAMPAIGN };
+                self.count(event, first, &[ALL]);
+                Ok(())
             }
             Occurrence::Open(visit) | Occurrence::AmpOpen(visit) => {
                 self.engagement(event, position, visit, Deed::Open, None)
@@ -142,83 +143,87 @@ impl Applier<'_> {
                 let visit = &unsubscription.visit;
                 self.engagement(event, position, visit, Deed::ListUnsubscribe, None)
             }
+            _ => self.way(event.message_id, event),
         }
     }
 
-    fn reception(&mut self, event: &Event, reception: &Reception) -> Result<()> {
-        let campaign = self.campaign_id(&reception.campaign_id)?;
-        self.transaction
-            .prepare_cached(
-                "INSERT OR IGNORE INTO messages
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, ?, NULL, NULL)",
-            )?
-            .execute(params![
-                event.message_id.octets(),
-                reception.transmission_id.to_string(),
-                event.timestamp.0,
-                reception.rcpt_to,
-                reception.msg_from,
-                reception.subject,
-                reception.friendly_from,
-                campaign,
-                reception.msg_size.cast_signed(),
-                MessageState::Received.name(),
-                reception.rcpt_type.name(),
-                serde_json::to_string(&reception.rcpt_meta).unwrap_or_default(),
-                reception.rcpt_meta_reach.name(),
-                facts(reception),
-            ])?;
-        if !reception.rcpt_tags.is_empty() {
-            self.set_tags(&event.message_id, &reception.rcpt_tags)?;
-        }
-        let groups = Groups { campaign, tags: self.tags_of(&event.message_id)? };
-        self.count(event, &groups, Kind::Reception);
-        Ok(())
-    }
-
-    /// Gives a message its tags, unless something of it was counted already without them.
-    fn set_tags(&mut self, message_id: &MessageId, tags: &[String]) -> Result<()> {
-        let is_seen = self
-            .transaction
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM seen WHERE message_id = ?)")?
-            .query_row([message_id.octets()], |row| row.get(0))?;
-        if is_seen {
+    fn reception(&mut self, event: &'a Event, reception: &'a Reception) -> Result<()> {
+        let (id, transaction) = (event.message_id, self.transaction);
+        let row = self.messages.get(id)?;
+        if row.is_received {
+            // It came again; the first one counts.
+            let (campaign, tags) = (row.campaign, row.tags.clone());
+            let this = First { at: event.timestamp, campaign };
+            self.rollups.count(Bucket::of(this, Kind::Reception, 0), Grade::Raw, &tags, 1);
             return Ok(());
         }
-        let find = "SELECT id FROM tags WHERE tag = ?";
-        for (place, tag) in tags.iter().enumerate() {
-            let tag = self.id(find, "INSERT INTO tags (tag) VALUES (?)", [tag])?;
-            self.transaction
+        let campaign = self.tools.ids.campaign(transaction, &reception.campaign_id)?;
+        let mut tags = vec![ALL];
+        for (place, tag) in reception.rcpt_tags.iter().enumerate() {
+            let tag = self.tools.ids.tag(transaction, tag)?;
+            transaction
                 .prepare_cached("INSERT OR IGNORE INTO message_tags VALUES (?, ?, ?)")?
-                .execute(params![message_id.octets(), tag, place as i64])?;
+                .execute(params![id.octets(), tag, place as i64])?;
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
         }
-        self.knows_tags = true;
-        Ok(())
+        self.messages.knows_tags |= tags.len() > 1;
+        let row = self.messages.get(id)?;
+        let is_late = row.has_early;
+        row.receive(event.timestamp, reception, campaign, tags.clone());
+        let this = First { at: event.timestamp, campaign };
+        self.rollups.count(Bucket::of(this, Kind::Reception, 0), Grade::Raw, &tags, 1);
+        if is_late {
+            self.complete(id)?;
+        }
+        self.unpark(id)
     }
 
-    /// Upstream's answer. Its last word is one of taking over or refusing for good.
-    fn outcome(
-        &mut self,
-        event: &Event,
-        reply: &UpstreamReply,
-        state: MessageState,
-        kind: Kind,
-    ) -> Result<()> {
-        self.transaction
-            .prepare_cached(
-                "UPDATE messages SET state = ?, raw_reason = ?, queue_id = ?, injected_at = ?
-                 WHERE message_id = ? AND state IN ('received', 'delayed')",
-            )?
-            .execute(params![
-                state.name(),
-                reply.raw_reason,
-                reply.queue_id,
-                (kind == Kind::Injection).then_some(event.timestamp.0),
-                event.message_id.octets()
-            ])?;
-        let groups = self.groups_of(&event.message_id, "")?;
-        self.count(event, &groups, kind);
-        Ok(())
+    /// Something of the way of a message, which may be known or not.
+    fn way(&mut self, id: MessageId, event: &Event) -> Result<()> {
+        let row = self.messages.get(id)?;
+        row.hear(event.timestamp, &event.occurrence);
+        let (is_received, tags) = (row.is_received, row.tags.clone());
+        let first = First { at: event.timestamp, campaign: row.campaign };
+        let counted = self.count(event, first, &tags);
+        if !is_received {
+            self.messages.get(id)?.has_early = true;
+            return self.note_early(id, event, &counted);
+        }
+        match &event.occurrence {
+            Occurrence::Injection(_) => self.unpark(id),
+            _ => Ok(()),
+        }
+    }
+
+    /// A record counts when the reception of its message is known.
+    fn record(&mut self, fresh: &Fresh<'_>, event: &Event, position: u64) -> Result<()> {
+        let (id, transaction) = (fresh.message_id(event), self.transaction);
+        if event.occurrence.attempt().is_some() {
+            records::remember(transaction, event, position, self.tools.today)?;
+        }
+        if id != MessageId::UNKNOWN && self.messages.get(id)?.is_received {
+            return self.way(id, event);
+        }
+        if id == MessageId::UNKNOWN && event.occurrence.queue_id().is_none() {
+            self.outcome.foreign += 1;
+            return Ok(());
+        }
+        self.outcome.parked += 1;
+        records::park(transaction, event, id, position)
+    }
+
+    /// Counts the records that have waited for a message.
+    fn unpark(&mut self, id: MessageId) -> Result<()> {
+        if self.outcome.parked == 0 {
+            return Ok(());
+        }
+        let row = self.messages.get(id)?;
+        let (received_at, queue_id) = (row.received_at, row.queue_id().map(str::to_owned));
+        let parked = records::take_parked(self.transaction, id, received_at, queue_id.as_deref())?;
+        self.outcome.parked = self.outcome.parked.saturating_sub(parked.len() as u64);
+        parked.iter().try_for_each(|event| self.way(id, event))
     }
 
     /// Counts an engagement, and what came near it anew where it is evidence.
@@ -230,58 +235,86 @@ impl Applier<'_> {
         deed: Deed,
         click: Option<&Click>,
     ) -> Result<()> {
-        let groups = self.groups_of(&event.message_id, &visit.campaign_id)?;
+        let transaction = self.transaction;
+        let (id, ids) = (event.message_id, &mut self.tools.ids);
+        let link = click.map(|click| ids.link(transaction, click)).transpose()?.unwrap_or(0);
+        let row = self.messages.get(id)?;
+        let campaign = match row.is_received {
+            true => row.campaign,
+            false => {
+                row.has_early = true;
+                self.tools.ids.campaign(transaction, &visit.campaign_id)?
+            }
+        };
         let first = visit.judgement();
         let mut this = Engagement {
-            message_id: event.message_id,
+            message_id: id,
             at: event.timestamp,
             position,
             deed,
-            link: click.map(|click| self.link_id(click)).transpose()?.unwrap_or(0),
+            link,
             link_index: click.map_or(0, |click| click.link_index.into()),
-            campaign: groups.campaign,
+            campaign,
             address: visit.ip_address,
             agent: crc32c::crc32c(visit.user_agent.as_bytes()),
             settled: first.clone(),
             first,
         };
-        for (mut other, settled) in engagements::settle(self.transaction, &mut this)? {
+        for (mut other, settled) in engagements::settle(transaction, &mut this)? {
             let was = std::mem::replace(&mut other.settled, settled);
-            engagements::set_settled(self.transaction, &other)?;
-            self.regrade(&other, &was, &groups.tags)?;
+            engagements::set_settled(transaction, &other)?;
+            self.regrade(&other, &was)?;
         }
         for (kind, link) in this.kinds() {
-            let mut seen = Seen::read(self.transaction, &this.message_id, kind, link)?;
-            for grade in Grade::ALL.into_iter().filter(|grade| grade.has(&this.settled)) {
-                self.rollups.add(&mut seen, this.first_time(), grade, &groups.tags);
-            }
-            seen.write(self.transaction)?;
+            self.with_seen(id, kind, link, |rollups, seen, tags| {
+                for grade in Grade::ALL.into_iter().filter(|grade| grade.has(&this.settled)) {
+                    rollups.add(seen, this.first_time(), grade, tags);
+                }
+                Ok(())
+            })?;
         }
-        engagements::insert(self.transaction, &this)
+        engagements::insert(transaction, &this)
     }
 
     /// Counts an engagement that is settled anew, which was counted as it was before.
-    fn regrade(&mut self, this: &Engagement, was: &Judgement, tags: &[i64]) -> Result<()> {
-        let changed: Vec<_> = Grade::ALL
-            .into_iter()
-            .filter(|grade| grade.has(was) != grade.has(&this.settled))
-            .collect();
+    fn regrade(&mut self, this: &Engagement, was: &Judgement) -> Result<()> {
+        let changed = |grade: &Grade| grade.has(was) != grade.has(&this.settled);
+        let changed: Vec<_> = Grade::ALL.into_iter().filter(changed).collect();
         if changed.is_empty() {
             return Ok(());
         }
+        let transaction = self.transaction;
         for (kind, link) in this.kinds() {
-            let mut seen = Seen::read(self.transaction, &this.message_id, kind, link)?;
-            for grade in changed.iter().copied() {
-                if grade.has(&this.settled) {
-                    self.rollups.add(&mut seen, this.first_time(), grade, tags);
-                } else {
-                    let next = || engagements::first_of_day(self.transaction, this, kind, grade);
-                    self.rollups.take(&mut seen, this.first_time(), grade, tags, next)?;
+            self.with_seen(this.message_id, kind, link, |rollups, seen, tags| {
+                for grade in changed.iter().copied() {
+                    if grade.has(&this.settled) {
+                        rollups.add(seen, this.first_time(), grade, tags);
+                    } else {
+                        let next = || engagements::first_of_day(transaction, this, kind, grade);
+                        rollups.take(seen, this.first_time(), grade, tags, next)?;
+                    }
                 }
-            }
-            seen.write(self.transaction)?;
+                Ok(())
+            })?;
         }
         Ok(())
+    }
+
+    /// Does something with what was seen of a message first, and with its tags.
+    fn with_seen(
+        &mut self,
+        id: MessageId,
+        kind: Kind,
+        link: i64,
+        with: impl FnOnce(&mut Rollups, &mut Seen, &[i64]) -> Result<()>,
+    ) -> Result<()> {
+        let row = self.messages.get(id)?;
+        let (seen, tags) = row.seen(self.transaction)?;
+        let place = seen.iter().position(|seen| seen.is_of(kind, link)).unwrap_or_else(|| {
+            seen.push(Seen::new(id, kind, link));
+            seen.len() - 1
+        });
+        with(&mut self.rollups, &mut seen[place], tags)
     }
 
     fn damage(&mut self, position: u64, octets: u64, kind: &str) -> Result<()> {
@@ -291,64 +324,78 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn count(&mut self, event: &Event, groups: &Groups, kind: Kind) {
-        let this = First { at: event.timestamp, campaign: groups.campaign };
-        self.rollups.count(Bucket::of(this, kind, 0), Grade::Raw, &groups.tags);
+    fn count(&mut self, event: &Event, first: First, tags: &[i64]) -> Vec<Counted> {
+        let counted = outcome::counted(&event.occurrence, self.tools.rules);
+        for (kind, link, amount) in &counted {
+            self.rollups.count(Bucket::of(first, *kind, *link), Grade::Raw, tags, *amount);
+        }
+        counted
+    }
+}
+
+/// What comes before the reception of its message counts for all messages, and for the campaign
+/// that its link tells; when the reception comes, it moves.
+impl Applier<'_> {
+    fn note_early(&self, id: MessageId, event: &Event, counted: &[Counted]) -> Result<()> {
+        let mut statement = self.transaction.prepare_cached(
+            "INSERT INTO early VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+        )?;
+        for (kind, link, amount) in counted {
+            let row = params![id.octets(), event.timestamp.0, *kind as i64, link, amount];
+            statement.execute(row)?;
+        }
+        Ok(())
     }
 
-    /// What the message counts for; where its campaign is not known, the one that a link told.
-    fn groups_of(&self, message_id: &MessageId, told: &str) -> Result<Groups> {
-        Ok(Groups {
-            campaign: self.campaign_of(message_id, told)?,
-            tags: self.tags_of(message_id)?,
-        })
-    }
-
-    /// The tags of a message, and before them all messages.
-    fn tags_of(&self, message_id: &MessageId) -> Result<Vec<i64>> {
-        let mut tags = vec![super::rollups::ALL];
-        if self.knows_tags {
-            let mut statement = self
-                .transaction
-                .prepare_cached("SELECT tag FROM message_tags WHERE message_id = ?")?;
-            for tag in statement.query_map([message_id.octets()], |row| row.get(0))? {
-                tags.push(tag?);
+    /// Moves what was counted of a message to its campaign and its tags.
+    fn complete(&mut self, id: MessageId) -> Result<()> {
+        let transaction = self.transaction;
+        let row = self.messages.get(id)?;
+        let (campaign, tags) = (row.campaign, row.tags.clone());
+        for (kind, link, at, amount) in take_early(transaction, id)? {
+            let mut by = |campaign, tags: &[i64], amount| {
+                let bucket = Bucket::of(First { at, campaign }, kind, link);
+                self.rollups.count(bucket, Grade::Raw, tags, amount);
+            };
+            by(NO_CAMPAIGN, &[ALL], -amount);
+            by(campaign, &tags, amount);
+        }
+        for engagement in engagements::of_message(transaction, id)? {
+            for (kind, link) in engagement.kinds() {
+                for grade in Grade::ALL.into_iter().filter(|of| of.has(&engagement.settled)) {
+                    let was = engagement.first_time();
+                    let mut by = |first, tags: &[i64], amount| {
+                        let bucket = Bucket::of(first, kind, link);
+                        self.rollups.count(bucket, grade, tags, amount);
+                    };
+                    by(was, &[ALL], -1);
+                    by(First { campaign, ..was }, &tags, 1);
+                }
             }
         }
-        Ok(tags)
-    }
-
-    /// The campaign of a message; where that is not known, the one that a link told.
-    fn campaign_of(&self, message_id: &MessageId, told: &str) -> Result<i64> {
-        let campaign = self
-            .transaction
-            .prepare_cached("SELECT campaign FROM messages WHERE message_id = ?")?
-            .query_row([message_id.octets()], |row| row.get(0))
-            .optional()?;
-        match campaign {
-            Some(campaign) => Ok(campaign),
-            None if told.is_empty() => Ok(NO_CAMPAIGN),
-            None => self.campaign_id(told),
+        engagements::set_campaign(transaction, id, campaign)?;
+        for seen in self.messages.get(id)?.seen(transaction)?.0 {
+            self.rollups.move_firsts(seen, campaign, &tags);
         }
+        Ok(())
     }
+}
 
-    fn campaign_id(&self, name: &str) -> Result<i64> {
-        let find = "SELECT id FROM campaigns WHERE campaign_id = ?";
-        self.id(find, "INSERT INTO campaigns (campaign_id) VALUES (?)", [name])
-    }
-
-    fn link_id(&self, click: &Click) -> Result<i64> {
-        let find = "SELECT id FROM links WHERE target_link_url = ? AND name = ?";
-        let insert = "INSERT INTO links (target_link_url, name) VALUES (?, ?)";
-        self.id(find, insert, [click.target_link_url.as_str(), click.name()])
-    }
-
-    /// The number of what these texts name, which it gets when it is new.
-    fn id(&self, find: &str, insert: &str, texts: impl Params + Clone) -> Result<i64> {
-        let mut statement = self.transaction.prepare_cached(find)?;
-        match statement.query_row(texts.clone(), |row| row.get(0)).optional()? {
-            Some(id) => Ok(id),
-            None => self.transaction.prepare_cached(insert)?.insert(texts),
-        }
-    }
+/// Takes out what was noted of a message before its reception: kind, link, time and amount.
+fn take_early(
+    transaction: &Transaction<'_>,
+    id: MessageId,
+) -> Result<Vec<(Kind, i64, Timestamp, i64)>> {
+    let mut statement = transaction
+        .prepare_cached("SELECT kind, link, at, amount FROM early WHERE message_id = ?")?;
+    let early = statement.query_map([id.octets()], |row| {
+        let number: i64 = row.get(0)?;
+        let unknown = || rusqlite::Error::IntegralValueOutOfRange(0, number);
+        let kind = Kind::of(number).ok_or_else(unknown)?;
+        Ok((kind, row.get(1)?, Timestamp(row.get(2)?), row.get(3)?))
+    })?;
+    let early = early.collect::<Result<_>>()?;
+    transaction.prepare_cached("DELETE FROM early WHERE message_id = ?")?.execute([id.octets()])?;
+    Ok(early)
 }

@@ -1,14 +1,22 @@
 //! Counts of the main database: by hour, campaign, tag, kind and link, and in three grades.
 //! What is to be counted comes in; rows are changed when it is `write` time.
 
-use super::model::{Kind, Result};
-use rusqlite::{Transaction, params, params_from_iter, types::Value};
+use super::kind::Kind;
+use super::model::Result;
+use rusqlite::{Row, Transaction, params, params_from_iter};
 use std::collections::HashMap;
 use tracking::ids::{MessageId, Timestamp};
 use tracking::verdict::Judgement;
 
 /// Milliseconds in an hour, the width of a rollup.
 pub(super) const HOUR_MS: i64 = 3_600_000;
+
+/// Where the rows of whole days stand behind those of hours: at this number and the day's. No
+/// time that events can have has such an hour. A report takes the days that are whole in it.
+pub(super) const DAY_ROWS: i64 = 1 << 43;
+
+/// Hours in a day.
+pub(super) const DAY_HOURS: i64 = 24;
 
 /// In the place of a tag: all messages.
 pub(super) const ALL: i64 = 0;
@@ -36,8 +44,8 @@ impl Grade {
     }
 }
 
-/// A row of a rollup. `link` is 0 for the rollups that are not per link, `tag` for those
-/// that count all messages.
+/// A row of a rollup. `link` is 0 for the rollups that are not per link or class, `tag` for
+/// those that count all messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Bucket {
     tag: i64,
@@ -51,6 +59,11 @@ impl Bucket {
     pub(super) fn of(first: First, kind: Kind, link: i64) -> Self {
         let hour = first.at.0.div_euclid(HOUR_MS);
         Self { tag: ALL, hour, campaign: first.campaign, kind, link }
+    }
+
+    /// The row of the whole day.
+    fn of_day(self) -> Self {
+        Self { hour: DAY_ROWS + self.hour.div_euclid(DAY_HOURS), ..self }
     }
 }
 
@@ -86,29 +99,38 @@ struct SeenDay {
 }
 
 impl Seen {
-    pub(super) fn read(
+    /// Of what was not seen yet.
+    pub(super) fn new(message_id: MessageId, kind: Kind, link: i64) -> Self {
+        Self { message_id, kind, link, days: Vec::new() }
+    }
+
+    /// All that was seen of a message.
+    pub(super) fn read_all(
         transaction: &Transaction<'_>,
         message_id: &MessageId,
-        kind: Kind,
-        link: i64,
-    ) -> Result<Self> {
+    ) -> Result<Vec<Self>> {
         let mut statement = transaction.prepare_cached(
             "SELECT day, first_at, campaign, filtered_at, filtered_campaign, confirmed_at,
-                 confirmed_campaign
-             FROM seen WHERE message_id = ? AND kind = ? AND link = ?",
+                 confirmed_campaign, kind, link
+             FROM seen WHERE message_id = ? ORDER BY kind, link",
         )?;
-        let day = |row: &rusqlite::Row<'_>| {
-            let first = |column: usize| -> Result<Option<First>> {
-                let at: Option<i64> = row.get(column)?;
-                let campaign: Option<i64> = row.get(column + 1)?;
-                Ok(at.zip(campaign).map(|(at, campaign)| First { at: Timestamp(at), campaign }))
-            };
-            let first = [first(1)?, first(3)?, first(5)?];
-            Ok(SeenDay { day: row.get(0)?, first, is_changed: false })
-        };
-        let key = params![message_id.octets(), kind as i64, link];
-        let days = statement.query_map(key, day)?.collect::<Result<_>>()?;
-        Ok(Self { message_id: *message_id, kind, link, days })
+        let mut rows = statement.query([message_id.octets()])?;
+        let mut all: Vec<Self> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (number, link): (i64, i64) = (row.get(7)?, row.get(8)?);
+            let unknown = || rusqlite::Error::IntegralValueOutOfRange(7, number);
+            let kind = Kind::of(number).ok_or_else(unknown)?;
+            let day = SeenDay::read(row)?;
+            match all.last_mut() {
+                Some(last) if last.is_of(kind, link) => last.days.push(day),
+                _ => all.push(Self { days: vec![day], ..Self::new(*message_id, kind, link) }),
+            }
+        }
+        Ok(all)
+    }
+
+    pub(super) fn is_of(&self, kind: Kind, link: i64) -> bool {
+        self.kind == kind && self.link == link
     }
 
     pub(super) fn write(&self, transaction: &Transaction<'_>) -> Result<()> {
@@ -154,6 +176,17 @@ impl Seen {
     }
 }
 
+impl SeenDay {
+    fn read(row: &Row<'_>) -> Result<Self> {
+        let first = |column: usize| -> Result<Option<First>> {
+            let at: Option<i64> = row.get(column)?;
+            let campaign: Option<i64> = row.get(column + 1)?;
+            Ok(at.zip(campaign).map(|(at, campaign)| First { at: Timestamp(at), campaign }))
+        };
+        Ok(Self { day: row.get(0)?, first: [first(1)?, first(3)?, first(5)?], is_changed: false })
+    }
+}
+
 /// What is to be added to rollups.
 #[derive(Debug, Default)]
 pub(super) struct Rollups {
@@ -161,15 +194,37 @@ pub(super) struct Rollups {
 }
 
 impl Rollups {
-    /// Counts once more, without asking whether it is the first time.
-    pub(super) fn count(&mut self, bucket: Bucket, grade: Grade, tags: &[i64]) {
-        self.change(bucket, grade, tags, |change| change.total += 1);
+    /// Counts so much more, without asking whether it is the first time.
+    pub(super) fn count(&mut self, bucket: Bucket, grade: Grade, tags: &[i64], amount: i64) {
+        self.change(bucket, grade, tags, |change| change.total += amount);
+    }
+
+    /// Moves first times to a campaign and tags. They were counted for all messages alone.
+    pub(super) fn move_firsts(&mut self, seen: &mut Seen, campaign: i64, tags: &[i64]) {
+        let (kind, link) = (seen.kind, seen.link);
+        for grade in Grade::ALL {
+            let ever = seen.ever(grade);
+            for day in &mut seen.days {
+                let Some(first) = &mut day.first[grade as usize] else { continue };
+                let is_ever = ever == Some(*first);
+                let mut by = |bucket, tags: &[i64], number| {
+                    self.change(bucket, grade, tags, |change| {
+                        change.distinct_day += number;
+                        change.first_ever += if is_ever { number } else { 0 };
+                    });
+                };
+                by(Bucket::of(*first, kind, link), &[ALL], -1);
+                first.campaign = campaign;
+                day.is_changed = true;
+                by(Bucket::of(*first, kind, link), tags, 1);
+            }
+        }
     }
 
     /// Counts an engagement and, where it is the earliest of its kind so far, moves the first
     /// time to its hour. So the counts do not depend on the order of events.
     pub(super) fn add(&mut self, seen: &mut Seen, this: First, grade: Grade, tags: &[i64]) {
-        self.count(Bucket::of(this, seen.kind, seen.link), grade, tags);
+        self.count(Bucket::of(this, seen.kind, seen.link), grade, tags, 1);
         let of_day = seen.of_day(this.at.day(), grade);
         if of_day.is_none_or(|first| this.at < first.at) {
             self.set_first(seen, this.at.day(), Some(this), grade, tags);
@@ -225,28 +280,77 @@ impl Rollups {
         }
     }
 
-    pub(super) fn write(self, transaction: &Transaction<'_>) -> Result<()> {
-        for (Bucket { tag, hour, campaign, kind, link }, change) in self.changes {
-            let (table, of) = match (kind, tag) {
-                (Kind::LinkClick, ALL) => ("link_rollups", link),
-                (Kind::LinkClick, _) => ("tag_link_rollups", link),
-                (_, ALL) => ("rollups", kind as i64),
-                _ => ("tag_rollups", kind as i64),
-            };
-            let tag = Some(tag).filter(|tag| *tag != ALL);
-            let numbers = change.map(|of| [of.total, of.first_ever, of.distinct_day]);
-            let key = tag.into_iter().chain([hour, campaign, of]);
-            let values = key.chain(numbers.into_iter().flatten()).map(Value::from);
-            transaction
-                .prepare_cached(&addition(table, tag.is_some()))?
-                .execute(params_from_iter(values))?;
+    /// Adds all to the tables, to hours and days.
+    pub(super) fn write(mut self, transaction: &Transaction<'_>) -> Result<()> {
+        for (bucket, changes) in self.changes.clone() {
+            let day = self.changes.entry(bucket.of_day()).or_default();
+            for (of_day, change) in day.iter_mut().zip(changes) {
+                of_day.add(change);
+            }
+        }
+        let mut changes: Vec<_> = self.changes.into_iter().collect();
+        // In the order of the tables, which are quicker to write so.
+        changes.sort_unstable_by_key(|(Bucket { tag, hour, campaign, kind, link }, _)| {
+            (Table::of(*kind), *tag, *hour, *campaign, *kind as i64, *link)
+        });
+        for tables in changes.chunk_by(|(one, _), (other, _)| one.table() == other.table()) {
+            let table = tables[0].0.table();
+            let mut statement = transaction.prepare_cached(&addition(table))?;
+            for (Bucket { tag, hour, campaign, kind, link }, change) in tables {
+                let of = if table.0 == Table::Kinds { *kind as i64 } else { *link };
+                let tag = Some(*tag).filter(|tag| *tag != ALL);
+                let numbers = change.map(|of| [of.total, of.first_ever, of.distinct_day]);
+                let key = tag.into_iter().chain([*hour, *campaign, of]);
+                statement.execute(params_from_iter(key.chain(numbers.into_iter().flatten())))?;
+            }
         }
         Ok(())
     }
 }
 
+impl Change {
+    fn add(&mut self, other: Self) {
+        self.total += other.total;
+        self.first_ever += other.first_ever;
+        self.distinct_day += other.distinct_day;
+    }
+}
+
+/// Which rollups count a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Table {
+    Kinds,
+    Links,
+    Bounces,
+}
+
+impl Table {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::LinkClick => Self::Links,
+            Kind::BounceClass => Self::Bounces,
+            _ => Self::Kinds,
+        }
+    }
+}
+
+impl Bucket {
+    /// The rollups that it is in, and whether they are those of tags.
+    fn table(&self) -> (Table, bool) {
+        (Table::of(self.kind), self.tag != ALL)
+    }
+}
+
 /// The statement that adds numbers to a row.
-fn addition(table: &str, has_tag: bool) -> String {
+fn addition((table, has_tag): (Table, bool)) -> String {
+    let table = match (table, has_tag) {
+        (Table::Kinds, false) => "rollups",
+        (Table::Kinds, true) => "tag_rollups",
+        (Table::Links, false) => "link_rollups",
+        (Table::Links, true) => "tag_link_rollups",
+        (Table::Bounces, false) => "bounce_rollups",
+        (Table::Bounces, true) => "tag_bounce_rollups",
+    };
     let tag = if has_tag { "?, " } else { "" };
     format!(
         "INSERT INTO {table} VALUES ({tag}?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -11,8 +11,8 @@ use std::path::Path;
 /// time of that kind on that day, and `campaign` the one it was counted under: an event
 /// that arrives late, but happened earlier, moves the first time to its hour.
 ///
-/// The rollups of tags count the same for the messages of each tag. A message has its tags
-/// from its reception on, or never: what was counted without them stays so.
+/// The rollups of tags count the same for the messages of each tag. What was counted of a
+/// message before its reception told its campaign and tags moves to them then.
 pub(super) const MAIN: &[&str] = &[
     "
     CREATE TABLE progress (only INTEGER PRIMARY KEY CHECK (only = 0), applied INTEGER NOT NULL);
@@ -120,15 +120,117 @@ pub(super) const MAIN: &[&str] = &[
 
 /// What feeders and the records of MTAs need of a message: what its reception says besides the
 /// columns, when upstream took it over, and what the last record says. It is found by the queue
-/// id that upstream told.
+/// id that upstream told. A row without facts is of a message whose reception has not come yet;
+/// `early` has what was counted of those, and `parked` the records that are not counted before.
+/// `joined` tells which message a record was found to be of after it had been parked, and
+/// `record_ids` which records were counted, by the day of that.
+///
+/// Rollups have rows of whole days behind those of hours (`rollups::DAY_ROWS`).
 const RECORDS: &str = "
     ALTER TABLE messages ADD COLUMN facts TEXT NOT NULL DEFAULT '';
     ALTER TABLE messages ADD COLUMN injected_at INTEGER;
     ALTER TABLE messages ADD COLUMN attempt TEXT;
+    ALTER TABLE messages ADD COLUMN attempt_at INTEGER;
+    ALTER TABLE messages ADD COLUMN state_at INTEGER NOT NULL DEFAULT 0;
     UPDATE messages SET facts = json_object('transmission_id', transmission_id, 'rcpt_to', '',
         'msg_from', '', 'msg_size', msg_size, 'open_tracking', json('false'),
-        'initial_pixel', json('false'), 'click_tracking', json('false'), 'links', 0);
-    CREATE INDEX messages_by_queue_id ON messages (queue_id) WHERE queue_id IS NOT NULL;
+        'initial_pixel', json('false'), 'click_tracking', json('false'), 'links', 0),
+        state_at = received_at;
+    INSERT INTO messages (message_id, transmission_id, received_at, rcpt_to, msg_from, subject,
+            friendly_from, campaign, msg_size, state)
+        SELECT DISTINCT message_id, '0', 0, '', '', '', '', 0, 0, 'received' FROM seen
+        WHERE message_id NOT IN (SELECT message_id FROM messages);
+    CREATE INDEX messages_by_queue_id ON messages (queue_id, received_at)
+        WHERE queue_id IS NOT NULL;
+    CREATE TABLE early (
+        message_id BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        link INTEGER NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (message_id, at, kind, link)
+    ) WITHOUT ROWID;
+    CREATE TABLE parked (
+        position INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        message_id BLOB,
+        queue_id TEXT,
+        event BLOB NOT NULL
+    );
+    CREATE INDEX parked_by_message ON parked (message_id) WHERE message_id IS NOT NULL;
+    CREATE INDEX parked_by_queue_id ON parked (queue_id) WHERE queue_id IS NOT NULL;
+    CREATE INDEX parked_by_time ON parked (at);
+    CREATE TABLE joined (
+        position INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        message_id BLOB NOT NULL
+    );
+    CREATE INDEX joined_by_message ON joined (message_id);
+    CREATE TABLE record_ids (
+        event_id BLOB PRIMARY KEY,
+        position INTEGER NOT NULL,
+        day INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX record_ids_by_day ON record_ids (day);
+    CREATE TABLE bounce_rollups (
+        hour INTEGER NOT NULL,
+        campaign INTEGER NOT NULL,
+        class INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        first_ever INTEGER NOT NULL,
+        distinct_day INTEGER NOT NULL,
+        filtered_total INTEGER NOT NULL,
+        filtered_first_ever INTEGER NOT NULL,
+        filtered_distinct_day INTEGER NOT NULL,
+        confirmed_total INTEGER NOT NULL,
+        confirmed_first_ever INTEGER NOT NULL,
+        confirmed_distinct_day INTEGER NOT NULL,
+        PRIMARY KEY (hour, campaign, class)
+    ) WITHOUT ROWID;
+    CREATE TABLE tag_bounce_rollups (
+        tag INTEGER NOT NULL,
+        hour INTEGER NOT NULL,
+        campaign INTEGER NOT NULL,
+        class INTEGER NOT NULL,
+        total INTEGER NOT NULL,
+        first_ever INTEGER NOT NULL,
+        distinct_day INTEGER NOT NULL,
+        filtered_total INTEGER NOT NULL,
+        filtered_first_ever INTEGER NOT NULL,
+        filtered_distinct_day INTEGER NOT NULL,
+        confirmed_total INTEGER NOT NULL,
+        confirmed_first_ever INTEGER NOT NULL,
+        confirmed_distinct_day INTEGER NOT NULL,
+        PRIMARY KEY (tag, hour, campaign, class)
+    ) WITHOUT ROWID;
+    INSERT INTO rollups
+        SELECT 8796093022208 + (hour - ((hour % 24) + 24) % 24) / 24 AS of_day, campaign, kind,
+            SUM(total), SUM(first_ever),
+            SUM(distinct_day), SUM(filtered_total), SUM(filtered_first_ever),
+            SUM(filtered_distinct_day), SUM(confirmed_total), SUM(confirmed_first_ever),
+            SUM(confirmed_distinct_day)
+        FROM rollups GROUP BY of_day, campaign, kind;
+    INSERT INTO link_rollups
+        SELECT 8796093022208 + (hour - ((hour % 24) + 24) % 24) / 24 AS of_day, campaign, link,
+            SUM(total), SUM(first_ever),
+            SUM(distinct_day), SUM(filtered_total), SUM(filtered_first_ever),
+            SUM(filtered_distinct_day), SUM(confirmed_total), SUM(confirmed_first_ever),
+            SUM(confirmed_distinct_day)
+        FROM link_rollups GROUP BY of_day, campaign, link;
+    INSERT INTO tag_rollups
+        SELECT tag, 8796093022208 + (hour - ((hour % 24) + 24) % 24) / 24 AS of_day, campaign, kind,
+            SUM(total), SUM(first_ever),
+            SUM(distinct_day), SUM(filtered_total), SUM(filtered_first_ever),
+            SUM(filtered_distinct_day), SUM(confirmed_total), SUM(confirmed_first_ever),
+            SUM(confirmed_distinct_day)
+        FROM tag_rollups GROUP BY tag, of_day, campaign, kind;
+    INSERT INTO tag_link_rollups
+        SELECT tag, 8796093022208 + (hour - ((hour % 24) + 24) % 24) / 24 AS of_day, campaign, link,
+            SUM(total), SUM(first_ever),
+            SUM(distinct_day), SUM(filtered_total), SUM(filtered_first_ever),
+            SUM(filtered_distinct_day), SUM(confirmed_total), SUM(confirmed_first_ever),
+            SUM(confirmed_distinct_day)
+        FROM tag_link_rollups GROUP BY tag, of_day, campaign, link;
 ";
 
 /// Each engagement with its verdict, first and settled. Counts are kept three times: of all,

@@ -2,6 +2,8 @@
 //! databases when `apply` returns, and on disk when `checkpoint` says so.
 
 use super::day::{self, Day, Days};
+use super::ids::Ids;
+use super::records::{self, Fresh, RecordCounts};
 use super::{
     StoreConfig, StoreError, checkpoint, disk, engagements, main_path, model, open_to_write,
     schema, sqlite,
@@ -9,6 +11,9 @@ use super::{
 use rusqlite::{Connection, TransactionBehavior};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tracking::bounce::Rules;
 use tracking::event::Event;
 use tracking::ids::Timestamp;
 
@@ -60,6 +65,13 @@ pub struct Store {
     main: Connection,
     days: Days,
     applied: u64,
+    ids: Ids,
+    rules: Arc<Rules>,
+    records: RecordCounts,
+    /// The time, as it was last told.
+    now: Timestamp,
+    /// The latest time of an event that was applied.
+    latest: Option<Timestamp>,
     /// Unlocked when it is dropped.
     _lock: File,
 }
@@ -91,8 +103,32 @@ impl Store {
         let mut main = open_to_write(&path, config.busy_timeout)?;
         schema::migrate_main(&mut main, &path)?;
         let applied = model::applied(&main).map_err(sqlite("read", &path))?;
-        let days = Days::new(directory, config.busy_timeout);
-        Ok(Self { directory: directory.into(), path, config, main, days, applied, _lock: lock })
+        let parked = records::parked(&main).map_err(sqlite("read", &path))?;
+        Ok(Self {
+            directory: directory.into(),
+            path,
+            days: Days::new(directory, config.busy_timeout),
+            config,
+            main,
+            applied,
+            ids: Ids::default(),
+            rules: Arc::new(Rules::built_in()),
+            records: RecordCounts { parked, ..RecordCounts::default() },
+            now: SystemTime::now().into(),
+            latest: None,
+            _lock: lock,
+        })
+    }
+
+    /// Sets the rules by which bounces get their class from now on; else it is done by those
+    /// that mailwake comes with.
+    pub fn set_rules(&mut self, rules: Arc<Rules>) {
+        self.rules = rules;
+    }
+
+    /// What became of the records of MTAs.
+    pub fn records(&self) -> RecordCounts {
+        self.records
     }
 
     /// The position up to which everything is counted.
@@ -104,29 +140,56 @@ impl Store {
     /// are not counted again, but put back should they be missing. After an error the
     /// same entries can be given again.
     pub fn apply(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        self.apply_events(entries)?;
-        self.apply_counts(entries)
+        let fresh = self.apply_events(entries)?;
+        self.apply_counts(entries, &fresh)
     }
 
-    /// The first step of `apply`; the module's head says why it comes first.
-    pub(super) fn apply_events(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        self.days.insert(entries)
+    /// The first step of `apply`; the module's head says why it comes first. Gives what the
+    /// second one needs.
+    pub(super) fn apply_events<'e>(
+        &mut self,
+        entries: &'e [LogEntry],
+    ) -> Result<Vec<Fresh<'e>>, StoreError> {
+        let fresh = records::fresh(&self.main, entries).map_err(sqlite("read", &self.path))?;
+        self.days.insert(&fresh)?;
+        Ok(fresh)
     }
 
     /// The second step of `apply`.
-    pub(super) fn apply_counts(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
+    fn apply_counts(
+        &mut self,
+        entries: &[LogEntry],
+        fresh: &[Fresh<'_>],
+    ) -> Result<(), StoreError> {
         let begin = entries.partition_point(|entry| entry.position() < self.applied);
-        let fresh = &entries[begin..];
-        let Some(last) = fresh.last() else { return Ok(()) };
+        let Some(last) = entries[begin..].last() else { return Ok(()) };
+        let duplicates = fresh.partition_point(|one| one.entry.position() < self.applied);
+        let fresh = &fresh[duplicates..];
         let mut run = || {
             let transaction =
                 self.main.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            model::apply(&transaction, fresh)?;
+            let tools = model::Tools {
+                rules: &self.rules,
+                ids: &mut self.ids,
+                parked: self.records.parked,
+                today: self.now.day(),
+            };
+            let outcome = model::apply(&transaction, fresh, tools)?;
             model::set_applied(&transaction, last.next())?;
-            transaction.commit()
+            transaction.commit()?;
+            Ok(outcome)
         };
-        run().map_err(sqlite("write", &self.path))?;
+        let outcome = run().inspect_err(|_| self.ids = Ids::default());
+        let outcome = outcome.map_err(sqlite("write", &self.path))?;
+        self.records.duplicates += (entries.len() - begin - fresh.len()) as u64;
+        self.records.foreign += outcome.foreign;
+        self.records.parked = outcome.parked;
         self.applied = last.next();
+        let times = fresh.iter().filter_map(|one| match one.entry {
+            LogEntry::Event { event, .. } => Some(event.timestamp),
+            LogEntry::Damage { .. } => None,
+        });
+        self.latest = self.latest.max(times.max());
         Ok(())
     }
 
@@ -140,14 +203,30 @@ impl Store {
         Ok(is_all)
     }
 
-    /// Removes events that are older than the configuration keeps them.
+    /// Removes events that are older than the configuration keeps them, and what records have
+    /// left behind that nobody will need.
     pub fn remove_expired(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let Some(retention_days) = self.config.retention_days else { return Ok(()) };
-        let kept_ms = i64::from(retention_days) * Timestamp::DAY_MS;
-        let first = Timestamp(now.0.saturating_sub(kept_ms));
-        let begin = Timestamp(first.day() * Timestamp::DAY_MS);
+        self.now = now;
+        let begin = self.config.retention_days.map(|days| {
+            let first = Timestamp(now.0.saturating_sub(i64::from(days) * Timestamp::DAY_MS));
+            Timestamp(first.day() * Timestamp::DAY_MS)
+        });
+        self.remove_records(begin).map_err(sqlite("write", &self.path))?;
+        let Some(begin) = begin else { return Ok(()) };
         engagements::remove_before(&self.main, begin).map_err(sqlite("write", &self.path))?;
-        self.days.remove_before(Day::of(first))
+        self.days.remove_before(Day::of(begin))
+    }
+
+    fn remove_records(&mut self, events_before: Option<Timestamp>) -> rusqlite::Result<()> {
+        records::forget(&self.main, self.now.day(), events_before)?;
+        // While the store catches up with the log, the log's time counts: what a record waits
+        // for is still to come.
+        let Some(latest) = self.latest else { return Ok(()) };
+        let before = Timestamp(latest.min(self.now).0.saturating_sub(records::PARKED_MS));
+        let given_up = records::give_up(&self.main, self.records.parked, before)?;
+        self.records.foreign += given_up;
+        self.records.parked = self.records.parked.saturating_sub(given_up);
+        Ok(())
     }
 }
 

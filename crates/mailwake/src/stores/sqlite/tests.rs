@@ -1,6 +1,7 @@
 use super::*;
 use crate::stores::report::{
     Count, Counters, EventFilter, LinkReport, LinkTally, MessageState, Report, ReportFilter, Tally,
+    WayCounters,
 };
 use proptest::prelude::*;
 use std::fs;
@@ -13,6 +14,7 @@ use tracking::event::{
 use tracking::ids::{EventId, MessageId, Timestamp, TransmissionId};
 use tracking::smtpapi::Options;
 
+mod records;
 mod tags;
 mod verdicts;
 
@@ -186,6 +188,13 @@ fn counters_of_a_day_add_up() {
         clicks: count(4, 2, 2),
         unsubscribes: count(0, 0, 0),
         confirmed_opens: count(7, 2, 3),
+        way: WayCounters {
+            targeted: 3,
+            injected: 2,
+            rejected: 1,
+            policy_rejection: 1,
+            ..WayCounters::default()
+        },
     };
     assert_eq!(report.counters, expected);
     let campaigns: Vec<_> =

@@ -118,13 +118,14 @@ fn link_tells_of_a_message_that_the_store_does_not_know() {
 }
 
 #[test]
-fn tags_that_come_behind_an_open_do_not_count() {
+fn tags_that_come_behind_an_open_count_for_it() {
     let entries =
         logged([open(1, HOUR), tagged(1, &["cat"], MetadataReach::Engagement), open(1, 2)]);
     let directory = directory();
     store(&directory).apply(&entries).expect("applied");
     let report = report_of(&directory, &of_tag("cat"));
-    assert_eq!(report.counters, Counters::default());
+    assert_eq!(report.counters.opens, count(2, 1, 1));
+    assert_eq!(report_of(&directory, &ReportFilter::default()).campaigns.len(), 1);
 }
 
 #[test]
