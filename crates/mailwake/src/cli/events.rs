@@ -1,5 +1,7 @@
 //! `mailwake events`: events in order, as lines for people or as JSON lines.
 
+mod sparkpost;
+
 use super::{
     ConfigArgs,
     report::{open_store, parse_time},
@@ -48,6 +50,35 @@ pub(super) struct EventsArgs {
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
+    /// Print SparkPost's JSON, one event a line, as webhooks send it. What SparkPost does not
+    /// know is left out.
+    #[arg(long, conflicts_with = "json")]
+    sparkpost: bool,
+}
+
+/// How events are printed.
+enum Form {
+    Lines,
+    Json(Box<UserAgents>),
+    SparkPost(Box<sparkpost::Writer>),
+}
+
+impl Form {
+    fn new(args: &EventsArgs) -> Result<Self> {
+        Ok(match (args.sparkpost, args.json) {
+            (true, _) => Self::SparkPost(Box::new(sparkpost::Writer::open(&args.config)?)),
+            (false, true) => Self::Json(Box::default()),
+            (false, false) => Self::Lines,
+        })
+    }
+
+    fn write(&mut self, event: &StoredEvent, out: &mut impl Write) -> Result<()> {
+        match self {
+            Self::Lines => write_event(out, event),
+            Self::Json(agents) => write_json(out, event, agents),
+            Self::SparkPost(writer) => writer.write(event, out),
+        }
+    }
 }
 
 pub(super) fn run(args: &EventsArgs) -> Result<()> {
@@ -62,15 +93,12 @@ pub(super) fn run(args: &EventsArgs) -> Result<()> {
     };
     // Nobody sends: the wait for the next look ends by its time alone.
     let (_sender, pause) = mpsc::channel::<()>();
-    let mut agents = UserAgents::default();
+    let mut form = Form::new(args)?;
     let mut out = io::stdout().lock();
     loop {
         let events = reader.events(&filter)?;
         for event in &events {
-            match args.json {
-                true => write_json(&mut out, event, &mut agents)?,
-                false => write_event(&mut out, event)?,
-            }
+            form.write(event, &mut out)?;
             filter.after_position = Some(event.position);
         }
         if events.len() == PAGE_EVENTS {

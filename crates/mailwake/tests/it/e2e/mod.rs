@@ -13,6 +13,7 @@ mod recipes;
 mod reload;
 mod sessions;
 mod smtpapi;
+mod sparkpost;
 mod tls;
 mod unsubscribe;
 mod verdicts;
