@@ -23,6 +23,9 @@ pub const EVENT: &str = "event";
 /// The event as SparkPost writes it, where that is asked for and SparkPost knows its type.
 pub const SPARKPOST: &str = "sparkpost";
 
+/// Octets of `EVENT` that are read; a log takes more.
+pub const EVENT_OCTETS_MAX: usize = 512 * 1024;
+
 /// The name of a stream. The number is its hash tag, so that a cluster spreads streams over its
 /// nodes, and keeps by them what has the same tag.
 pub fn name(prefix: &str, shard: u16) -> String {
@@ -45,6 +48,12 @@ pub enum EntryError {
     /// It lacks a field.
     #[error("an entry without the field {0:?}")]
     Missing(&'static str),
+    /// Its event is larger than `EVENT_OCTETS_MAX`.
+    #[error("an event of {octets} octets, at most {EVENT_OCTETS_MAX} are read")]
+    TooLarge {
+        /// Its octets.
+        octets: usize,
+    },
     /// Its version is no number that a stored form has.
     #[error("its version is no number from 1 to 255")]
     Version,
@@ -70,6 +79,9 @@ pub fn read<'a>(field: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Event, Entry
     let version = str::from_utf8(required(VERSION)?).ok().and_then(|text| text.parse().ok());
     let version: u8 = version.filter(|version| *version > 0).ok_or(EntryError::Version)?;
     let json = required(EVENT)?;
+    if json.len() > EVENT_OCTETS_MAX {
+        return Err(EntryError::TooLarge { octets: json.len() });
+    }
     let mut stored = Vec::with_capacity(1 + json.len());
     stored.push(version);
     stored.extend_from_slice(json);

@@ -3,6 +3,7 @@
 pub mod feeder;
 pub mod form;
 pub mod http;
+pub mod redis;
 pub mod secret;
 pub mod sink;
 pub mod store;

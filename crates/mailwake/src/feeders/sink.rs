@@ -12,7 +12,7 @@ use tracking::{
 /// An event on its way to a sink.
 #[derive(Debug, Clone, Copy)]
 pub struct FedEvent<'a> {
-    /// What happened; its message id is known.
+    /// What happened; its message id is known, where the form needs messages.
     pub event: &'a Event,
     /// What is known of its message.
     pub message: Option<&'a MessageRecord>,
@@ -107,6 +107,12 @@ pub trait Form: Send {
     /// Appends an event to the body of a batch. False, and nothing is appended, for one that the
     /// sink does not know.
     fn append(&mut self, event: FedEvent<'_>, body: &mut Vec<u8>) -> bool;
+
+    /// Does it need what is known of messages? Where it does not, events go as the log has them,
+    /// before the store has applied them, and also those whose message nobody knows.
+    fn needs_messages(&self) -> bool {
+        true
+    }
 }
 
 /// A place where batches go. The next one is written, by its form, while one is under way.

@@ -48,6 +48,8 @@ fn malformed_entries_are_refused_with_the_reason() {
     check(EVENT_ID, Some("7"), "event id must be a UUID");
     let another = "0199c8a5-0000-7000-8000-000000000000";
     check(EVENT_ID, Some(another), "its event_id is not that of its event");
+    let large = " ".repeat(EVENT_OCTETS_MAX + 1);
+    check(EVENT, Some(&large), "an event of 524289 octets, at most 524288 are read");
     assert!(matches!(entry((EVENT, Some("{}"))), Err(EntryError::Event(_))));
 }
 

@@ -159,7 +159,7 @@ impl<F: Form> Gather<F> {
         counters: Arc<Counters>,
     ) -> Self {
         Self {
-            known: Known::new(config.store_directory.clone()),
+            known: Known::new(config.store_directory.clone(), form.needs_messages()),
             open: Prepared::at(reader.position(), new_id()),
             config: config.clone(),
             limits,
@@ -259,7 +259,10 @@ impl<F: Form> Gather<F> {
     fn read(&mut self) -> Result<Result<Waiting, Idle>, FeedError> {
         loop {
             if self.reader.position() >= self.applied {
-                self.applied = Position(self.known.applied()?);
+                self.applied = match self.known.is_asked() {
+                    true => Position(self.known.applied()?),
+                    false => self.reader.durable()?,
+                };
             }
             if self.reader.position() >= self.applied {
                 let is_end = self.reader.position() >= self.reader.durable()?;
@@ -288,13 +291,14 @@ impl<F: Form> Gather<F> {
         }
         resolve(&mut self.known, &mut entry.event)?;
         let event = &entry.event;
-        let (id, now) = (event.message_id, now());
+        let (is_joined, now) = (self.known.is_asked(), now());
+        let is_unknown = event.message_id == MessageId::UNKNOWN;
         let message = find(&mut self.known, event)?;
-        if message.is_none() && is_young(event, &self.config, now, entry.since) {
+        if is_joined && message.is_none() && is_young(event, &self.config, now, entry.since) {
             self.waiting = Some(entry);
             return Ok(Some(Idle::Until(Instant::now() + MESSAGE_INTERVAL)));
         }
-        if id == MessageId::UNKNOWN {
+        if is_joined && is_unknown {
             self.counters.foreign.increment();
             return Ok(None);
         }
@@ -331,12 +335,13 @@ impl<F: Form> Gather<F> {
         filter: &Filter,
     ) -> Result<(Prepared, usize), FeedError> {
         let mut written = Prepared::at(Position::START, Uuid::nil());
-        let mut looked_at = 0;
+        let (mut looked_at, is_joined) = (0, self.known.is_asked());
         for (place, mut event) in entries {
             if filter.covers_type(&event) {
                 resolve(&mut self.known, &mut event)?;
                 let message = find(&mut self.known, &event)?;
-                if event.message_id != MessageId::UNKNOWN && filter.covers_account(message) {
+                let is_ours = event.message_id != MessageId::UNKNOWN || !is_joined;
+                if is_ours && filter.covers_account(message) {
                     let message = joined(message, &event, self.config.join_days);
                     written.append(&mut self.form, event, message, place);
                 }

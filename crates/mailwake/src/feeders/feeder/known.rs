@@ -17,15 +17,24 @@ const GENERATION_MAX: usize = 8_192;
 /// Finds messages, and remembers those of late.
 pub(super) struct Known {
     directory: PathBuf,
+    /// Is anything asked at all?
+    is_asked: bool,
     store: Option<Messages>,
     young: HashMap<MessageId, Box<MessageRecord>>,
     old: HashMap<MessageId, Box<MessageRecord>>,
 }
 
 impl Known {
-    /// Messages of the store in this directory, which is opened when it is needed.
-    pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory, store: None, young: HashMap::new(), old: HashMap::new() }
+    /// Messages of the store in this directory, which is opened when it is needed. Where nobody
+    /// needs messages, nothing is known of any, and there need be no store.
+    pub(super) fn new(directory: PathBuf, is_asked: bool) -> Self {
+        let (young, old) = (HashMap::new(), HashMap::new());
+        Self { directory, is_asked, store: None, young, old }
+    }
+
+    /// Does anybody need messages?
+    pub(super) fn is_asked(&self) -> bool {
+        self.is_asked
     }
 
     /// How far the store has applied the log.
@@ -36,6 +45,9 @@ impl Known {
     /// Learns what an event says of its message. Events come in the order of the log, so what
     /// is remembered is as new as what the store says, or newer.
     pub(super) fn learn(&mut self, event: &Event) {
+        if !self.is_asked {
+            return;
+        }
         if let Occurrence::Reception(reception) = &event.occurrence {
             let record = MessageRecord {
                 message_id: event.message_id,
@@ -65,6 +77,9 @@ impl Known {
 
     /// What is known of a message.
     pub(super) fn find(&mut self, id: &MessageId) -> Result<Option<&MessageRecord>, FeedError> {
+        if !self.is_asked {
+            return Ok(None);
+        }
         if !self.young.contains_key(id) {
             let record = match self.old.remove(id) {
                 Some(record) => Some(record),
@@ -78,7 +93,10 @@ impl Known {
 
     /// The message that has this queue id upstream.
     pub(super) fn of_queue_id(&mut self, queue_id: &str) -> Result<Option<MessageId>, FeedError> {
-        Ok(self.ask(|store| store.of_queue_id(queue_id))?)
+        match self.is_asked {
+            true => Ok(self.ask(|store| store.of_queue_id(queue_id))?),
+            false => Ok(None),
+        }
     }
 
     fn remember(&mut self, record: Box<MessageRecord>) {

@@ -1,0 +1,101 @@
+//! What the readers of Redis count.
+
+use crate::telemetry::{Counter, Exposition, Gauge};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The counters of all sources.
+#[derive(Debug, Default)]
+pub struct Counters {
+    sources: Mutex<Vec<Arc<SourceCounters>>>,
+}
+
+/// What one source has counted.
+#[derive(Debug, Default)]
+pub struct SourceCounters {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Events that are on disk.
+    pub events: Counter,
+    /// Entries that are no event.
+    pub malformed: Counter,
+    /// Entries that another reader had taken and not acknowledged.
+    pub claimed: Counter,
+    /// Failures of Redis or the log, after which it was tried again.
+    pub failures: Counter,
+    /// Entries that wait in Redis, as far as it tells.
+    pub waiting: Gauge,
+    /// Why nothing is read now.
+    pub trouble: Trouble,
+}
+
+/// What keeps a source from reading.
+#[derive(Debug, Default)]
+pub struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    /// What it is; nothing while all is well.
+    pub fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets what it is.
+    pub fn set(&self, trouble: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+impl Counters {
+    /// Those of a further source.
+    pub fn source(&self, name: &str) -> Arc<SourceCounters> {
+        let counters = Arc::new(SourceCounters { name: name.into(), ..SourceCounters::default() });
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(counters.clone());
+        counters
+    }
+
+    /// Why events are not read, one by one.
+    pub fn troubles(&self) -> Vec<String> {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.iter().filter_map(|source| source.trouble.get()).collect()
+    }
+
+    /// Tells the metrics; none where there is no source.
+    pub fn expose(&self, to: &mut Exposition) {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if sources.is_empty() {
+            return;
+        }
+        let of = |number: fn(&SourceCounters) -> u64| {
+            sources.iter().map(move |source| (source.name.clone(), number(source)))
+        };
+        to.counter_of(
+            "mailwake_redis_source_events_total",
+            "Events from Redis that are on disk; after a crash some are recorded again.",
+            "source",
+            of(|source| source.events.get()),
+        );
+        to.counter_of(
+            "mailwake_redis_source_malformed_total",
+            "Entries in Redis that are no event.",
+            "source",
+            of(|source| source.malformed.get()),
+        );
+        to.counter_of(
+            "mailwake_redis_source_claimed_total",
+            "Entries of streams that another reader had taken and not acknowledged.",
+            "source",
+            of(|source| source.claimed.get()),
+        );
+        to.counter_of(
+            "mailwake_redis_source_failures_total",
+            "Failures of Redis or the event log after which it was tried again.",
+            "source",
+            of(|source| source.failures.get()),
+        );
+        to.gauge_of(
+            "mailwake_redis_source_waiting",
+            "Entries that wait in Redis to be read, as far as it tells.",
+            "source",
+            of(|source| source.waiting.get()),
+        );
+    }
+}
