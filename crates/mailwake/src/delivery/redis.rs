@@ -57,7 +57,7 @@ pub enum Layout {
 pub fn run(
     config: SourceConfig,
     writer: Writer,
-    counters: Arc<SourceCounters>,
+    counters: &Arc<SourceCounters>,
     shutdown: &CancellationToken,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -65,9 +65,9 @@ pub fn run(
     let log = Log { writer, counters: counters.clone(), shutdown: shutdown.clone() };
     runtime.block_on(async {
         match config.layout {
-            Layout::List(list) => read(ListReader::new(list, redis, log), &counters).await,
+            Layout::List(list) => read(ListReader::new(list, redis, log), counters).await,
             Layout::Streams(streams) => {
-                read(StreamsReader::new(streams, redis, log), &counters).await;
+                read(StreamsReader::new(streams, redis, log), counters).await;
             }
         }
     });
