@@ -3,6 +3,7 @@
 mod domains;
 mod events;
 mod explain;
+mod feeders;
 mod filter;
 mod import;
 pub(crate) mod keys;
@@ -13,7 +14,8 @@ mod trial;
 
 use crate::{
     config::{self, Config, KeySource, Listener, Tracker},
-    demo, feeders,
+    demo,
+    feeders::store as store_feeder,
     gateway::GatewayConfig,
     link_tool,
     policy::{Policy, PolicyConfig, Scripts, Stage},
@@ -59,6 +61,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Print events, the oldest first.
     Events(events::EventsArgs),
+    /// Look after the feeders, which bring events to other systems.
+    Feeders(feeders::FeedersArgs),
     /// Make the store anew from what the event log still has, while serve is stopped.
     Rebuild(RebuildArgs),
     /// Make the tracked copy of a message: from standard input to standard output.
@@ -129,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Policy(args) => policy::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Feeders(args) => feeders::run(&args),
         Command::Rebuild(args) => rebuild(&args),
         Command::Rewrite(args) => filter::run(&args),
         Command::Linktool(args) => link_tool::run(&args),
@@ -172,13 +177,13 @@ fn roles(chosen: &[Role]) -> serve::Roles {
 
 fn rebuild(args: &RebuildArgs) -> Result<()> {
     let config = Config::load(&args.config.config)?;
-    let rebuilt = feeders::store::rebuild(
+    let rebuilt = store_feeder::rebuild(
         &config.event_log.directory,
         &config.store_directory,
         config.store,
         args.allow_partial,
     )?;
-    let feeders::store::Rebuilt { events, damages } = rebuilt;
+    let store_feeder::Rebuilt { events, damages } = rebuilt;
     let text = format!("the store has {events} events; {damages} parts of the log were damaged");
     Ok(writeln!(io::stdout(), "{text}")?)
 }

@@ -3,6 +3,7 @@
 //! would be right. `etc/mailwake.toml` is the reference, and a test holds it to this.
 
 mod engagement;
+mod feeders;
 mod gateway;
 pub mod import;
 mod policy;
@@ -13,6 +14,7 @@ mod tracker;
 mod unsubscribe;
 mod visitors;
 
+pub use feeders::{Feeder, FeedersConfig, SinkConfig};
 pub use reader::{Known, Mistake};
 pub use tags::{TagsConfig, TagsPlace};
 pub use unsubscribe::{Forwarding, UnsubscribeConfig};
@@ -77,6 +79,8 @@ pub struct Config {
     pub store_directory: PathBuf,
     /// The store.
     pub store: StoreConfig,
+    /// Where events are brought besides.
+    pub feeders: FeedersConfig,
     /// The operators' view, if there is one.
     pub admin: Option<Admin>,
 }
@@ -317,6 +321,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let tags = tags::read(&root.section("tags"), &data_directory);
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) = read_store(&root.section("store"), &data_directory);
+    let feeders = feeders::read(root, &data_directory, &store_directory);
     let admin = root.section("admin");
     let admin = root.has("admin").then(|| read_admin(&admin));
     Some(Config {
@@ -332,6 +337,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         event_log,
         store_directory,
         store,
+        feeders,
         admin: admin.flatten(),
     })
 }

@@ -1,6 +1,7 @@
 //! The long-running process: binds, starts every part, reloads, and stops the parts in
 //! order: producers first, then the log, then its consumers, who read it to its end.
 
+mod feeders;
 mod gateway;
 mod sockets;
 mod tags;
@@ -12,7 +13,8 @@ use crate::{
     admin,
     config::{Admin, Config, Gateway, Tracker},
     event_log::{EventLog, cursor::Cursor, monitor::Monitor, reader::Reader},
-    feeders, net,
+    feeders::store as store_feeder,
+    net,
     net::tls::domains::DomainsTls,
     policy::Policy,
     stores::sqlite::Store,
@@ -26,6 +28,7 @@ use gateway::{Listeners, Reloads, Supplies};
 use rustix::fs::Mode;
 use sockets::{Sockets, listen_alone};
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::Path,
@@ -129,6 +132,8 @@ pub struct Server {
     certificates: Option<Arc<DomainsTls>>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
     store: Option<JoinHandle<Result<()>>>,
+    /// Also begun and ended by a reload.
+    feeders: Mutex<BTreeMap<String, feeders::Running>>,
     /// Also begun by a reload.
     forwarder: Mutex<Option<JoinHandle<Result<()>>>>,
     admin: Option<(SocketAddr, CancellationToken, JoinHandle<Result<()>>)>,
@@ -164,6 +169,7 @@ impl Server {
             certificates: None,
             tracker: None,
             store: None,
+            feeders: Mutex::default(),
             forwarder: Mutex::default(),
             admin: None,
             producers: vitals.producers.clone(),
@@ -212,6 +218,7 @@ impl Server {
                 Err(error) if roles.produces() => self.tell_no_forwarder(&error),
                 started => started?,
             }
+            self.start_feeders(config);
         }
         if let (true, Some(tracker)) = (roles.tracker, &config.tracker) {
             self.start_tracker(tracker, sockets.tracker)?;
@@ -262,6 +269,9 @@ impl Server {
         if let (true, Err(error)) = (self.vitals.parts.store, self.start_forwarder(&config)) {
             self.tell_no_forwarder(&error);
         }
+        if self.vitals.parts.store {
+            self.start_feeders(&config);
+        }
         self.reloads.replace(&config, &keys);
         if let (Some(visitors), Some(tracker)) = (&self.visitors, &config.tracker) {
             visitors.replace_tables(&tracker.config.visitors);
@@ -270,8 +280,8 @@ impl Server {
             certificates.reload();
         }
         info!(
-            "engagement settings, keys, certificates, policy, what is known of visitors and whose \
-             transcript is written were reloaded; other changes need a restart"
+            "engagement settings, keys, certificates, policy, feeders, what is known of visitors and \
+             whose transcript is written were reloaded; other changes need a restart"
         );
     }
 
@@ -310,6 +320,7 @@ impl Server {
         if let Some(thread) = forwarder.take() {
             first = first.and(join("unsubscribe", thread));
         }
+        first = first.and(self.stop_feeders());
         // Last, so that it tells to the end that mailwake stops.
         if let Some((_, shutdown, thread)) = self.admin.take() {
             shutdown.cancel();
@@ -321,7 +332,7 @@ impl Server {
 
     fn start_store(&mut self, config: &Config) -> Result<()> {
         let directory = &config.event_log.directory;
-        let cursor = Cursor::open(directory, feeders::store::CURSOR)?;
+        let cursor = Cursor::open(directory, store_feeder::CURSOR)?;
         let reader = match &self.log {
             Some(log) => log.reader(cursor.position()),
             None => Reader::open(directory, cursor.position())?,
@@ -331,7 +342,7 @@ impl Server {
         let over = if is_alone { shutdown.clone() } else { CancellationToken::new() };
         let counters = self.vitals.store.clone();
         self.store = Some(spawn("store", over, move || {
-            match feeders::store::run(reader, cursor, store, counters.clone(), &shutdown) {
+            match store_feeder::run(reader, cursor, store, counters.clone(), &shutdown) {
                 // As above: the producers go on.
                 Err(error) if !is_alone => {
                     error!("store has stopped, events stay in the event log: {error}");

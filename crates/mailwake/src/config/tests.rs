@@ -49,6 +49,35 @@ fn examples_of_scopes_are_right_as_they_stand() {
     assert_eq!(sockets, [1, 2, 1], "{examples}");
 }
 
+/// The examples of feeders, with their comments taken off: each is right, and says the defaults.
+#[test]
+fn examples_of_feeders_are_right_and_have_every_key() {
+    let (_, examples) = REFERENCE.split_once("--- feeders\n").expect("a chapter");
+    let (examples, _) = examples.split_once("\n# ---").expect("another one behind it");
+    let lines = examples.lines().filter_map(|line| line.strip_prefix("# "));
+    let is_key = |line: &&str| {
+        let key = line.split_once(" = ").map_or("", |(key, _)| key);
+        let is_name = |octet: u8| octet.is_ascii_lowercase() || octet == b'_';
+        (!key.is_empty() && key.bytes().all(is_name) && !line.ends_with('.'))
+            || line.starts_with('[')
+    };
+    let text: Vec<_> = lines.filter(is_key).collect();
+    let table = text.join("\n").parse().expect("TOML");
+    let (findings, of_feeder) = (Findings::default(), |key: &str| key.starts_with("feeder."));
+    assert!(read(&Section::root(&table, &findings)).is_some());
+    let keys = findings.known().into_iter().filter(|known| of_feeder(&known.key));
+    for key in keys.filter_map(|known| known.key.rsplit('.').next().map(str::to_owned)) {
+        assert!(examples.contains(&format!("\n# {key} = ")), "no example has {key}");
+    }
+    let read = Config::of(&table).expect("right").feeders;
+    // The same with nothing but what has no default.
+    let least = "[feeder.archive]\nkind = \"ndjson\"\n[feeder.sparkpost]\nkind = \"ingest\"\n\
+                 api_key_file = \"/etc/mailwake/sparkpost.key\"\n\
+                 ca_file = \"/etc/mailwake/ca.pem\"\n";
+    let least = Config::of(&least.parse().expect("TOML")).expect("right").feeders;
+    assert_eq!(read.feeders, least.feeders);
+}
+
 /// The reference with its comments taken off the keys, as `table.key = value`.
 fn keys_of_the_reference() -> Vec<Known> {
     let mut table = String::new();
@@ -78,8 +107,14 @@ fn reference_has_every_key_with_its_default() {
     let wanted: Vec<_> = Config::known_keys();
     let mut seen = keys_of_the_reference();
     // Examples, which have a test of their own.
-    let examples =
-        ["gateway.listener.", "pathway.", "pathway_group.", "tracker.listener.", "tracker.domain."];
+    let examples = [
+        "gateway.listener.",
+        "pathway.",
+        "pathway_group.",
+        "tracker.listener.",
+        "tracker.domain.",
+        "feeder.",
+    ];
     seen.retain(|known| !examples.iter().any(|example| known.key.starts_with(example)));
     let names = |keys: &[Known]| keys.iter().map(|known| known.key.clone()).collect::<Vec<_>>();
     assert_eq!(names(&seen), names(&wanted));
@@ -175,7 +210,7 @@ fn all_mistakes_are_told_at_once() {
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
             "tracker.redirect_status = 301: must be one of 302, 303, 307",
             "data_dir = \"x\": is no key of mailwake; known here are admin, data_directory, engagement, \
-             event_log, gateway, keys, log, pathway, pathway_group, policy, store, tags, tracker, unsubscribe",
+             event_log, feeder, gateway, keys, log, pathway, pathway_group, policy, store, tags, tracker, unsubscribe",
             "stor: is no key of mailwake; did you mean \"store\"?",
         ]
     );

@@ -90,6 +90,16 @@ impl Cursor {
         directory.join(format!("{name}{SUFFIX}")).exists()
     }
 
+    /// The names of all cursors of the log in `directory`, in no order.
+    pub fn names(directory: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let file = entry?.file_name();
+            names.extend(file.to_str().and_then(|name| name.strip_suffix(SUFFIX)).map(Into::into));
+        }
+        Ok(names)
+    }
+
     /// Removes the cursor of that name: nothing is kept for its consumer any more.
     pub fn remove(directory: &Path, name: &str) -> Result<(), CursorError> {
         let path = directory.join(format!("{name}{SUFFIX}"));

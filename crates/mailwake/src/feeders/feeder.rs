@@ -8,13 +8,15 @@ mod counters;
 mod courier;
 mod gather;
 mod known;
+mod metrics;
 mod pause;
 mod replay;
 mod status;
 #[cfg(test)]
 mod tests;
 
-pub use counters::Counters;
+pub use counters::{Counters, FailedBatch};
+pub use metrics::expose;
 pub use status::{Status, status_file};
 
 use crate::{
@@ -293,6 +295,8 @@ impl<S: Sink> Feeder<S> {
     /// Sends what is under way, and gathers the next batch meanwhile.
     async fn deliver(&mut self, shutdown: &CancellationToken) -> Result<Delivered, FeedError> {
         let Some(prepared) = &mut self.under_way else { return Ok(Delivered::All) };
+        self.counters.under_way.set(prepared.batch.items.len() as u64);
+        self.counters.set_oldest(prepared.oldest());
         let end = prepared.end;
         let (gather, tick_due) = (&mut self.gather, &mut self.tick_due);
         let teller = (&self.config, &*self.counters, self.kind);
@@ -310,6 +314,7 @@ impl<S: Sink> Feeder<S> {
             }
         };
         if delivered == Delivered::All {
+            self.counters.under_way.set(0);
             self.passed = end;
         }
         Ok(delivered)
@@ -365,6 +370,8 @@ impl<S: Sink> Feeder<S> {
 
     fn tick(&mut self) -> Result<(), FeedError> {
         if self.under_way.is_none() {
+            self.courier.let_rest();
+            self.counters.set_oldest(self.gather.oldest());
             self.passed = self.passed.max(self.gather.nothing_before());
         }
         self.cursor.advance(self.passed)?;

@@ -44,7 +44,7 @@ use tokio_rustls::TlsConnector;
 const HEAD_OCTETS_MAX: usize = 32 * 1024;
 
 /// Where requests may go, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
     /// Whether URLs of http are taken as well.
     pub allows_http: bool,

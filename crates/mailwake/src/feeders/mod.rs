@@ -3,6 +3,8 @@
 pub mod feeder;
 pub mod form;
 pub mod http;
+pub mod ingest;
+pub mod ndjson;
 pub mod redis;
 pub mod secret;
 pub mod sink;

@@ -131,4 +131,7 @@ pub trait Sink: Send {
 
     /// Brings a batch to the far side. It has arrived when this gives a receipt, and not before.
     fn send(&mut self, batch: &Batch) -> impl Future<Output = Result<Receipt, SendError>> + Send;
+
+    /// Is called now and then while nothing is under way, for what a sink has to do besides.
+    fn rest(&mut self) {}
 }

@@ -5,13 +5,14 @@ use super::Roles;
 use crate::{
     admin::Source,
     event_log::monitor::Monitor,
-    feeders::{store, unsubscribe},
+    feeders::{feeder, store, unsubscribe},
     gateway,
     telemetry::Exposition,
     tracker,
 };
 use std::{
-    sync::{Arc, OnceLock},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::time::timeout;
@@ -27,6 +28,8 @@ pub(super) struct Vitals {
     pub(super) tracker: Arc<tracker::Counters>,
     pub(super) store: Arc<store::Counters>,
     pub(super) unsubscribe: Arc<unsubscribe::Counters>,
+    /// Each by its name, with the kind of its sink.
+    feeders: Mutex<BTreeMap<String, (&'static str, Arc<feeder::Counters>)>>,
     /// Which of them run in this process.
     pub(super) parts: Roles,
     /// The event log, from the time on when it is open.
@@ -45,12 +48,32 @@ impl Vitals {
             tracker: Arc::default(),
             store: Arc::default(),
             unsubscribe: Arc::default(),
+            feeders: Mutex::default(),
             parts,
             log: OnceLock::new(),
             started: CancellationToken::new(),
             producers: CancellationToken::new(),
             consumers: CancellationToken::new(),
         })
+    }
+
+    /// Tells of a feeder from now on.
+    pub(super) fn set_feeder(
+        &self,
+        name: &str,
+        kind: &'static str,
+        counters: Arc<feeder::Counters>,
+    ) {
+        self.feeders().insert(name.into(), (kind, counters));
+    }
+
+    /// Tells of these feeders alone.
+    pub(super) fn retain_feeders(&self, is_wanted: impl Fn(&str) -> bool) {
+        self.feeders().retain(|name, _| is_wanted(name));
+    }
+
+    fn feeders(&self) -> MutexGuard<'_, BTreeMap<String, (&'static str, Arc<feeder::Counters>)>> {
+        self.feeders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why the event log takes no events, if it is known to take none.
@@ -88,6 +111,7 @@ impl Source for Arc<Vitals> {
             let durable = self.log.get().and_then(Monitor::durable);
             self.store.expose(durable, &mut text);
             self.unsubscribe.expose(durable, &mut text);
+            feeder::expose(&self.feeders(), durable, &mut text);
         }
         text
     }
@@ -102,7 +126,11 @@ impl Source for Arc<Vitals> {
         // Listeners are bound: otherwise it had not started. A part that has ended since
         // then has cancelled its token.
         let consumers = [self.store.trouble.get(), self.unsubscribe.trouble.get()];
-        self.trouble_of_log().await.into_iter().chain(consumers.into_iter().flatten()).collect()
+        // A far side that takes nothing is no trouble of ours: metrics and status tell it.
+        let feeders = self.feeders().values().filter_map(|(_, one)| one.trouble.get()).collect();
+        let feeders: Vec<String> = feeders;
+        let consumers = consumers.into_iter().flatten().chain(feeders);
+        self.trouble_of_log().await.into_iter().chain(consumers).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a feeder counts, and what it tells of itself.
 
+use super::now;
 use crate::{
     event_log::Position,
     feeders::trouble::Trouble,
@@ -29,6 +30,10 @@ pub struct Counters {
     pub batches: Counter,
     /// Events that the far side had already, where it tells.
     pub duplicates: Counter,
+    /// Events that the far side confirms later, where it does.
+    pub confirmed: Counter,
+    /// Events that the far side has refused after it had taken their batch.
+    pub refused_later: Counter,
     /// Attempts to send a batch that failed.
     pub failed: Counter,
     /// Batches that went in halves.
@@ -97,6 +102,10 @@ impl Counters {
         batches.iter().cloned().collect()
     }
 
+    pub(super) fn set_oldest(&self, at: Option<Timestamp>) {
+        self.oldest_at.set(at.map_or(0, |at| at.0.max(0).cast_unsigned()));
+    }
+
     pub(super) fn note_failure(&self, failed: FailedBatch) {
         let mut batches = self.failed_batches.lock().unwrap_or_else(PoisonError::into_inner);
         batches.retain(|known| known.batch_id != failed.batch_id);
@@ -109,6 +118,14 @@ impl Counters {
     /// Octets of the log that are not passed yet.
     pub fn lag_octets(&self, durable: Position) -> u64 {
         durable.0.saturating_sub(self.cursor.get())
+    }
+
+    /// How long ago the oldest event happened that was read and has not arrived.
+    pub fn lag_seconds(&self) -> u64 {
+        match self.oldest_at.get() {
+            0 => 0,
+            at => now().0.max(0).cast_unsigned().saturating_sub(at) / 1_000,
+        }
     }
 
     /// About how many events that are, by the size of those that were read.

@@ -186,6 +186,11 @@ impl<S: Sink> Courier<S> {
         Ok(Delivered::All)
     }
 
+    /// Has the sink do what it does besides.
+    pub(super) fn let_rest(&mut self) {
+        self.sink.rest();
+    }
+
     /// Until the next attempt is due.
     async fn rest(&mut self, shutdown: &CancellationToken) {
         if let Some(then) = self.next_attempt {

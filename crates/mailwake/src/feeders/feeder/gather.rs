@@ -63,6 +63,11 @@ impl Prepared {
         self.batch.items.is_empty()
     }
 
+    /// When its first event happened.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.events.first().map(|event| event.timestamp)
+    }
+
     /// An event of it, with the reason why it goes no further.
     pub(super) fn letter(&self, index: usize, reason: &str, status: Option<u16>) -> DeadLetter {
         DeadLetter {
@@ -211,6 +216,12 @@ impl<F: Form> Gather<F> {
             Some(_) => self.open.begin,
             None => self.position(),
         }
+    }
+
+    /// When the first event happened that is not in a batch under way.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        let waiting = self.waiting.as_ref().map(|waiting| waiting.event.timestamp);
+        self.open.oldest().or(waiting)
     }
 
     fn position(&self) -> Position {

@@ -10,6 +10,9 @@ use tokio::time::timeout_at;
 /// Octets of the content that are read. Answers to batches are short.
 const CONTENT_OCTETS_MAX: usize = 64 * 1024;
 
+/// Octets of what an operator is told of an answer.
+const TOLD_OCTETS_MAX: usize = 240;
+
 /// How long the content may take, once the status is here.
 const CONTENT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,6 +34,34 @@ impl Answer {
         let retry_after = retry_after(&head.headers, SystemTime::now());
         Self { status: head.status, retry_after, content, latency }
     }
+
+    /// What the answer says, for an operator: the status, and the beginning of its content or of
+    /// the messages in it, without addresses.
+    pub fn told(&self) -> String {
+        let text = String::from_utf8_lossy(&self.content);
+        let messages = messages(&self.content).unwrap_or_else(|| text.into_owned());
+        let is_text = |word: &&str| !word.chars().any(char::is_control);
+        let words = messages.split_whitespace().filter(is_text);
+        let words = words.map(|word| if word.contains('@') { "...@..." } else { word });
+        let mut told = format!("status {}", self.status.as_u16());
+        let mut between = ": ";
+        for word in words {
+            if told.len() + word.len() > TOLD_OCTETS_MAX {
+                break;
+            }
+            told = told + between + word;
+            between = " ";
+        }
+        told
+    }
+}
+
+/// The messages of `{"errors":[{"message":"…"}]}`, as SparkPost's APIs answer.
+fn messages(content: &[u8]) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_slice(content).ok()?;
+    let errors = answer.get("errors")?.as_array()?.iter();
+    let messages: Vec<_> = errors.filter_map(|error| error.get("message")?.as_str()).collect();
+    (!messages.is_empty()).then(|| messages.join("; "))
 }
 
 /// The content, and whether it was read to its end. Once there is a status, what it says counts:

@@ -63,8 +63,16 @@ impl Url {
         self.port
     }
 
-    /// The same place with another path, which begins with a slash and may have a query.
-    pub fn with_path(&self, path: &str) -> Result<Self, UrlError> {
+    /// A path below this URL, which begins with a slash. A query is left out.
+    pub fn below(&self, path: &'static str) -> Self {
+        let above = self.path.path().trim_end_matches('/');
+        let path = format!("{above}{path}").parse().unwrap_or(Uri::from_static(path));
+        Self { path, ..self.clone() }
+    }
+
+    /// The same with another query, which has nothing in it that would have to be quoted.
+    pub fn with_query(&self, query: &str) -> Result<Self, UrlError> {
+        let path = format!("{}?{query}", self.path.path());
         Ok(Self { path: path.parse().map_err(|_| UrlError)?, ..self.clone() })
     }
 

@@ -31,7 +31,7 @@ fn every_value_of_a_label_is_documented() {
         let Some((_, labels)) = line.split_once('{') else { continue };
         let value = labels.split('"').nth(1).expect("a value in quotes");
         // Bounds, a version, and what the configuration names.
-        let is_open = ["le=", "version=", "listener=", "upstream=", "script="];
+        let is_open = ["le=", "version=", "listener=", "upstream=", "script=", "feeder="];
         let is_open = is_open.iter().any(|label| labels.starts_with(label));
         assert!(is_open || text.contains(&format!("`{value}`")), "{line}: `{value}`");
     }
@@ -84,7 +84,8 @@ fn scrape() -> String {
     let upstream = Upstream::start();
     let installation = Installation::new(upstream.port);
     let script = crates().join("../etc/policy/content.lua");
-    installation.set("[tracker]\n", &format!("[policy]\nscripts = [{script:?}]\n[tracker]\n"));
+    let tables = "[feeder.archive]\nkind = \"ndjson\"\n[tracker]\n";
+    installation.set("[tracker]\n", &format!("[policy]\nscripts = [{script:?}]\n{tables}"));
     let serving = installation.serve();
     let answer = installation.admin("metrics");
     assert_eq!(answer.status, 200);

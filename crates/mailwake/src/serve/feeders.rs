@@ -1,0 +1,159 @@
+//! Starts a feeder for each `[feeder.NAME]`, and stops those that are taken out.
+
+use super::{Server, spawn};
+use crate::{
+    config::{Config, Feeder, SinkConfig},
+    event_log::{cursor::Cursor, reader::Reader},
+    feeders::{
+        feeder::{self, CURSOR_PREFIX, Counters, FeedError, FeederConfig, cursor_name},
+        ingest::Ingest,
+        ndjson::Ndjson,
+        sink::Sink,
+    },
+    stores::ledger::Ledger,
+};
+use anyhow::{Context, Result};
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, PoisonError},
+    thread::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use tracking::bounce::Rules;
+
+/// A feeder that runs.
+pub(super) struct Running {
+    feeder: Feeder,
+    shutdown: CancellationToken,
+    thread: JoinHandle<Result<()>>,
+}
+
+/// What a feeder is given but for its sink.
+struct Ends {
+    config: FeederConfig,
+    reader: Reader,
+    cursor: Cursor,
+    ledger: Ledger,
+    counters: Arc<Counters>,
+    shutdown: CancellationToken,
+}
+
+impl Server {
+    /// Starts those of the configuration that do not run as it says, and stops others. What is
+    /// wrong with one of them keeps no other part from its work.
+    pub(super) fn start_feeders(&self, config: &Config) {
+        let mut running = self.feeders.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted: BTreeMap<_, _> =
+            config.feeders.feeders.iter().map(|one| (one.config.name.clone(), one)).collect();
+        let stays = |name: &String, one: &mut Running| {
+            wanted.get(name).is_some_and(|wanted| **wanted == one.feeder)
+                && !one.thread.is_finished()
+        };
+        let leaving: Vec<_> = running.extract_if(.., |name, one| !stays(name, one)).collect();
+        leaving.iter().for_each(|(_, one)| one.shutdown.cancel());
+        for (name, one) in leaving {
+            if super::join("feeder", one.thread).is_err() {
+                error!(feeder = name, "feeder panicked, which is a mistake in mailwake");
+            }
+        }
+        self.forget_feeders(config, &wanted);
+        for (name, feeder) in wanted {
+            if running.contains_key(&name) {
+                continue;
+            }
+            let counters = Arc::<Counters>::default();
+            self.vitals.set_feeder(&name, feeder.sink.kind(), counters.clone());
+            match self.start_feeder(config, feeder, counters.clone()) {
+                Ok(started) => drop(running.insert(name, started)),
+                Err(error) => {
+                    error!(feeder = name, "feeder is not running: {error:#}");
+                    let trouble = format!("feeder {name} is not running: {error:#}");
+                    counters.trouble.set(Some(trouble));
+                }
+            }
+        }
+    }
+
+    /// The log keeps nothing for those that are not in the configuration any more.
+    fn forget_feeders(&self, config: &Config, wanted: &BTreeMap<String, &Feeder>) {
+        self.vitals.retain_feeders(|name| wanted.contains_key(name));
+        let directory = &config.event_log.directory;
+        for cursor in Cursor::names(directory).unwrap_or_default() {
+            let Some(name) = cursor.strip_prefix(CURSOR_PREFIX) else { continue };
+            if wanted.contains_key(name) {
+                continue;
+            }
+            warn!(
+                feeder = name,
+                "feeder is not in the configuration any more: what it has not brought yet stays"
+            );
+            if let Err(error) = Cursor::remove(directory, &cursor) {
+                warn!(feeder = name, %error, "its cursor was not removed, the log keeps events");
+            }
+        }
+    }
+
+    fn start_feeder(
+        &self,
+        config: &Config,
+        feeder: &Feeder,
+        counters: Arc<Counters>,
+    ) -> Result<Running> {
+        let directory = &config.event_log.directory;
+        let name = &feeder.config.name;
+        // From here on the log keeps what it is to bring, whatever else is wrong.
+        let cursor = Cursor::open(directory, &cursor_name(name))?;
+        let data = &feeder.config.directory;
+        fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
+        let reader = match &self.log {
+            Some(log) => log.reader(cursor.position()),
+            None => Reader::open(directory, cursor.position())?,
+        };
+        let shutdown = self.consumers.child_token();
+        let ends = Ends {
+            config: feeder.config.clone(),
+            reader,
+            cursor,
+            ledger: Ledger::open(data, name)?,
+            counters: counters.clone(),
+            shutdown: shutdown.clone(),
+        };
+        let rules = Arc::new(Rules::built_in());
+        let thread = match &feeder.sink {
+            SinkConfig::Ingest(config) => {
+                drive(ends, Ingest::load((**config).clone(), rules, counters)?)
+            }
+            SinkConfig::Ndjson(config) => drive(ends, Ndjson::open((**config).clone(), rules)?),
+        }?;
+        info!(feeder = name, kind = feeder.sink.kind(), "feeder is ready");
+        Ok(Running { feeder: feeder.clone(), shutdown, thread })
+    }
+
+    /// Waits until each has ended. They are told before.
+    pub(super) fn stop_feeders(&mut self) -> Result<()> {
+        let running = self.feeders.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let ended = std::mem::take(running).into_values();
+        let ended: Vec<_> = ended.map(|one| super::join("feeder", one.thread)).collect();
+        ended.into_iter().collect()
+    }
+}
+
+/// Starts the thread of a feeder. That it ends keeps no other part from its work.
+fn drive<S: Sink + 'static>(ends: Ends, sink: S) -> Result<JoinHandle<Result<()>>> {
+    spawn("feeder", CancellationToken::new(), move || {
+        let Ends { config, reader, cursor, ledger, counters, shutdown } = ends;
+        let (name, told) = (config.name.clone(), counters.clone());
+        let ended = feeder::run(config, reader, cursor, ledger, sink, counters, &shutdown);
+        if let Err(error) = ended {
+            tell_end(&name, &error, &told);
+        }
+        Ok(())
+    })
+}
+
+fn tell_end(name: &str, error: &FeedError, counters: &Counters) {
+    error!(feeder = name, "feeder has stopped, events stay in the event log: {error}");
+    counters.trouble.set(Some(format!("feeder {name} has stopped: {error}")));
+}
