@@ -40,8 +40,9 @@ impl Answer {
     pub fn told(&self) -> String {
         let text = String::from_utf8_lossy(&self.content);
         let messages = messages(&self.content).unwrap_or_else(|| text.into_owned());
-        let is_text = |word: &&str| !word.chars().any(char::is_control);
-        let words = messages.split_whitespace().filter(is_text);
+        let is_text = |c: &char| c.is_whitespace() || !c.is_control();
+        let messages: String = messages.chars().filter(is_text).collect();
+        let words = messages.split_whitespace();
         let words = words.map(|word| if word.contains('@') { "...@..." } else { word });
         let mut told = format!("status {}", self.status.as_u16());
         let mut between = ": ";
