@@ -10,7 +10,9 @@ pub use server::{ServerUrl, ServerUrlError};
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo,
     IntoConnectionInfo, Pipeline, RedisConnectionInfo, TlsCertificates, Value,
-    aio::MultiplexedConnection, cluster::ClusterClient, cluster_async::ClusterConnection,
+    aio::{ConnectionLike, MultiplexedConnection},
+    cluster::ClusterClient,
+    cluster_async::ClusterConnection,
 };
 use std::{
     fmt, fs, io,
@@ -77,7 +79,9 @@ impl Redis {
     pub async fn ask(&mut self, groups: Vec<Pipeline>) -> Result<Vec<Vec<Value>>, RedisError> {
         let asked = match self.connected().await {
             Ok(Connection::Server(connection)) => ask_server(connection, groups).await,
-            Ok(Connection::Cluster(connection)) => ask_cluster(&connection, groups).await,
+            Ok(Connection::Cluster(connection)) => {
+                ask_cluster(&connection, groups).await.map_err(RedisError::of_cluster)
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = &asked
@@ -123,8 +127,7 @@ async fn ask_server(
     if all.is_empty() {
         return Ok(vec![Vec::new(); groups.len()]);
     }
-    let answers: Vec<Value> = all.query_async(&mut connection).await?;
-    let mut answers = answers.into_iter();
+    let mut answers = query(&all, &mut connection).await?.into_iter();
     Ok(sizes.into_iter().map(|size| answers.by_ref().take(size).collect()).collect())
 }
 
@@ -137,7 +140,7 @@ async fn ask_cluster(
     for (index, group) in groups.into_iter().enumerate().filter(|(_, group)| !group.is_empty()) {
         let mut connection = connection.clone();
         under_way.spawn(async move {
-            let answered: Result<Vec<Value>, _> = group.query_async(&mut connection).await;
+            let answered = query(&group, &mut connection).await;
             (index, answered)
         });
     }
@@ -145,11 +148,21 @@ async fn ask_cluster(
     while let Some(ended) = under_way.join_next().await {
         match ended {
             Ok((index, Ok(answered))) => answers[index] = answered,
-            Ok((_, Err(error))) => failed = failed.or(Some(RedisError::from(error))),
+            Ok((_, Err(error))) => failed = failed.or(Some(error)),
             Err(_) => failed = failed.or(Some(RedisError::no_answer())),
         }
     }
     failed.map_or(Ok(answers), Err)
+}
+
+/// Sends commands and gives their answers. Of several errors the first is told, by itself.
+async fn query(
+    group: &Pipeline,
+    connection: &mut impl ConnectionLike,
+) -> Result<Vec<Value>, RedisError> {
+    let answers = connection.req_packed_commands(group, 0, group.len()).await?;
+    let answers = answers.into_iter().map(Value::extract_error);
+    Ok(answers.collect::<Result<_, _>>()?)
 }
 
 async fn connect(config: &RedisConfig, next: usize) -> Result<Connection, RedisError> {
@@ -179,8 +192,13 @@ async fn connect(config: &RedisConfig, next: usize) -> Result<Connection, RedisE
     let timeouts = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(config.timeout))
         .set_response_timeout(Some(config.timeout));
-    let connection = client.get_multiplexed_async_connection_with_config(&timeouts).await?;
-    Ok(Connection::Server(connection))
+    let mut connection = client.get_multiplexed_async_connection_with_config(&timeouts).await?;
+    // A server that asks who we are hangs up at the first long command, without a word. One that
+    // answers NOPERM knows us.
+    match redis::cmd("PING").query_async::<Value>(&mut connection).await {
+        Err(error) if error.code() != Some("NOPERM") => Err(error.into()),
+        _ => Ok(Connection::Server(connection)),
+    }
 }
 
 fn info(server: &ServerUrl, settings: &RedisConnectionInfo) -> Result<ConnectionInfo, RedisError> {

@@ -12,6 +12,7 @@ mod listeners;
 mod memory;
 mod policy;
 mod protocol;
+mod redis;
 mod scopes;
 mod support;
 mod tags;

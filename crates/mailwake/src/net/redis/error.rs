@@ -20,6 +20,8 @@ pub enum Failure {
 pub struct RedisError {
     failure: Failure,
     reason: String,
+    /// The slot is elsewhere, says the server.
+    is_redirect: bool,
 }
 
 impl std::error::Error for RedisError {}
@@ -41,7 +43,13 @@ impl RedisError {
 
     /// One of our own making.
     pub fn new(failure: Failure, reason: impl Into<String>) -> Self {
-        Self { failure, reason: reason.into() }
+        Self { failure, reason: reason.into(), is_redirect: false }
+    }
+
+    /// The same, of a cluster: where slots are, a new connection finds out.
+    pub(super) fn of_cluster(self) -> Self {
+        let failure = if self.is_redirect { Failure::Away } else { self.failure };
+        Self { failure, ..self }
     }
 
     pub(super) fn no_answer() -> Self {
@@ -60,7 +68,12 @@ impl RedisError {
 impl From<redis::RedisError> for RedisError {
     fn from(error: redis::RedisError) -> Self {
         let text = error.to_string();
-        Self { failure: failure(&error, &text), reason: format!("Redis: {}", told(&text)) }
+        let redirects = [ServerErrorKind::Moved, ServerErrorKind::Ask].map(ErrorKind::Server);
+        Self {
+            failure: failure(&error, &text),
+            reason: format!("Redis: {}", told(&text)),
+            is_redirect: redirects.contains(&error.kind()),
+        }
     }
 }
 

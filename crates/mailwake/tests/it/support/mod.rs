@@ -10,6 +10,7 @@ pub(crate) mod message;
 pub(crate) mod mta;
 pub(crate) mod postfix;
 pub(crate) mod process;
+pub(crate) mod redis;
 pub(crate) mod sink;
 pub(crate) mod smtp;
 pub(crate) mod swaks;
