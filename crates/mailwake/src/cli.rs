@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and which part does it.
 
+mod classify;
 mod domains;
 mod events;
 mod explain;
@@ -63,6 +64,8 @@ enum Command {
     Events(events::EventsArgs),
     /// Look after the feeders, which bring events to other systems.
     Feeders(feeders::FeedersArgs),
+    /// Find the class of a bounce, and the rule that decided.
+    Classify(classify::ClassifyArgs),
     /// Make the store anew from what the event log still has, while serve is stopped.
     Rebuild(RebuildArgs),
     /// Make the tracked copy of a message: from standard input to standard output.
@@ -134,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Feeders(args) => feeders::run(&args),
+        Command::Classify(args) => classify::run(&args),
         Command::Rebuild(args) => rebuild(&args),
         Command::Rewrite(args) => filter::run(&args),
         Command::Linktool(args) => link_tool::run(&args),

@@ -2,6 +2,7 @@
 //! goes out or all mistakes at once, each with its key, what stands there, and what
 //! would be right. `etc/mailwake.toml` is the reference, and a test holds it to this.
 
+mod bounces;
 mod engagement;
 mod feeders;
 mod gateway;
@@ -46,7 +47,7 @@ use std::{
     time::Duration,
 };
 use toml::Table;
-use tracking::token::key::KeyRing;
+use tracking::{bounce::Rules, token::key::KeyRing};
 
 /// Where the configuration is, unless told otherwise.
 pub const DEFAULT_PATH: &str = "/etc/mailwake/mailwake.toml";
@@ -73,6 +74,8 @@ pub struct Config {
     pub unsubscribe: UnsubscribeConfig,
     /// Where the tags of the system are kept.
     pub tags: TagsConfig,
+    /// The rules by which classes of bounces are found.
+    pub bounce_rules: Rules,
     /// The event log.
     pub event_log: LogConfig,
     /// Where the store is.
@@ -319,6 +322,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let unsubscribe =
         unsubscribe::read(&root.section("unsubscribe"), root.is_proxied(), &data_directory);
     let tags = tags::read(&root.section("tags"), &data_directory);
+    let bounce_rules = bounces::read(&root.section("bounces"));
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) = read_store(&root.section("store"), &data_directory);
     let feeders = feeders::read(root, &data_directory, &store_directory);
@@ -333,6 +337,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         // A part that could not be read has left its mistakes behind.
         tracker: tracker.flatten(),
         unsubscribe,
+        bounce_rules,
         tags,
         event_log,
         store_directory,

@@ -209,7 +209,7 @@ fn all_mistakes_are_told_at_once() {
              \"https://track.example.com/\"",
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
             "tracker.redirect_status = 301: must be one of 302, 303, 307",
-            "data_dir = \"x\": is no key of mailwake; known here are admin, data_directory, engagement, \
+            "data_dir = \"x\": is no key of mailwake; known here are admin, bounces, data_directory, engagement, \
              event_log, feeder, gateway, keys, log, pathway, pathway_group, policy, store, tags, tracker, unsubscribe",
             "stor: is no key of mailwake; did you mean \"store\"?",
         ]

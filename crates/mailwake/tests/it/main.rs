@@ -1,6 +1,7 @@
 //! Every integration test of mailwake, in one binary.
 
 mod admin;
+mod classify;
 mod context;
 mod dialogs;
 mod docs;
