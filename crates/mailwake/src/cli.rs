@@ -117,6 +117,7 @@ struct RebuildArgs {
 enum Role {
     Gateway,
     Tracker,
+    Delivery,
     Store,
 }
 
@@ -175,6 +176,7 @@ fn roles(chosen: &[Role]) -> serve::Roles {
     serve::Roles {
         gateway: chosen.contains(&Role::Gateway),
         tracker: chosen.contains(&Role::Tracker),
+        delivery: chosen.contains(&Role::Delivery),
         store: chosen.contains(&Role::Store),
     }
 }

@@ -3,6 +3,7 @@
 //! would be right. `etc/mailwake.toml` is the reference, and a test holds it to this.
 
 mod bounces;
+mod delivery;
 mod engagement;
 mod feeders;
 mod gateway;
@@ -15,6 +16,7 @@ mod tracker;
 mod unsubscribe;
 mod visitors;
 
+pub use delivery::DeliveryConfig;
 pub use feeders::{Feeder, FeedersConfig, SinkConfig};
 pub use reader::{Known, Mistake};
 pub use tags::{TagsConfig, TagsPlace};
@@ -76,6 +78,8 @@ pub struct Config {
     pub tags: TagsConfig,
     /// The rules by which classes of bounces are found.
     pub bounce_rules: Rules,
+    /// Where records of MTAs come from.
+    pub delivery: DeliveryConfig,
     /// The event log.
     pub event_log: LogConfig,
     /// Where the store is.
@@ -323,6 +327,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         unsubscribe::read(&root.section("unsubscribe"), root.is_proxied(), &data_directory);
     let tags = tags::read(&root.section("tags"), &data_directory);
     let bounce_rules = bounces::read(&root.section("bounces"));
+    let delivery = delivery::read(&root.section("delivery"), root.has("delivery"), &data_directory);
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) = read_store(&root.section("store"), &data_directory);
     let feeders = feeders::read(root, &data_directory, &store_directory);
@@ -339,6 +344,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         unsubscribe,
         bounce_rules,
         tags,
+        delivery,
         event_log,
         store_directory,
         store,

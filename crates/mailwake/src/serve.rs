@@ -1,6 +1,7 @@
 //! The long-running process: binds, starts every part, reloads, and stops the parts in
 //! order: producers first, then the log, then its consumers, who read it to its end.
 
+mod delivery;
 mod feeders;
 mod gateway;
 mod sockets;
@@ -51,16 +52,18 @@ pub struct Roles {
     pub gateway: bool,
     /// The HTTP server of pixels and redirects.
     pub tracker: bool,
+    /// Those who read records of MTAs.
+    pub delivery: bool,
     /// The read model.
     pub store: bool,
 }
 
 impl Roles {
     /// All parts in one process.
-    pub const ALL: Self = Self { gateway: true, tracker: true, store: true };
+    pub const ALL: Self = Self { gateway: true, tracker: true, delivery: true, store: true };
 
     fn produces(self) -> bool {
-        self.gateway || self.tracker
+        self.gateway || self.tracker || self.delivery
     }
 }
 
@@ -131,6 +134,7 @@ pub struct Server {
     /// The tracker's.
     certificates: Option<Arc<DomainsTls>>,
     tracker: Option<(SocketAddr, JoinHandle<Result<()>>)>,
+    delivery: Vec<JoinHandle<Result<()>>>,
     store: Option<JoinHandle<Result<()>>>,
     /// Also begun and ended by a reload.
     feeders: Mutex<BTreeMap<String, feeders::Running>>,
@@ -148,11 +152,11 @@ impl Server {
     /// Binds and starts the parts. Nothing runs when this fails.
     pub fn start(config: &Config, keys: KeyRing, roles: Roles) -> Result<Self> {
         check_roles(config, roles)?;
-        let parts = Roles {
-            gateway: roles.gateway && config.gateway.is_some(),
-            tracker: roles.tracker && config.tracker.is_some(),
-            store: roles.store,
-        };
+        let gateway = roles.gateway && config.gateway.is_some();
+        let tracker = roles.tracker && config.tracker.is_some();
+        // Whoever writes the log takes what is in the spool.
+        let delivery = roles.delivery && (gateway || tracker || config.delivery.is_there);
+        let parts = Roles { gateway, tracker, delivery, store: roles.store };
         let sockets = Sockets::bind(config, parts)?;
         let log_directory = &config.event_log.directory;
         fs::create_dir_all(log_directory)
@@ -168,6 +172,7 @@ impl Server {
             gateway: None,
             certificates: None,
             tracker: None,
+            delivery: Vec::new(),
             store: None,
             feeders: Mutex::default(),
             forwarder: Mutex::default(),
@@ -225,6 +230,9 @@ impl Server {
         }
         if let (true, Some(gateway)) = (roles.gateway, &config.gateway) {
             self.start_gateway(config, gateway, sockets.gateway)?;
+        }
+        if roles.delivery {
+            self.start_delivery(config)?;
         }
         Ok(())
     }
@@ -308,6 +316,9 @@ impl Server {
                 first = first.and(join(name, thread));
                 info!("{name} has stopped");
             }
+        }
+        for thread in self.delivery.drain(..) {
+            first = first.and(join("delivery", thread));
         }
         if let Some(log) = self.log.take() {
             log.close();
@@ -420,7 +431,8 @@ impl Server {
 fn check_roles(config: &Config, roles: Roles) -> Result<()> {
     let runs_gateway = roles.gateway && config.gateway.is_some();
     let runs_tracker = roles.tracker && config.tracker.is_some();
-    if !runs_gateway && !runs_tracker && !roles.store {
+    let runs_delivery = roles.delivery && config.delivery.is_there;
+    if !runs_gateway && !runs_tracker && !runs_delivery && !roles.store {
         bail!("nothing to run: the configuration has neither [gateway] nor [tracker]");
     }
     for (is_only, name, is_configured) in [

@@ -114,6 +114,7 @@ fn reference_has_every_key_with_its_default() {
         "tracker.listener.",
         "tracker.domain.",
         "feeder.",
+        "delivery.source.",
     ];
     seen.retain(|known| !examples.iter().any(|example| known.key.starts_with(example)));
     let names = |keys: &[Known]| keys.iter().map(|known| known.key.clone()).collect::<Vec<_>>();
@@ -209,7 +210,7 @@ fn all_mistakes_are_told_at_once() {
              \"https://track.example.com/\"",
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
             "tracker.redirect_status = 301: must be one of 302, 303, 307",
-            "data_dir = \"x\": is no key of mailwake; known here are admin, bounces, data_directory, engagement, \
+            "data_dir = \"x\": is no key of mailwake; known here are admin, bounces, data_directory, delivery, engagement, \
              event_log, feeder, gateway, keys, log, pathway, pathway_group, policy, store, tags, tracker, unsubscribe",
             "stor: is no key of mailwake; did you mean \"store\"?",
         ]

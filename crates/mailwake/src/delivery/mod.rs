@@ -1,4 +1,27 @@
-//! What others say of mail comes in, and goes to the log as events. It is acknowledged, and never
-//! read again, only when its events are on disk.
+//! Records of MTAs come in, by files, pipes and HTTP; events go to the log. A record is
+//! acknowledged, and never read again, only when its events are on disk; read again after a
+//! crash, it gives the same ids, by which consumers count it once.
+//!
+//! | what | where |
+//! |---|---|
+//! | files that grow, are rotated, truncated, compressed | `source`, with its place in a `checkpoint` |
+//! | what other processes have read (`ingest`, `acct-etl`) | `spool` |
+//! | what other mailwakes and trackers put into Redis | `redis` |
 
+mod checkpoint;
+mod counters;
+mod files;
+mod lines;
+mod recorder;
 pub mod redis;
+mod source;
+mod spool;
+mod tracked;
+
+pub use checkpoint::CheckpointError;
+pub use counters::{Counters, SourceCounters};
+pub use files::Place;
+pub use lines::{LineBuffer, Torn};
+pub use recorder::{Recorder, Stopped};
+pub use source::{SourceConfig, SourceError, Start, run as run_source};
+pub use spool::{Spool, SpoolError, take as take_spool};

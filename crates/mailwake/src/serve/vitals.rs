@@ -4,6 +4,7 @@
 use super::Roles;
 use crate::{
     admin::Source,
+    delivery,
     event_log::monitor::Monitor,
     feeders::{feeder, store, unsubscribe},
     gateway,
@@ -26,6 +27,7 @@ const LOG_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Vitals {
     pub(super) gateway: Arc<gateway::Counters>,
     pub(super) tracker: Arc<tracker::Counters>,
+    pub(super) delivery: Arc<delivery::Counters>,
     pub(super) store: Arc<store::Counters>,
     pub(super) unsubscribe: Arc<unsubscribe::Counters>,
     /// Each by its name, with the kind of its sink.
@@ -46,6 +48,7 @@ impl Vitals {
         Arc::new(Self {
             gateway: Arc::default(),
             tracker: Arc::default(),
+            delivery: Arc::default(),
             store: Arc::default(),
             unsubscribe: Arc::default(),
             feeders: Mutex::default(),
@@ -104,6 +107,9 @@ impl Source for Arc<Vitals> {
         if self.parts.tracker {
             self.tracker.expose(&mut text);
         }
+        if self.parts.delivery {
+            self.delivery.expose(&mut text);
+        }
         if let Some(log) = self.log.get() {
             log.expose(&mut text);
         }
@@ -129,8 +135,11 @@ impl Source for Arc<Vitals> {
         // A far side that takes nothing is no trouble of ours: metrics and status tell it.
         let feeders = self.feeders().values().filter_map(|(_, one)| one.trouble.get()).collect();
         let feeders: Vec<String> = feeders;
-        let consumers = consumers.into_iter().flatten().chain(feeders);
-        self.trouble_of_log().await.into_iter().chain(consumers).collect()
+        let mut troubles = Vec::from_iter(self.trouble_of_log().await);
+        troubles.extend(consumers.into_iter().flatten());
+        troubles.extend(feeders);
+        troubles.extend(self.delivery.troubles());
+        troubles
     }
 }
 

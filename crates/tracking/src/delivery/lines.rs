@@ -52,6 +52,11 @@ impl Lines {
         parsed
     }
 
+    /// As `Parser::is_within_record`.
+    pub fn is_within_record(&self) -> bool {
+        self.parser.is_within_record()
+    }
+
     /// As `Parser::state`.
     pub fn state(&self) -> Option<String> {
         self.parser.state()

@@ -32,7 +32,8 @@ fn a_log_that_takes_nothing_and_a_store_that_gets_nothing_are_told_together() {
 
 #[test]
 fn a_process_tells_the_metrics_of_its_own_parts_alone() {
-    let vitals = Vitals::new(Roles { gateway: false, tracker: true, store: false });
+    let vitals =
+        Vitals::new(Roles { gateway: false, tracker: true, delivery: false, store: false });
     let text = vitals.metrics().into_text();
     assert!(text.contains("mailwake_tracker_requests_total{answer=\"click\"} 0\n"), "{text}");
     assert!(text.contains("mailwake_build_info{version=\""), "{text}");

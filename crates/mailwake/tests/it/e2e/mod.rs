@@ -10,6 +10,7 @@ mod delivery;
 mod failover;
 mod notification;
 mod recipes;
+mod records;
 mod reload;
 mod sessions;
 mod smtpapi;

@@ -120,7 +120,7 @@ impl Installation {
 
     /// Starts `mailwake serve` and waits until it takes mail and requests.
     pub(crate) fn serve(&self) -> Serving {
-        self.serve_roles("gateway,tracker,store")
+        self.serve_roles("gateway,tracker,delivery,store")
     }
 
     /// Asks the operators' view: `metrics`, `health` or `ready`.

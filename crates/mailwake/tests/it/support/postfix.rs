@@ -114,9 +114,14 @@ impl Postfix {
         run("postqueue", "postfix", ["-c".as_ref(), etc.as_os_str(), "-f".as_ref()]);
     }
 
+    /// Where it logs.
+    pub(crate) fn maillog_file(&self) -> PathBuf {
+        self.directory.path().join("maillog")
+    }
+
     /// What Postfix has logged so far.
     pub(crate) fn maillog(&self) -> String {
-        fs::read_to_string(self.directory.path().join("maillog")).unwrap_or_default()
+        fs::read_to_string(self.maillog_file()).unwrap_or_default()
     }
 }
 

@@ -27,7 +27,8 @@ impl Sink {
         Self::start_with(&["-L"])
     }
 
-    fn start_with(options: &[&str]) -> Self {
+    /// As `start`, with options of its own: `-f RCPT` refuses for good, `-r RCPT` for now.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("directory for messages");
         let messages = directory.path().join("messages");
         fs::create_dir(&messages).expect("directory for messages");

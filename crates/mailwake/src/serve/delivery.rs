@@ -1,0 +1,51 @@
+//! The start of those who read records of MTAs.
+
+use super::{Server, spawn};
+use crate::{
+    config::Config,
+    delivery::{self, Recorder},
+    event_log::EventLog,
+};
+use anyhow::{Context, Result};
+use std::fs;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+impl Server {
+    /// Starts a thread for each source, and one for the spool. Mail and clicks go on when one
+    /// of them cannot.
+    pub(super) fn start_delivery(&mut self, config: &Config) -> Result<()> {
+        let config = &config.delivery;
+        let log = self.log.as_ref().context("records have a log")?;
+        fs::create_dir_all(&config.directory)
+            .with_context(|| format!("make {}", config.directory.display()))?;
+        for source in &config.sources {
+            let (source, recorder) = (source.clone(), self.recorder(log)?);
+            let counters = self.vitals.delivery.source(&source.name);
+            info!(source = source.name, format = %source.format, "records are followed");
+            // It ends by itself only with a mistake, which is told.
+            self.delivery.push(spawn("records", CancellationToken::new(), move || {
+                if let Err(error) = delivery::run_source(source, recorder, &counters) {
+                    error!("records are not read: {error}");
+                    counters.set_trouble(Some(error.to_string()));
+                }
+                Ok(())
+            })?);
+        }
+        let (folder, recorder) = (config.spool(), self.recorder(log)?);
+        let counters = self.vitals.delivery.clone();
+        self.delivery.push(spawn("spool", CancellationToken::new(), move || {
+            if let Err(error) = delivery::take_spool(&folder, recorder, &counters) {
+                error!("what other processes have read is not taken: {error}");
+                counters.source("spool").set_trouble(Some(error.to_string()));
+            }
+            Ok(())
+        })?);
+        Ok(())
+    }
+
+    fn recorder(&self, log: &EventLog) -> Result<Recorder> {
+        Recorder::of_log(log.writer(), self.producers.clone())
+            .context("start the reading of records")
+    }
+}
