@@ -4,7 +4,7 @@ use super::ConfigArgs;
 use crate::{
     config::Config,
     stores::{
-        report::{Count, Counters, LinkReport, Report, ReportFilter},
+        report::{BounceReport, Count, Counters, LinkReport, Report, ReportFilter},
         sqlite::StoreReader,
     },
 };
@@ -70,6 +70,7 @@ pub(crate) fn write_tables(out: &mut impl Write, report: &Report) -> io::Result<
     if !report.tags.is_empty() {
         write_groups(out, "Tag", report.tags.iter().map(|one| (one.tag.as_str(), one.counters)))?;
     }
+    write_bounces(out, &report.bounces)?;
     if report.links.is_empty() {
         return Ok(());
     }
@@ -104,10 +105,10 @@ fn write_groups<'r>(
 ) -> io::Result<()> {
     writeln!(
         out,
-        "\n{title:<32} {:>10} {:>10} {:>10} {:>10} {:>10}",
-        "Outbound", "Opens", "Filtered", "Clicks", "Filtered"
+        "\n{title:<32} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "Outbound", "Failed", "Opens", "Filtered", "Clicks", "Filtered"
     )?;
-    for (name, Counters { outbound, opens, clicks, .. }) in groups {
+    for (name, Counters { outbound, failed, opens, clicks, .. }) in groups {
         // A name comes from mail: what could move the cursor is shown as an escape.
         let name = match name {
             "" => "(none)".to_owned(),
@@ -117,7 +118,8 @@ fn write_groups<'r>(
         let (opens, clicks) = (opens.unique, clicks.unique);
         writeln!(
             out,
-            "{name:<32} {outbound:>10} {opens:>10} {opened:>10} {clicks:>10} {clicked:>10}"
+            "{name:<32} {outbound:>10} {failed:>10} {opens:>10} {opened:>10} {clicks:>10} \
+             {clicked:>10}"
         )?;
     }
     Ok(())
@@ -133,22 +135,57 @@ fn write_counters(out: &mut impl Write, counters: &Counters) -> io::Result<()> {
          {unique:>10}",
         "", "Unique per day"
     )?;
-    for (name, number) in [
-        ("Outbound", counters.outbound),
-        ("Refused", counters.refused),
-        ("Failed", counters.failed),
-        ("Delayed", counters.delayed),
-    ] {
-        writeln!(out, "{name:<16} {number:>10}")?;
-    }
-    for (name, count) in [
-        ("Opens", counters.opens),
-        ("Initial opens", counters.initial_opens),
-        ("Rendered", counters.rendered),
-        ("Clicks", counters.clicks),
-        ("Unsubscribes", counters.unsubscribes),
-        ("Confirmed opens", counters.confirmed_opens),
-    ] {
+    let way = counters.way;
+    write_numbers(
+        out,
+        &[
+            ("Outbound", counters.outbound),
+            ("Sent", way.sent),
+            ("Failed", counters.failed),
+            ("Complaints", way.spam_complaint),
+        ],
+    )?;
+    write_counts(
+        out,
+        &[
+            ("Opens", counters.opens),
+            ("Clicks", counters.clicks),
+            ("Unsubscribes", counters.unsubscribes),
+        ],
+    )?;
+    write_numbers(out, &[("Inbound", way.inbound)])?;
+    writeln!(out)?;
+    write_counts(
+        out,
+        &[
+            ("Initial opens", counters.initial_opens),
+            ("Rendered", counters.rendered),
+            ("Confirmed opens", counters.confirmed_opens),
+        ],
+    )?;
+    write_numbers(
+        out,
+        &[
+            ("Targeted", way.targeted),
+            ("Refused", counters.refused),
+            ("Delayed", counters.delayed),
+            ("  at first", way.delayed_first),
+            ("Accepted", way.accepted),
+            ("Delivered", way.delivered),
+            ("  at first", way.delivered_first),
+            ("  later", way.delivered_subsequent),
+            ("Inband bounces", way.inband_bounce),
+            ("Out of band", way.outofband_bounce),
+        ],
+    )
+}
+
+fn write_numbers(out: &mut impl Write, numbers: &[(&str, u64)]) -> io::Result<()> {
+    numbers.iter().try_for_each(|(name, number)| writeln!(out, "{name:<16} {number:>10}"))
+}
+
+fn write_counts(out: &mut impl Write, counts: &[(&str, Count)]) -> io::Result<()> {
+    for (name, count) in counts {
         let Count { total, unique, unique_per_day, filtered, confirmed } = count;
         writeln!(
             out,
@@ -156,6 +193,18 @@ fn write_counters(out: &mut impl Write, counters: &Counters) -> io::Result<()> {
              {:>10}",
             filtered.total, filtered.unique, confirmed.total, confirmed.unique
         )?;
+    }
+    Ok(())
+}
+
+/// How many bounces mean what.
+fn write_bounces(out: &mut impl Write, bounces: &[BounceReport]) -> io::Result<()> {
+    if bounces.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{:>10}  {:<12}  Class", "Bounces", "Category")?;
+    for BounceReport { bounce_class, name, category, count } in bounces {
+        writeln!(out, "{count:>10}  {category:<12}  {bounce_class} {name}")?;
     }
     Ok(())
 }

@@ -232,6 +232,7 @@ impl Feeder {
         if is_due || waiting >= CHECKPOINT_BYTES {
             self.checkpoint()?;
         }
+        self.counters.set_records(self.store.records());
         Ok(entries)
     }
 

@@ -2,6 +2,7 @@
 
 use super::Position;
 use crate::feeders::trouble::Trouble;
+use crate::stores::sqlite::RecordCounts;
 use crate::telemetry::{Counter, Exposition, Gauge};
 
 /// The feeder's counters, since it started.
@@ -13,6 +14,12 @@ pub struct Counters {
     pub damages: Counter,
     /// Errors that may pass, after which it was tried again.
     pub retries: Counter,
+    /// Records of MTAs that were counted before.
+    pub duplicates: Counter,
+    /// Records of mail that has not passed the gateway.
+    pub foreign: Counter,
+    /// Records that wait for their message.
+    pub parked: Gauge,
     /// Where the log's cursor stands: what the store has on disk.
     pub cursor: Gauge,
     /// Why the store gets no events now.
@@ -20,6 +27,13 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Takes what the store counts of records since it was opened.
+    pub(super) fn set_records(&self, records: RecordCounts) {
+        self.duplicates.add(records.duplicates.saturating_sub(self.duplicates.get()));
+        self.foreign.add(records.foreign.saturating_sub(self.foreign.get()));
+        self.parked.set(records.parked);
+    }
+
     /// Tells the feeder's metrics; `durable` is where the log ends, if that is known.
     pub fn expose(&self, durable: Option<Position>, to: &mut Exposition) {
         to.counter(
@@ -36,6 +50,21 @@ impl Counters {
             "mailwake_store_retries_total",
             "Errors of the store or the log after which it was tried again.",
             self.retries.get(),
+        );
+        to.counter(
+            "mailwake_store_records_duplicate_total",
+            "Records of MTAs that were counted before.",
+            self.duplicates.get(),
+        );
+        to.counter(
+            "mailwake_store_records_foreign_total",
+            "Records of MTAs about mail that has not passed the gateway.",
+            self.foreign.get(),
+        );
+        to.gauge(
+            "mailwake_store_records_parked",
+            "Records of MTAs whose message is not known yet.",
+            self.parked.get(),
         );
         to.gauge(
             "mailwake_store_failing",
