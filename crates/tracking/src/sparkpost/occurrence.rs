@@ -68,7 +68,11 @@ fn append_remote(attempt: Option<&Attempt>, fields: &mut Fields<'_>) {
 
 /// Why a message was refused, and what that means.
 fn append_refusal(reply: &UpstreamReply, context: &Context<'_>, fields: &mut Fields<'_>) {
-    fields.plain("bounce_class", context.rules.classify(reply).class.code());
+    let of_message = context.message.map(|message| &message.reception.rcpt_to);
+    let of_record = reply.attempt.as_ref().map(|attempt| &attempt.rcpt_to);
+    let recipient = of_message.or(of_record).map_or("", |recipient| recipient.as_str());
+    let classified = context.rules.classify_for(reply, &mail::address::domain(recipient));
+    fields.plain("bounce_class", classified.class.code());
     append_reason(reply.error_code, &reply.raw_reason, fields);
 }
 

@@ -8,7 +8,10 @@ use crate::{
     smtpapi::Options,
 };
 use serde_json::{Map, Value};
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::LazyLock};
+
+/// Made once: it takes a while.
+pub(super) static RULES: LazyLock<Rules> = LazyLock::new(Rules::built_in);
 
 fn user_agent_parsed() -> UserAgentParsed {
     UserAgentParsed {
@@ -32,10 +35,10 @@ const INTERNAL: Form = Form {
 };
 
 fn written(event: &Event, message: Option<&MessageRecord>, form: Form) -> String {
-    let (rules, parsed) = (Rules::built_in(), user_agent_parsed());
+    let parsed = user_agent_parsed();
     let has_agent = event.occurrence.visit().is_some_and(|visit| !visit.user_agent.is_empty());
     let user_agent_parsed = has_agent.then_some(&parsed);
-    let context = Context { message, rules: &rules, user_agent_parsed, form };
+    let context = Context { message, rules: &RULES, user_agent_parsed, form };
     let mut octets = b"before".to_vec();
     assert!(append(event, &context, &mut octets), "{event:?}");
     String::from_utf8(octets.split_off(6)).expect("JSON is UTF-8")
@@ -76,9 +79,8 @@ fn what_sparkpost_does_not_know_is_not_written() {
         every_type().into_iter().filter(|event| group(&event.occurrence).is_none()).collect();
     let names: Vec<_> = unknown.iter().map(|event| event.occurrence.type_name()).collect();
     assert_eq!(names, ["reception", "honeypot"]);
-    let rules = Rules::built_in();
     let context =
-        Context { message: None, rules: &rules, user_agent_parsed: None, form: Form::default() };
+        Context { message: None, rules: &RULES, user_agent_parsed: None, form: Form::default() };
     let mut octets = b"before".to_vec();
     assert!(!unknown.iter().any(|event| append(event, &context, &mut octets)));
     assert_eq!(octets, b"before");

@@ -1,8 +1,7 @@
 use super::*;
 use crate::{
-    bounce::Rules,
     event::samples::{asked_for, emptied, every_type, filled, message},
-    sparkpost::{Booleans, Context, Form, Names, Times, append, group},
+    sparkpost::{Booleans, Context, Form, Names, Times, append, group, tests::RULES},
 };
 use proptest::prelude::*;
 
@@ -14,8 +13,7 @@ const FULL: Form = Form {
 };
 
 fn written(event: &Event, message: Option<&MessageRecord>, form: Form) -> Vec<u8> {
-    let rules = Rules::built_in();
-    let context = Context { message, rules: &rules, user_agent_parsed: None, form };
+    let context = Context { message, rules: &RULES, user_agent_parsed: None, form };
     let mut octets = Vec::new();
     assert!(append(event, &context, &mut octets), "{event:?}");
     octets
