@@ -5,7 +5,10 @@
 
 use super::report::StoredEvent;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 use tracking::{
     event::{UserAgentParsed, Visit},
     verdict::Verdict,
@@ -31,10 +34,11 @@ pub struct EnrichedEvent<'e> {
     pub user_agent_parsed: Option<UserAgentParsed>,
 }
 
-/// Finds the parts of user agents. The patterns are read when they are first needed.
-#[derive(Default)]
+/// Finds the parts of user agents. The patterns, some 30 MiB, are read when they are first
+/// needed; a clone has them in common with the original.
+#[derive(Clone, Default)]
 pub struct UserAgents {
-    patterns: Option<Extractor<'static>>,
+    patterns: Arc<OnceLock<Extractor<'static>>>,
     known: HashMap<String, UserAgentParsed>,
 }
 
@@ -68,8 +72,7 @@ impl UserAgents {
         if let Some(known) = self.known.get(user_agent) {
             return known.clone();
         }
-        let patterns = self.patterns.get_or_insert_with(read_patterns);
-        let parsed = parse(patterns, user_agent);
+        let parsed = parse(self.patterns.get_or_init(read_patterns), user_agent);
         if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }

@@ -82,5 +82,5 @@ fn events_without_a_user_agent_have_no_parts() {
         let json = serde_json::to_value(agents.enrich(&event)).expect("JSON");
         assert!(json.get("user_agent_parsed").is_none(), "{json}");
     }
-    assert!(agents.patterns.is_none());
+    assert!(agents.patterns.get().is_none());
 }
