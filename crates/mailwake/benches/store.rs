@@ -312,7 +312,8 @@ impl Mail {
         let [a, b, c, d, e, f, g, h] = self.sequence.to_be_bytes();
         let event_id = EventId::new(Timestamp(at), [0, 0, a, b, c, d, e, f, g, h]);
         // Half of the records are of an MTA that knows but its queue id.
-        let is_nameless = matches!(occurrence, Occurrence::Delivery(_)) && message.is_multiple_of(2);
+        let is_nameless =
+            matches!(occurrence, Occurrence::Delivery(_)) && message.is_multiple_of(2);
         let message_id = if is_nameless { MessageId::UNKNOWN } else { message_id(message) };
         self.events.push_back(Event { event_id, timestamp: Timestamp(at), message_id, occurrence });
     }
