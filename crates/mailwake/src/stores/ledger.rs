@@ -180,6 +180,21 @@ impl Ledger {
         })
     }
 
+    /// What is left of the batch that is under way, now that a piece of it has arrived. It is
+    /// written at once and synced with what is noted next: a kill loses nothing of it, and after
+    /// a crash of the system the piece goes once more.
+    pub fn arrived(&mut self, pieces: &[(usize, usize)]) -> Result<(), LedgerError> {
+        let pieces = pieces_text(pieces);
+        let error = self.error("write");
+        self.database.pragma_update(None, "synchronous", "NORMAL").map_err(&error)?;
+        let written = self.write(|transaction| {
+            let sql = "UPDATE under_way SET pieces = ?, attempts = 0";
+            transaction.prepare_cached(sql)?.execute([pieces]).map(|_| ())
+        });
+        self.database.pragma_update(None, "synchronous", "FULL").map_err(&error)?;
+        written
+    }
+
     /// Nothing is under way: all in front of `passed` has arrived, or is dead.
     pub fn finish(&mut self, passed: u64, dead: &[DeadLetter]) -> Result<(), LedgerError> {
         self.write(|transaction| {

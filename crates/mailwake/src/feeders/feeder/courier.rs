@@ -204,6 +204,11 @@ impl<S: Sink> Courier<S> {
     }
 
     fn arrived(&mut self, count: usize, octets: usize, receipt: &Receipt) -> Result<(), FeedError> {
+        // First of all: a kill before it is noted has the piece sent again.
+        self.pieces.pop();
+        if self.is_of_log {
+            self.ledger.arrived(&self.pieces)?;
+        }
         self.counters.batches.increment();
         self.counters.events.add(count as u64);
         self.counters.octets.add(octets as u64);
@@ -217,8 +222,7 @@ impl<S: Sink> Courier<S> {
             self.counters.last_error.set(None);
             tracing::info!(feeder = self.name, "events arrive again");
         }
-        self.pieces.pop();
-        self.keep_pieces(&[])
+        Ok(())
     }
 
     /// What is left is on disk before more of it is sent. When nothing is, the next batch or

@@ -56,6 +56,11 @@ fn what_is_under_way_is_known_after_a_crash() {
     let mut ledger = again(&directory);
     let left = UnderWay { pieces: vec![(2, 2)], attempts: 3, ..batch() };
     assert_eq!(ledger.under_way().expect("read"), Some(left));
+    ledger.arrived(&[]).expect("written");
+    drop(ledger);
+    let mut ledger = again(&directory);
+    let left = UnderWay { pieces: Vec::new(), attempts: 0, ..batch() };
+    assert_eq!(ledger.under_way().expect("read"), Some(left), "but for the end of it");
     ledger.finish(900, &[]).expect("written");
     drop(ledger);
     let ledger = again(&directory);
