@@ -4,7 +4,7 @@ CARGO ?= cargo
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 DIST := mailwake-$(VERSION)-$(shell uname -m)-linux
 
-.PHONY: check format lint deny layering doc test e2e bench fuzz dist test-tools bench-tools
+.PHONY: check format lint deny layering doc test e2e faults bench fuzz dist test-tools bench-tools
 
 # All that a tool can hold.
 check: format lint deny layering doc
@@ -37,6 +37,10 @@ test: test-tools
 # Only the tests with a real Postfix and a running mailwake.
 e2e: test-tools
 	$(CARGO) test -p mailwake --locked --test it e2e -- --nocapture
+
+# 200,000 events to endpoints that fail, with twenty kills: minutes. It tells what came of it.
+faults: test-tools
+	$(CARGO) test -p mailwake --locked --test it webhooks::faults -- --ignored --nocapture
 
 bench: bench-tools
 	$(CARGO) bench --workspace --locked

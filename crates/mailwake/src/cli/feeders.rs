@@ -1,6 +1,7 @@
 //! `mailwake feeders`: how feeders are, and what operators ask of them. Works on their files,
 //! while serve runs and while it does not.
 
+mod ping;
 mod status;
 
 use super::{ConfigArgs, report::parse_time};
@@ -30,6 +31,8 @@ pub(super) struct FeedersArgs {
 enum FeedersCommand {
     /// Tell how feeders are: how far behind, what is under way, what was wrong last.
     Status(StatusArgs),
+    /// Post a batch without events to a webhook, and tell what it answers.
+    Ping(NameArgs),
     /// Have a feeder send nothing, until it is told to resume. Its events stay in the log.
     Pause(NameArgs),
     /// Have a feeder go on.
@@ -97,6 +100,10 @@ pub(super) fn run(args: &FeedersArgs) -> Result<()> {
                 find(&config, name)?;
             }
             status::tell(&config, args.name.as_deref(), args.json, &mut out)
+        }
+        FeedersCommand::Ping(args) => {
+            let config = Config::load(&args.config.config)?;
+            ping::run(find(&config, &args.name)?, &mut out)
         }
         FeedersCommand::Pause(args) => {
             open(args)?.set_paused(true)?;

@@ -2,6 +2,7 @@
 
 mod ingest;
 mod ndjson;
+mod webhook;
 
 use super::reader::Section;
 use crate::feeders::{
@@ -10,6 +11,7 @@ use crate::feeders::{
     ndjson::NdjsonConfig,
     secret::Secret,
     sink::Limits,
+    webhook::WebhookConfig,
 };
 use std::{
     path::{Path, PathBuf},
@@ -50,6 +52,8 @@ pub enum SinkConfig {
     Ingest(Box<IngestConfig>),
     /// Files of lines, or standard output.
     Ndjson(Box<NdjsonConfig>),
+    /// A URL of the operator's.
+    Webhook(Box<WebhookConfig>),
 }
 
 impl SinkConfig {
@@ -58,6 +62,7 @@ impl SinkConfig {
         match self {
             Self::Ingest(_) => "ingest",
             Self::Ndjson(_) => "ndjson",
+            Self::Webhook(_) => "webhook",
         }
     }
 }
@@ -67,6 +72,7 @@ impl SinkConfig {
 enum Kind {
     Ingest,
     Ndjson,
+    Webhook,
 }
 
 impl FromStr for Kind {
@@ -76,6 +82,7 @@ impl FromStr for Kind {
         match text {
             "ingest" => Ok(Self::Ingest),
             "ndjson" => Ok(Self::Ndjson),
+            "webhook" => Ok(Self::Webhook),
             _ => Err(()),
         }
     }
@@ -105,7 +112,8 @@ fn read_feeder(
             "must have a name of at most {NAME_OCTETS_MAX} of a-z, 0-9, - and _"
         ));
     }
-    let kind: Option<Kind> = table.required("kind", "must be one of \"ingest\", \"ndjson\"");
+    let kind: Option<Kind> =
+        table.required("kind", "must be one of \"ingest\", \"ndjson\", \"webhook\"");
     let types: Vec<TypeName> =
         table.list("types", "must be the name of a type of events, such as \"delivery\"");
     let filter = Filter {
@@ -136,6 +144,7 @@ fn read_feeder(
     let sink = match kind? {
         Kind::Ingest => SinkConfig::Ingest(Box::new(ingest::read(table)?)),
         Kind::Ndjson => SinkConfig::Ndjson(Box::new(ndjson::read(table, directory, name))),
+        Kind::Webhook => SinkConfig::Webhook(Box::new(webhook::read(table)?)),
     };
     Some(Feeder { config, sink })
 }

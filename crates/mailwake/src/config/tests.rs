@@ -73,7 +73,8 @@ fn examples_of_feeders_are_right_and_have_every_key() {
     // The same with nothing but what has no default.
     let least = "[feeder.archive]\nkind = \"ndjson\"\n[feeder.sparkpost]\nkind = \"ingest\"\n\
                  api_key_file = \"/etc/mailwake/sparkpost.key\"\n\
-                 ca_file = \"/etc/mailwake/ca.pem\"\n";
+                 ca_file = \"/etc/mailwake/ca.pem\"\n[feeder.crm]\nkind = \"webhook\"\n\
+                 url = \"https://crm.example.com/hooks/mail\"\n";
     let least = Config::of(&least.parse().expect("TOML")).expect("right").feeders;
     assert_eq!(read.feeders, least.feeders);
 }

@@ -229,6 +229,7 @@ struct Feeder<S: Sink> {
 
 impl<S: Sink> Feeder<S> {
     async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), FeedError> {
+        self.courier.greet(shutdown).await;
         let mut is_resumed = false;
         while !shutdown.is_cancelled() {
             let stepped = match is_resumed {

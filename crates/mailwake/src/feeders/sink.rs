@@ -132,6 +132,12 @@ pub trait Sink: Send {
     /// Brings a batch to the far side. It has arrived when this gives a receipt, and not before.
     fn send(&mut self, batch: &Batch) -> impl Future<Output = Result<Receipt, SendError>> + Send;
 
+    /// Sees whether the far side is there, before anything is sent. What is wrong is told to the
+    /// operator, and changes nothing.
+    fn greet(&mut self) -> impl Future<Output = Result<(), SendError>> + Send {
+        async { Ok(()) }
+    }
+
     /// Is called now and then while nothing is under way, for what a sink has to do besides.
     fn rest(&mut self) {}
 }

@@ -41,7 +41,7 @@ pub const BATCH_ID_FIELD: &str = "x-messagesystems-batch-id";
 const PING: &[u8] = br#"[{"msys":{}}]"#;
 
 /// Where batches go, and as whose.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookConfig {
     /// Where.
     pub url: Url,
@@ -49,6 +49,8 @@ pub struct WebhookConfig {
     pub http: HttpConfig,
     /// How large a batch may become.
     pub limits: Limits,
+    /// How events are written.
+    pub form: sparkpost::Form,
     /// For so long a batch that is refused by 400, 409 or 422 is sent again, before the event is
     /// looked for that the receiver does not take.
     pub refused_patience: Duration,
@@ -91,8 +93,12 @@ impl Webhook {
         Ok(Self { config, rules, client, token_client, identity, token, refusal })
     }
 
-    /// Posts a batch without events. Gives the answer, whatever its status.
-    pub async fn ping(&mut self, id: Uuid) -> Result<Answer, SendError> {
+    /// Posts a batch without events, with an id of its own. Gives the answer, whatever its status.
+    pub async fn ping(&mut self) -> Result<Answer, SendError> {
+        let mut id = [0; 16];
+        // An id that others have had does no harm here.
+        aws_lc_rs::rand::fill(&mut id).ok();
+        let id = uuid::Builder::from_random_bytes(id).into_uuid();
         self.post(id, &Bytes::from_static(PING)).await
     }
 
@@ -189,7 +195,12 @@ impl Sink for Webhook {
     }
 
     fn form(&self) -> SparkPost {
-        SparkPost::new(self.rules.clone(), sparkpost::Form::default(), ",")
+        SparkPost::new(self.rules.clone(), self.config.form, ",")
+    }
+
+    async fn greet(&mut self) -> Result<(), SendError> {
+        let answer = self.ping().await?;
+        judge(answer.status, None, true).map(|_| ())
     }
 
     async fn send(&mut self, batch: &Batch) -> Result<Receipt, SendError> {

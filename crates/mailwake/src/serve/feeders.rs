@@ -9,6 +9,7 @@ use crate::{
         ingest::Ingest,
         ndjson::Ndjson,
         sink::Sink,
+        webhook::Webhook,
     },
     stores::ledger::Ledger,
 };
@@ -126,6 +127,7 @@ impl Server {
                 drive(ends, Ingest::load((**config).clone(), rules, counters)?)
             }
             SinkConfig::Ndjson(config) => drive(ends, Ndjson::open((**config).clone(), rules)?),
+            SinkConfig::Webhook(config) => drive(ends, Webhook::load((**config).clone(), rules)?),
         }?;
         info!(feeder = name, kind = feeder.sink.kind(), "feeder is ready");
         Ok(Running { feeder: feeder.clone(), shutdown, thread })

@@ -18,3 +18,4 @@ mod scopes;
 mod support;
 mod tags;
 mod tracker;
+mod webhooks;

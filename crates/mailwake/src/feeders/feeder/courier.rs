@@ -186,6 +186,18 @@ impl<S: Sink> Courier<S> {
         Ok(Delivered::All)
     }
 
+    /// Tells whether the far side is there.
+    pub(super) async fn greet(&mut self, shutdown: &CancellationToken) {
+        let greeted = tokio::select! {
+            greeted = self.sink.greet() => greeted,
+            () = shutdown.cancelled() => return,
+        };
+        if let Err(error) = greeted {
+            let reason = error.to_string();
+            tracing::warn!(feeder = self.name, reason, "a test of the receiver has failed");
+        }
+    }
+
     /// Has the sink do what it does besides.
     pub(super) fn let_rest(&mut self) {
         self.sink.rest();

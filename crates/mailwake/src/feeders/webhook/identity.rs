@@ -17,7 +17,7 @@ use hyper::{
 const WEBHOOK_TOKEN: HeaderName = HeaderName::from_static("x-messagesystems-webhook-token");
 
 /// Who sends batches, and where the secrets are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityConfig {
     /// How the receiver is told.
     pub authentication: Authentication,
@@ -30,7 +30,7 @@ pub struct IdentityConfig {
 }
 
 /// How a receiver is told who sends batches.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authentication {
     /// It is not.
     None,
@@ -48,7 +48,7 @@ pub enum Authentication {
 }
 
 /// A server of tokens (RFC 6749 §4.4).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenServer {
     /// Where it is.
     pub url: Url,

@@ -4,6 +4,7 @@
 
 pub(crate) mod cassandra;
 pub(crate) mod certificate;
+pub(crate) mod endpoint;
 pub(crate) mod http;
 pub(crate) mod mailwake;
 pub(crate) mod message;
