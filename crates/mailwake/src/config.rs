@@ -329,7 +329,8 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let bounce_rules = bounces::read(&root.section("bounces"));
     let delivery = delivery::read(&root.section("delivery"), root.has("delivery"), &data_directory);
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
-    let (store_directory, store) = read_store(&root.section("store"), &data_directory);
+    let (store_directory, store) =
+        read_store(&root.section("store"), &data_directory, bounce_rules.clone());
     let feeders = feeders::read(root, &data_directory, &store_directory);
     let admin = root.section("admin");
     let admin = root.has("admin").then(|| read_admin(&admin));
@@ -413,11 +414,16 @@ fn read_event_log(section: &Section<'_>, data_directory: &Path) -> LogConfig {
     }
 }
 
-fn read_store(section: &Section<'_>, data_directory: &Path) -> (PathBuf, StoreConfig) {
+fn read_store(
+    section: &Section<'_>,
+    data_directory: &Path,
+    bounce_rules: Rules,
+) -> (PathBuf, StoreConfig) {
     let directory = directory(section, data_directory, "store");
     let days = section.integer("retention_days", 90, 0..=36_500, "days (0: for ever)");
     let retention_days = u32::try_from(days).ok().filter(|days| *days > 0);
-    (directory, StoreConfig { retention_days, ..StoreConfig::default() })
+    let busy_timeout = StoreConfig::default().busy_timeout;
+    (directory, StoreConfig { retention_days, busy_timeout, bounce_rules })
 }
 
 fn read_admin(section: &Section<'_>) -> Option<Admin> {

@@ -32,7 +32,7 @@ impl Writer {
         Ok(Self {
             messages: Messages::open(&config.store_directory)?,
             agents: UserAgents::default(),
-            rules: Rules::built_in(),
+            rules: config.bounce_rules,
             line: Vec::new(),
         })
     }

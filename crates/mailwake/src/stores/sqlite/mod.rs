@@ -46,19 +46,26 @@ use rusqlite::{Connection, ErrorCode};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tracking::bounce::Rules;
 
 /// How the store is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// Days (UTC) that events are kept; counts and messages stay. None keeps all.
     pub retention_days: Option<u32>,
     /// How long a statement waits for another process.
     pub busy_timeout: Duration,
+    /// The rules by which bounces get their class from now on.
+    pub bounce_rules: Rules,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { retention_days: Some(90), busy_timeout: Duration::from_secs(5) }
+        Self {
+            retention_days: Some(90),
+            busy_timeout: Duration::from_secs(5),
+            bounce_rules: Rules::built_in(),
+        }
     }
 }
 

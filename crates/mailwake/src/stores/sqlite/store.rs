@@ -11,9 +11,7 @@ use super::{
 use rusqlite::{Connection, TransactionBehavior};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
-use tracking::bounce::Rules;
 use tracking::event::Event;
 use tracking::ids::Timestamp;
 
@@ -66,7 +64,6 @@ pub struct Store {
     days: Days,
     applied: u64,
     ids: Ids,
-    rules: Arc<Rules>,
     records: RecordCounts,
     /// The time, as it was last told.
     now: Timestamp,
@@ -112,18 +109,11 @@ impl Store {
             main,
             applied,
             ids: Ids::default(),
-            rules: Arc::new(Rules::built_in()),
             records: RecordCounts { parked, ..RecordCounts::default() },
             now: SystemTime::now().into(),
             latest: None,
             _lock: lock,
         })
-    }
-
-    /// Sets the rules by which bounces get their class from now on; else it is done by those
-    /// that mailwake comes with.
-    pub fn set_rules(&mut self, rules: Arc<Rules>) {
-        self.rules = rules;
     }
 
     /// What became of the records of MTAs.
@@ -169,7 +159,7 @@ impl Store {
             let transaction =
                 self.main.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let tools = model::Tools {
-                rules: &self.rules,
+                rules: &self.config.bounce_rules,
                 ids: &mut self.ids,
                 parked: self.records.parked,
                 today: self.now.day(),
