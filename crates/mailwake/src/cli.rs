@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and which part does it.
 
+mod acct_etl;
 mod classify;
 mod domains;
 mod events;
@@ -7,6 +8,7 @@ mod explain;
 mod feeders;
 mod filter;
 mod import;
+mod ingest;
 pub(crate) mod keys;
 mod message;
 mod policy;
@@ -66,6 +68,10 @@ enum Command {
     Feeders(feeders::FeedersArgs),
     /// Find the class of a bounce, and the rule that decided.
     Classify(classify::ClassifyArgs),
+    /// Read records of an MTA, from files or standard input, once or as they come.
+    Ingest(ingest::IngestArgs),
+    /// Read PowerMTA's accounting pipe, which starts it.
+    AcctEtl(acct_etl::AcctEtlArgs),
     /// Make the store anew from what the event log still has, while serve is stopped.
     Rebuild(RebuildArgs),
     /// Make the tracked copy of a message: from standard input to standard output.
@@ -139,6 +145,8 @@ pub fn main() -> ExitCode {
         Command::Events(args) => events::run(&args),
         Command::Feeders(args) => feeders::run(&args),
         Command::Classify(args) => classify::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
+        Command::AcctEtl(args) => acct_etl::run(&args),
         Command::Rebuild(args) => rebuild(&args),
         Command::Rewrite(args) => filter::run(&args),
         Command::Linktool(args) => link_tool::run(&args),

@@ -163,11 +163,12 @@ impl Action {
     }
 }
 
-/// Flags of linktool in the form that Go's tools have, `-tracking_url`, become the ones
-/// with two dashes. Other commands' arguments stay as they are.
+/// Flags of linktool and acct-etl in the form that Go's tools have, `-tracking_url`, become the
+/// ones with two dashes. Other commands' arguments stay as they are.
 pub fn with_two_dashes(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let arguments: Vec<OsString> = arguments.collect();
-    if arguments.get(1).is_none_or(|command| command != "linktool") {
+    let has_flags_of_go = |command: &OsString| command == "linktool" || command == "acct-etl";
+    if !arguments.get(1).is_some_and(has_flags_of_go) {
         return arguments;
     }
     arguments.iter().map(|argument| two_dashes(argument)).collect()

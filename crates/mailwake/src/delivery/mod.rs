@@ -5,12 +5,14 @@
 //! | what | where |
 //! |---|---|
 //! | files that grow, are rotated, truncated, compressed | `source`, with its place in a `checkpoint` |
+//! | a file or pipe that is read once | `ingest` |
 //! | what other processes have read (`ingest`, `acct-etl`) | `spool` |
 //! | what other mailwakes and trackers put into Redis | `redis` |
 
 mod checkpoint;
 mod counters;
 mod files;
+mod ingest;
 mod lines;
 mod recorder;
 pub mod redis;
@@ -21,6 +23,7 @@ mod tracked;
 pub use checkpoint::CheckpointError;
 pub use counters::{Counters, SourceCounters};
 pub use files::Place;
+pub use ingest::{IngestError, Progress, ingest, open as open_records};
 pub use lines::{LineBuffer, Torn};
 pub use recorder::{Recorder, Stopped};
 pub use source::{SourceConfig, SourceError, Start, run as run_source};

@@ -13,6 +13,7 @@ mod listeners;
 mod memory;
 mod policy;
 mod protocol;
+mod records;
 mod redis;
 mod scopes;
 mod support;

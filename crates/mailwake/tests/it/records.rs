@@ -1,0 +1,190 @@
+//! Records by the command line and by pipes: what was read is in the log, whether serve runs,
+//! is down, or is killed, and whoever has read it.
+
+use crate::support::{
+    PATIENCE,
+    mailwake::{BINARY, Installation},
+    upstream::Upstream,
+    wait_for,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::Write,
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+const HEADER: &str = "type,timeLogged,rcpt,header_x-sp-message-id\r\n";
+
+/// Deliveries as PowerMTA tells them.
+fn rows(range: std::ops::Range<u32>) -> String {
+    let row = |number: u32| {
+        format!("d,2026-11-22 09:00:00+0000,{number}@b.example,00f3a5c7e9b1{number:08x}\r\n")
+    };
+    range.map(row).collect()
+}
+
+fn write(installation: &Installation, name: &str, text: &str) -> String {
+    let file = installation.folder().join(name);
+    fs::write(&file, text).expect("write records");
+    file.display().to_string()
+}
+
+/// The recipients of all deliveries that the store knows, each as often as it is there.
+fn recipients(installation: &Installation) -> Vec<String> {
+    let events = installation.events(&["--type", "delivery"]);
+    let of = |event: &Value| event["attempt"]["rcpt_to"].as_str().expect("a recipient").to_owned();
+    let mut recipients: Vec<_> = events.iter().map(of).collect();
+    recipients.sort_by_key(|recipient| (recipient.len(), recipient.clone()));
+    recipients
+}
+
+fn wanted(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|number| format!("{number}@b.example")).collect()
+}
+
+fn wait_for_recipients(installation: &Installation, range: std::ops::Range<u32>) {
+    let wanted = wanted(range);
+    wait_for("all deliveries", PATIENCE, || {
+        let unique: BTreeSet<_> = recipients(installation).into_iter().collect();
+        (unique.len() >= wanted.len()).then_some(())
+    });
+    assert_eq!(recipients(installation), wanted);
+}
+
+#[test]
+fn records_are_read_while_serve_is_down_and_while_it_runs() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let first = write(&installation, "first.csv", &(HEADER.to_owned() + &rows(0..700)));
+    let text = format!("{HEADER}x,what,is,this\r\n{}", rows(700..900));
+    let second = write(&installation, "second.csv", &text);
+    let told = installation.run(&["ingest", "--format", "powermta", &first]);
+    assert_eq!(told, "701 lines read, 700 events, 0 malformed lines\n");
+
+    let serving = installation.serve();
+    let told = installation.run(&["ingest", "--format", "powermta", &second]);
+    assert!(told.contains(" 200 events, "), "{told}");
+    wait_for_recipients(&installation, 0..900);
+    assert!(serving.stop().success());
+}
+
+/// PowerMTA's pipe.
+struct Pipe {
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl Pipe {
+    fn start(installation: &Installation) -> Self {
+        let config = installation.folder().join("mailwake.toml");
+        let log = File::create(installation.folder().join("acct-etl.log")).expect("a log");
+        let mut command = Command::new(BINARY);
+        command.arg("acct-etl").arg("--config").arg(config).stdin(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().expect("start acct-etl");
+        let stdin = child.stdin.take();
+        Self { child, stdin }
+    }
+
+    fn write(&mut self, text: &str) {
+        let stdin = self.stdin.as_mut().expect("it is open");
+        stdin.write_all(text.as_bytes()).expect("write to the pipe");
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("an id");
+        kill_process(Pid::from_raw(id).expect("an id"), signal).expect("signal");
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.stdin.take();
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn spool(installation: &Installation) -> PathBuf {
+    installation.data().join("delivery/spool")
+}
+
+/// Octets in the spool.
+fn spooled(installation: &Installation) -> u64 {
+    let Ok(entries) = fs::read_dir(spool(installation)) else { return 0 };
+    entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|data| data.len()).sum()
+}
+
+#[test]
+fn pipe_is_read_while_serve_is_down_however_it_ends() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    // Killed in the middle, and behind a whole line: what it has read is there.
+    let mut pipe = Pipe::start(&installation);
+    pipe.write(HEADER);
+    pipe.write(&rows(0..10));
+    wait_for("the spool", PATIENCE, || (spooled(&installation) > 10 * 100).then_some(()));
+    pipe.signal(Signal::KILL);
+    drop(pipe);
+    // Told to end: what is in the pipe is read.
+    let mut pipe = Pipe::start(&installation);
+    pipe.write(HEADER);
+    wait_for("its start", PATIENCE, || {
+        let file = fs::read_to_string(format!("/proc/{}/status", pipe.child.id())).ok()?;
+        // It catches SIGTERM by now.
+        let caught = file.lines().find_map(|line| line.strip_prefix("SigCgt:\t"))?;
+        (u64::from_str_radix(caught.trim(), 16).ok()? & 1 << 14 != 0).then_some(())
+    });
+    pipe.write(&rows(10..20));
+    pipe.signal(Signal::TERM);
+    assert!(pipe.child.wait().expect("it ends").success());
+    drop(pipe);
+    // Its input ends.
+    let mut pipe = Pipe::start(&installation);
+    pipe.write(HEADER);
+    pipe.write(rows(20..30).trim_end());
+    pipe.stdin.take();
+    assert!(pipe.child.wait().expect("it ends").success());
+
+    let serving = installation.serve();
+    wait_for_recipients(&installation, 0..30);
+    // While serve runs.
+    let mut pipe = Pipe::start(&installation);
+    pipe.write(HEADER);
+    pipe.write(&rows(30..40));
+    wait_for_recipients(&installation, 0..40);
+    pipe.stdin.take();
+    assert!(pipe.child.wait().expect("it ends").success());
+    wait_for("an empty spool", PATIENCE, || (spooled(&installation) == 0).then_some(()));
+    assert!(serving.stop().success());
+}
+
+/// As the Go reference's program is called.
+#[test]
+fn options_of_the_go_reference_are_known() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let records = write(&installation, "acct.csv", &format!("{HEADER}{}x\r\n", rows(0..3)));
+    let log = installation.folder().join("etl.log").display().to_string();
+    installation.run(&["acct-etl", "-infile", &records, "-logfile", &log]);
+    let told = fs::read_to_string(log).expect("a log");
+    assert!(told.contains("acct-etl: line 5: "), "{told}");
+    assert!(told.ends_with("5 lines read, 3 events, 1 malformed lines\n"), "{told}");
+    let serving = installation.serve();
+    wait_for_recipients(&installation, 0..3);
+    assert!(serving.stop().success());
+}
+
+#[test]
+fn malformed_lines_are_told_with_file_and_number() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let file = write(&installation, "mail.log", "hello\n");
+    let told = installation.run(&["ingest", "--format", "postfix", &file]);
+    assert_eq!(told, "1 lines read, 0 events, 1 malformed lines\n");
+    let told = installation.run_failing(&["ingest", "--format", "postfix", "/nonexistent"]);
+    assert!(told.contains("open /nonexistent: "), "{told}");
+}
