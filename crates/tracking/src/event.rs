@@ -272,6 +272,8 @@ pub fn decode(octets: &[u8]) -> Result<Event, DecodeError> {
 }
 
 #[cfg(test)]
+pub(crate) mod arbitrary;
+#[cfg(test)]
 pub(crate) mod samples;
 
 #[cfg(test)]

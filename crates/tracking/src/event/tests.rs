@@ -1,8 +1,10 @@
 use super::{
+    arbitrary,
     samples::{asked_for, every_type},
     *,
 };
 use crate::{account::Account, verdict::Verdict};
+use proptest::prelude::*;
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -146,5 +148,13 @@ fn json_is_that_of_serde() {
             click.link_index = u32::MAX;
         }
         check_as_serde(&event);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_event_is_read_as_it_was_stored(event in arbitrary::event()) {
+        check_as_serde(&event);
+        prop_assert_eq!(decode(&encode(&event)).expect("own form"), event);
     }
 }

@@ -189,22 +189,30 @@ pub(super) fn append_relay(occurrence: &Occurrence, relay: &Relay, fields: &mut 
 }
 
 /// The first address of a From field (RFC 5322 §3.6.2). Most fields have one, in angle brackets
-/// or by itself, which is seen without reading all of the syntax.
+/// or by itself, which is seen without reading all of the syntax. Nothing that would not be read
+/// as the same address by itself.
 fn address(field: &str) -> Cow<'_, str> {
-    let is_simple = |text: &str| {
-        !text.bytes().any(|octet| matches!(octet, b'<' | b'>' | b'"' | b'(' | b')' | b',' | b'\\'))
-    };
     let field = field.trim_ascii();
-    let in_brackets = field.strip_suffix('>').and_then(|field| field.split_once('<'));
-    match in_brackets {
-        Some((name, address)) if is_simple(name) && is_simple(address) => {
-            address.trim_ascii().into()
+    match field.strip_suffix('>').and_then(|field| field.split_once('<')) {
+        Some((name, address)) if is_simple(name) && is_address(address) => address.into(),
+        None if is_address(field) => field.into(),
+        _ => {
+            let first = |field: &str| addresses(field).into_iter().next();
+            let found = first(field).filter(|found| first(found).as_ref() == Some(found));
+            found.unwrap_or_default().into()
         }
-        None if is_simple(field) && field.contains('@') && !field.contains([':', ' ']) => {
-            field.into()
-        }
-        _ => addresses(field).into_iter().next().unwrap_or_default().into(),
     }
+}
+
+fn is_simple(text: &str) -> bool {
+    let is_special = |octet: u8| b"<>\"(),:;\\".contains(&octet);
+    !text.bytes().any(is_special)
+}
+
+fn is_address(text: &str) -> bool {
+    text.contains('@')
+        && is_simple(text)
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 fn domain(mailbox: &str) -> Option<&str> {

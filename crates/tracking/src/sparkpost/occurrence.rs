@@ -185,7 +185,7 @@ fn append_extras(event: &Event, fields: &mut Fields<'_>) {
     }
     fields.text_if_any("queue_id", event.occurrence.queue_id().unwrap_or_default());
     // Without a record it is null: what SparkPost's own fields say is then the gateway's.
-    if group(&event.occurrence) == Some("message_event") {
+    if matches!(group(&event.occurrence), Some("message_event" | "gen_event")) {
         json::field("attempt", &event.occurrence.attempt(), fields.to);
     }
 }

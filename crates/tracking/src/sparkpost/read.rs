@@ -119,15 +119,17 @@ fn occurrence(
 ) -> Result<Occurrence, ReadError> {
     let visit = || visit(told, has_message);
     let reply = || reply(told, true);
+    // What stands in an event that comes before any attempt is the message's.
+    let early = || self::reply(told, !has_message);
     Ok(match type_name {
-        "injection" | "reception" => Occurrence::Injection(self::reply(told, false)?),
+        "injection" | "reception" => Occurrence::Injection(early()?),
         "delivery" => Occurrence::Delivery(reply()?),
         "delay" => Occurrence::Delay(reply()?),
         "bounce" | "inband" => Occurrence::Bounce(reply()?),
         "out_of_band" => Occurrence::OutOfBand(reply()?),
         "policy_rejection" => Occurrence::PolicyRejection(reply()?),
-        "generation_failure" => Occurrence::GenerationFailure(self::reply(told, false)?),
-        "generation_rejection" => Occurrence::GenerationRejection(self::reply(told, false)?),
+        "generation_failure" => Occurrence::GenerationFailure(early()?),
+        "generation_rejection" => Occurrence::GenerationRejection(early()?),
         "spam_complaint" => Occurrence::SpamComplaint(Box::new(complaint(told)?)),
         "open" => Occurrence::Open(visit()?),
         "initial_open" => Occurrence::InitialOpen(visit()?),

@@ -1,6 +1,9 @@
 use super::*;
 use crate::{
-    event::samples::{asked_for, emptied, every_type, filled, message},
+    event::{
+        arbitrary,
+        samples::{asked_for, emptied, every_type, filled, message},
+    },
     sparkpost::{Booleans, Context, Form, Names, Times, append, group, tests::RULES},
 };
 use proptest::prelude::*;
@@ -181,6 +184,20 @@ fn what_is_no_event_is_refused_with_the_reason() {
 }
 
 proptest! {
+    #[test]
+    fn any_event_that_was_read_is_written_the_same(
+        event in arbitrary::event(),
+        message in proptest::option::of(arbitrary::message()),
+        is_full in any::<bool>(),
+    ) {
+        prop_assume!(group(&event.occurrence).is_some());
+        let form = if is_full { FULL } else { Form::default() };
+        let first = written(&event, message.as_ref(), form);
+        let read = read_again(&first);
+        let again = written(&read.event, read.message.as_ref(), form);
+        prop_assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&first));
+    }
+
     /// Whatever a field is, there is an answer; and what is read can be written.
     #[test]
     fn any_value_of_any_field_gets_an_answer(
