@@ -145,21 +145,19 @@ fn details(occurrence: &Occurrence) -> String {
         | Occurrence::OutOfBand(reply)
         | Occurrence::PolicyRejection(reply)
         | Occurrence::GenerationFailure(reply)
-        | Occurrence::GenerationRejection(reply) => {
-            let UpstreamReply { error_code, raw_reason, .. } = reply;
-            format!("{error_code} {raw_reason}")
-        }
+        | Occurrence::GenerationRejection(reply) => answer(reply),
         Occurrence::SpamComplaint(complaint) => {
             let Complaint { fbtype, report_by, .. } = &**complaint;
-            format!("{fbtype} by {report_by}")
+            [fbtype.as_str(), report_by].join(if report_by.is_empty() { "" } else { " by " })
         }
         Occurrence::RelayInjection(relay)
         | Occurrence::RelayRejection(relay)
         | Occurrence::RelayDelivery(relay)
         | Occurrence::RelayTempfail(relay)
         | Occurrence::RelayPermfail(relay) => {
-            let Relay { msg_from, rcpt_to, raw_reason, .. } = &**relay;
-            format!("from <{msg_from}> to <{rcpt_to}> {raw_reason}")
+            let Relay { msg_from, rcpt_to, error_code, raw_reason, .. } = &**relay;
+            let code = error_code.map(|code| format!(" {code}")).unwrap_or_default();
+            format!("from <{msg_from}> to <{rcpt_to}>{code} {raw_reason}")
         }
         Occurrence::Open(visit)
         | Occurrence::InitialOpen(visit)
@@ -174,6 +172,29 @@ fn details(occurrence: &Occurrence) -> String {
         }
         Occurrence::ListUnsubscribe(Unsubscription { visit, .. }) => visitor(visit),
     }
+}
+
+/// What an MTA said, and of a record whose it was and how long the message had waited.
+fn answer(reply: &UpstreamReply) -> String {
+    let UpstreamReply { error_code, raw_reason, attempt, .. } = reply;
+    let mut text = match error_code {
+        0 => raw_reason.clone(),
+        code => format!("{code} {raw_reason}"),
+    };
+    let Some(attempt) = attempt else { return text };
+    match (attempt.remote_mta.as_str(), attempt.ip_address) {
+        ("", None) => {}
+        ("", Some(address)) => text += &format!(" by [{address}]"),
+        (name, None) => text += &format!(" by {name}"),
+        (name, Some(address)) => text += &format!(" by {name} [{address}]"),
+    }
+    if let Some(retries) = attempt.num_retries {
+        text += &format!(", retries: {retries}");
+    }
+    if let Some(waited) = attempt.queue_time {
+        text += &format!(", in queue: {:.1} s", Duration::from_millis(waited).as_secs_f64());
+    }
+    text
 }
 
 /// Who is behind an engagement and why, settled and first where they differ.
@@ -226,3 +247,6 @@ fn visitor(visit: &Visit) -> String {
     let address = visit.ip_address.map_or_else(|| "somebody".into(), |address| address.to_string());
     format!("{address} {}", visit.user_agent)
 }
+
+#[cfg(test)]
+mod tests;
