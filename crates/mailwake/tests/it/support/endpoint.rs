@@ -135,6 +135,14 @@ impl Arrivals {
         }
     }
 
+    /// The sender has not learnt of these.
+    fn take_back(&mut self, told: &[String]) {
+        for id in told {
+            let seen = self.events.entry(id.clone()).or_default();
+            (seen.told, seen.untold) = (seen.told.saturating_sub(1), seen.untold + 1);
+        }
+    }
+
     fn take_event(&mut self, event: &Value, is_told: bool) {
         let (id, message) = (text(event, "event_id"), text(event, "message_id"));
         // What is known of the message may be more when an event comes again.
@@ -221,38 +229,51 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers the requests of one connection, until it is over or cut.
+/// Answers the requests of one connection, until it is over or cut. A sender that is killed
+/// before it has read an answer resets the connection: it could not learn of it.
 fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut connection = http::Connection::new(stream)?;
-    while let Some(request) = connection.read()? {
+    let mut told = Vec::new();
+    loop {
+        let request = match connection.read() {
+            Ok(Some(request)) => request,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::ConnectionReset {
+                    lock(&shared.arrivals).take_back(&told);
+                }
+                return Err(error);
+            }
+        };
         let number = shared.requests.fetch_add(1, Ordering::Relaxed);
         let plan = lock(&shared.plan).clone();
-        if !answer(&mut connection, &request, &plan, plan.fault(number), shared)? {
-            break;
+        match answer(&mut connection, &request, &plan, plan.fault(number), shared)? {
+            Some(ids) => told = ids,
+            None => return Ok(()),
         }
     }
-    Ok(())
 }
 
-/// Answers one request. False if the connection is to be cut.
+/// Answers one request. Gives the ids of the events that it has told to have arrived, and nothing
+/// if the connection is to be cut.
 fn answer(
     connection: &mut http::Connection,
     request: &Request,
     plan: &Plan,
     fault: Option<Fault>,
     shared: &Shared,
-) -> io::Result<bool> {
+) -> io::Result<Option<Vec<String>>> {
     if request.method == "GET" {
         // What became of batches of the Ingest API: nothing is known yet.
         connection.answer(200, "", "{\"results\":[]}")?;
-        return Ok(true);
+        return Ok(Some(Vec::new()));
     }
     let Some(events) = events(request) else {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         lock(&shared.arrivals).pings.push(body);
         connection.answer(plan.status.unwrap_or(200), "", "{}")?;
-        return Ok(true);
+        return Ok(Some(Vec::new()));
     };
     let status = plan.status.or(match fault {
         Some(Fault::Error) => Some(500),
@@ -265,17 +286,17 @@ fn answer(
         lock(&shared.arrivals).count_answer(status.to_string());
         let field = if status == 429 { "Retry-After: 0\r\n" } else { "" };
         connection.answer(status, field, "{\"errors\":[{\"message\":\"by plan\"}]}")?;
-        return Ok(true);
+        return Ok(Some(Vec::new()));
     }
     match fault {
         Some(Fault::Silence) => {
             lock(&shared.arrivals).count_answer("silence");
             connection.wait_for_end();
-            return Ok(false);
+            return Ok(None);
         }
         Some(Fault::Cut) => {
             lock(&shared.arrivals).count_answer("cut");
-            return Ok(false);
+            return Ok(None);
         }
         Some(Fault::Slow) => thread::park_timeout(Duration::from_millis(100)),
         _ => {}
@@ -291,11 +312,11 @@ fn answer(
         connection.write(b"HTTP/1.1 200 OK\r\nContent-Len")?;
     }
     if is_lost {
-        return Ok(false);
+        return Ok(None);
     }
     let results = format!("{{\"results\":{{\"id\":\"{batch_id}\"}}}}");
     connection.answer(200, "", &results)?;
-    Ok(true)
+    Ok(Some(events.iter().map(|event| text(event, "event_id").to_owned()).collect()))
 }
 
 impl Plan {
