@@ -49,9 +49,9 @@ fn check_restarts(program: Program, kills: bool) {
             });
             let mut redis = redis.lock().expect("nobody panicked");
             if kills {
-                redis.kill()
+                redis.kill();
             } else {
-                redis.stop()
+                redis.stop();
             }
             redis.start_again();
         }

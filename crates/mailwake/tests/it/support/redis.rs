@@ -60,7 +60,7 @@ impl Redis {
     pub(crate) fn start(program: Program, test: &str, options: &[&str]) -> Option<Self> {
         let program = program.path(test)?;
         let directory = tempfile::Builder::new().prefix("redis-").tempdir().expect("a directory");
-        let options = options.iter().map(|option| option.to_string()).collect();
+        let options = options.iter().map(ToString::to_string).collect();
         let mut redis = Self { directory, program, options, port: free_port(), server: None };
         redis.start_again();
         Some(redis)
