@@ -22,7 +22,6 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use tracking::bounce::Rules;
 
 /// A feeder that runs.
 pub(super) struct Running {
@@ -121,7 +120,7 @@ impl Server {
             counters: counters.clone(),
             shutdown: shutdown.clone(),
         };
-        let rules = Arc::new(Rules::built_in());
+        let rules = Arc::new(config.bounce_rules.clone());
         let thread = match &feeder.sink {
             SinkConfig::Ingest(config) => {
                 drive(ends, Ingest::load((**config).clone(), rules, counters)?)
