@@ -2,4 +2,5 @@
 //! that can be told from all others, and how a copy is turned back into its message.
 
 pub mod links;
+pub mod records;
 pub mod undo;

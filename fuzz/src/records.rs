@@ -1,0 +1,38 @@
+//! What must hold for the records of any MTA.
+
+use tracking::{
+    delivery::{Format, Lines, Reading},
+    event::{Event, decode, encode},
+    ids::Timestamp,
+};
+
+/// Reads `input` line by line, and again with a restart in between; its first octet says where.
+pub fn check(format: Format, input: &[u8]) {
+    let Some((first, input)) = input.split_first() else { return };
+    let lines: Vec<_> = input.split(|octet| *octet == b'\n').collect();
+    let (before, behind) = lines.split_at(usize::from(*first) % (lines.len() + 1));
+    let mut reader = lines_of(format);
+    let mut events = read(&mut reader, before);
+    let mut again = lines_of(format);
+    if let Some(state) = reader.state() {
+        again.restore(&state);
+        assert_eq!(again.state(), Some(state));
+    }
+    read(&mut again, behind);
+    events.extend(read(&mut reader, behind));
+    for event in &events {
+        assert_eq!(decode(&encode(event)).expect("it was encoded"), *event);
+    }
+}
+
+fn lines_of(format: Format) -> Lines {
+    Lines::new(format, &Reading::new(Timestamp(1_795_341_600_000)))
+}
+
+fn read(reader: &mut Lines, lines: &[&[u8]]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for line in lines {
+        drop(reader.line(line, &mut events));
+    }
+    events
+}
