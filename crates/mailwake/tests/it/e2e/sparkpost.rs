@@ -16,6 +16,13 @@ use crate::{
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, process::Command};
 
+/// Where the receivers are.
+const ANYMAIL: &str = "anymail/sparkpost/tracking/";
+const POST_OFFICE: &str = "post_office/sparkpost/";
+
+/// The recipient, whose address is not all in lower case.
+const ANN: &str = "Ann@example.com";
+
 /// The server with the receivers.
 struct Receiver {
     _server: Server,
@@ -70,17 +77,24 @@ impl Receiver {
             .concat(),
         );
         assert_eq!(status, "200", "{url}");
+        self.told(reader)
+    }
+
+    /// What a receiver has read until now.
+    fn told(&self, reader: &str) -> Vec<Value> {
         let told = fs::read_to_string(&self.told).unwrap_or_default();
-        let told = told.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        // A line that is being written is none yet.
+        let lines = told.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let told = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         told.filter(|event| event["reader"] == reader).collect()
     }
 
     fn anymail(&self, batch: &[Value]) -> Vec<Value> {
-        self.post("anymail", "anymail/sparkpost/tracking/", batch)
+        self.post("anymail", ANYMAIL, batch)
     }
 
     fn post_office(&self, batch: &[Value]) -> Vec<Value> {
-        self.post("post_office", "post_office/sparkpost/", batch)
+        self.post("post_office", POST_OFFICE, batch)
     }
 }
 
@@ -188,56 +202,137 @@ const MESSAGE: &str = "X-MSYS-API: {\"campaign_id\": \"november\", \"tags\": [\"
     Subject: sale\nMIME-Version: 1.0\nContent-Type: text/html\n\n<html><body>\
     <a href=\"https://shop.example/?a=1&amp;b=2\">sale</a></body></html>\n";
 
-/// The events of a message as SparkPost has them, when there are so many.
-fn printed(installation: &Installation, id: &str, wanted: usize) -> Vec<Value> {
-    wait_for("the events", PATIENCE, || {
-        let text = installation.run(&["events", "--sparkpost", "--message-id", id]);
-        let events: Vec<Value> =
-            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        (events.len() == wanted).then_some(events)
-    })
+/// A message that went out, with the link and the pixel of its copy.
+struct Sent {
+    message_id: String,
+    html: Vec<u8>,
 }
 
-#[test]
-fn receivers_of_others_read_what_happened_to_a_message() {
-    if is_left_out("e2e: sparkpost message") {
-        return;
-    }
-    let Some(receiver) = Receiver::start("e2e: sparkpost message") else { return };
-    let sink = Sink::start();
-    let installation = Installation::new(sink.port);
-    let serving = installation.serve();
-    let to = ["Ann@example.com"];
-    swaks::send(installation.gateway_port, "bounces@shop.example", &to, MESSAGE.as_bytes());
+fn send(installation: &Installation, sink: &Sink) -> Sent {
+    swaks::send(installation.gateway_port, "bounces@shop.example", &[ANN], MESSAGE.as_bytes());
     let mail = wait_for("the copy", PATIENCE, || {
         // smtp-sink ends a message that it took with an empty line of its own.
         sink.messages().into_iter().find(|mail| mail.ends_with(b"\n\n"))
     });
-    let html = part(&mail, "text/html");
+    Sent { message_id: value(&mail, "X-Sp-Message-Id"), html: part(&mail, "text/html") }
+}
+
+fn engage(sent: &Sent) {
     for name in ["src", "href"] {
-        http::get(&attributes(&html, name).pop().expect("it is tracked"));
+        http::get(&attributes(&sent.html, name).pop().expect("it is tracked"));
     }
-    let events = printed(&installation, &value(&mail, "X-Sp-Message-Id"), 3);
+}
+
+/// What every event of the message says, and what anymail reads of it.
+fn check_of_message(event: &Value, read: &Value) {
+    let fields = inner(event);
+    assert_eq!((&fields["rcpt_to"], &read["recipient"]), (&json!("ann@example.com"), &json!(ANN)));
+    assert_eq!(fields["friendly_from"], "News@shop.example");
+    assert_eq!(fields["sending_domain"], "shop.example");
+    assert_eq!(fields["rcpt_tags"], json!(["cat"]));
+    assert_eq!(read["tags"], json!(["november"]));
+    assert_eq!(read["metadata"], json!({"city": "Köln", "age": 7}));
+}
+
+#[test]
+fn receivers_of_others_read_what_is_printed() {
+    if is_left_out("e2e: sparkpost print") {
+        return;
+    }
+    let Some(receiver) = Receiver::start("e2e: sparkpost print") else { return };
+    let sink = Sink::start();
+    let installation = Installation::new(sink.port);
+    let serving = installation.serve();
+    let sent = send(&installation, &sink);
+    engage(&sent);
+    let events = wait_for("the events", PATIENCE, || {
+        let text = installation.run(&["events", "--sparkpost", "--message-id", &sent.message_id]);
+        let events: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        (events.len() == 3).then_some(events)
+    });
     let read = receiver.anymail(&events);
     let wanted = [("injection", "queued"), ("open", "opened"), ("click", "clicked")];
     assert_eq!(read.len(), wanted.len());
     for ((event, read), (name, event_type)) in events.iter().zip(&read).zip(wanted) {
         check_anymail(event, read, event_type);
-        let fields = inner(event);
-        assert_eq!(fields["type"], name);
-        assert_eq!(
-            (&fields["rcpt_to"], &read["recipient"]),
-            (&json!("ann@example.com"), &json!(to[0]))
-        );
-        assert_eq!(fields["friendly_from"], "News@shop.example");
-        assert_eq!(fields["sending_domain"], "shop.example");
-        assert_eq!(fields["rcpt_tags"], json!(["cat"]));
-        assert_eq!(read["tags"], json!(["november"]));
-        assert_eq!(read["metadata"], json!({"city": "Köln", "age": 7}));
+        check_of_message(event, read);
+        assert_eq!(inner(event)["type"], name);
     }
     assert_eq!(read[2]["click_url"], "https://shop.example/?a=1&b=2");
-    let statuses = receiver.post_office(&events);
-    let statuses: Vec<&Value> = statuses.iter().map(|event| &event["status"]).collect();
-    assert_eq!(statuses, ["ACCEPTED", "OPENED", "CLICKED"]);
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+}
+
+/// A record of PowerMTA: the message was delivered, or bounced.
+fn record(of_type: &str, message_id: &str, answer: &str) -> String {
+    format!(
+        "{of_type},{},{},{ANN},\"smtp;{answer}\",192.0.2.25,\"mx1.example.com (198.51.100.3)\",{message_id}\r\n",
+        "2026-11-21 12:00:05+0000", "2026-11-21 12:00:03+0000",
+    )
+}
+
+const RECORD_FIELDS: &str = "type,timeLogged,timeQueued,rcpt,dsnDiag,dlvSourceIp,dsnMta,\
+    header_x-sp-message-id\r\n";
+
+#[test]
+fn receivers_of_others_read_webhooks() {
+    if is_left_out("e2e: sparkpost webhooks") {
+        return;
+    }
+    let Some(receiver) = Receiver::start("e2e: sparkpost webhooks") else { return };
+    let sink = Sink::start();
+    let installation = Installation::new(sink.port);
+    let records = installation.folder().join("acct.csv");
+    let password = installation.folder().join("password");
+    fs::write(&password, "a secret").expect("write");
+    let feeder = |name: &str, path: &str| {
+        format!(
+            "[feeder.{name}]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{}/{path}\"\n\
+             allow_http = true\nto_private_networks = [\"127.0.0.1\"]\nauth = \"basic\"\n\
+             user = \"mailwake\"\npassword_file = {password:?}\nbatch_age_ms_max = 50\n",
+            receiver.port
+        )
+    };
+    let tables = format!(
+        "{}{}[delivery.source.pmta]\nformat = \"powermta\"\npath = {records:?}\n[admin]\n",
+        feeder("anymail", ANYMAIL),
+        feeder("post_office", POST_OFFICE)
+    );
+    installation.set("[admin]\n", &tables);
+    let serving = installation.serve();
+    let sent = send(&installation, &sink);
+    let delivered = record("d", &sent.message_id, "250 2.0.0 OK");
+    let bounced = record("rb", &sent.message_id, "550 5.1.1 no such user");
+    fs::write(&records, RECORD_FIELDS.to_owned() + &delivered + &bounced).expect("write");
+    engage(&sent);
+    let read = wait_for("five events", PATIENCE, || {
+        let read = receiver.told("anymail");
+        (read.len() >= 5).then_some(read)
+    });
+    let wanted = [
+        ("injection", "queued"),
+        ("delivery", "delivered"),
+        ("out_of_band", "bounced"),
+        ("open", "opened"),
+        ("click", "clicked"),
+    ];
+    for (name, event_type) in wanted {
+        let of_type = |read: &&Value| inner(&read["esp_event"])["type"] == name;
+        let [read] = read.iter().filter(of_type).collect::<Vec<_>>()[..] else {
+            panic!("{name}: {read:?}")
+        };
+        check_anymail(&read["esp_event"], read, event_type);
+        check_of_message(&read["esp_event"], read);
+        let reason = if name == "out_of_band" { json!("invalid") } else { Value::Null };
+        assert_eq!(read["reject_reason"], reason, "{read}");
+    }
+    let statuses = wait_for("five events", PATIENCE, || {
+        let read = receiver.told("post_office");
+        (read.len() >= 5).then_some(read)
+    });
+    let mut statuses: Vec<&str> =
+        statuses.iter().filter_map(|event| event["status"].as_str()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, ["ACCEPTED", "CLICKED", "DELIVERED", "HARD_BOUNCED", "OPENED"]);
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
 }
