@@ -1,9 +1,11 @@
 //! What MTAs say about the mail that they took over: their replies, and their records.
 
+mod exim;
 mod format;
 mod kumomta;
 mod lines;
 mod momentum;
+mod one_line;
 mod postfix;
 mod powermta;
 mod record;

@@ -2,6 +2,7 @@
 
 use super::{
     Parser, Reading,
+    exim::Exim,
     kumomta::KumoMta,
     momentum::{Momentum, Refusals},
     postfix::Postfix,
@@ -22,12 +23,20 @@ pub enum Format {
     MomentumBouncelog,
     /// The lines that Postfix writes to syslog, or to its own file.
     Postfix,
+    /// Exim's main log.
+    Exim,
 }
 
 impl Format {
     /// Every format there is.
-    pub const ALL: &'static [Self] =
-        &[Self::PowerMta, Self::KumoMta, Self::Momentum, Self::MomentumBouncelog, Self::Postfix];
+    pub const ALL: &'static [Self] = &[
+        Self::PowerMta,
+        Self::KumoMta,
+        Self::Momentum,
+        Self::MomentumBouncelog,
+        Self::Postfix,
+        Self::Exim,
+    ];
 
     /// Its name, as it stands in the configuration and in events.
     pub fn name(self) -> &'static str {
@@ -37,6 +46,7 @@ impl Format {
             Self::Momentum => "momentum",
             Self::MomentumBouncelog => "momentum_bouncelog",
             Self::Postfix => "postfix",
+            Self::Exim => "exim",
         }
     }
 
@@ -48,6 +58,7 @@ impl Format {
             Self::Momentum => Box::new(Momentum::new(Refusals::OfMainlog)),
             Self::MomentumBouncelog => Box::new(Momentum::new(Refusals::OfBouncelog)),
             Self::Postfix => Box::new(Postfix::new(reading)),
+            Self::Exim => Box::new(Exim::new(reading)),
         }
     }
 
@@ -56,7 +67,7 @@ impl Format {
         match self {
             // Each file begins with its header row; records in JSON say all by themselves.
             Self::PowerMta | Self::KumoMta => false,
-            Self::Momentum | Self::MomentumBouncelog | Self::Postfix => true,
+            Self::Momentum | Self::MomentumBouncelog | Self::Postfix | Self::Exim => true,
         }
     }
 }

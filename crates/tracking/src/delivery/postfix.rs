@@ -93,7 +93,7 @@ impl Postfix {
         let attempt = attempt(at, delivery, known, num_retries, &reply);
         let told = UpstreamReply {
             error_code: reply.code,
-            raw_reason: reply.text.into_owned(),
+            raw_reason: reply.text,
             queue_id: Some(queue_id.into()),
             attempt: Some(Box::new(attempt)),
         };

@@ -91,11 +91,16 @@ impl Syslog {
 
     /// RFC 3339, or without its zone.
     fn whole_time(&self, time: &str) -> Result<Timestamp, LineError> {
-        let at = time.parse::<jiff::Timestamp>().ok().or_else(|| {
-            let time = time.parse::<civil::DateTime>().ok()?;
-            self.time_zone.to_ambiguous_timestamp(time).compatible().ok()
-        });
-        at.map(|at| Timestamp(at.as_millisecond())).ok_or_else(|| LineError::new("no time"))
+        let whole = time.parse::<jiff::Timestamp>().ok();
+        let whole = whole.map(|at| Timestamp(at.as_millisecond()));
+        let at = whole.or_else(|| self.of_zone(time.parse().ok()?));
+        at.ok_or_else(|| LineError::new("no time"))
+    }
+
+    /// A time that does not tell its zone.
+    pub(super) fn of_zone(&self, time: civil::DateTime) -> Option<Timestamp> {
+        let at = self.time_zone.to_ambiguous_timestamp(time).compatible().ok()?;
+        Some(Timestamp(at.as_millisecond()))
     }
 
     /// RFC 3164 §4.1.2, `Apr  5 16:41:54`. The year is the last one in which that was not to

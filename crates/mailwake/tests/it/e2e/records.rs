@@ -1,7 +1,12 @@
 //! What real MTAs log of mail that came through mailwake becomes events of its messages.
 
 use crate::support::{
-    PATIENCE, is_left_out, mailwake::Installation, postfix::Postfix, sink::Sink, swaks, wait_for,
+    PATIENCE, is_left_out,
+    mailwake::Installation,
+    mta::{self, Mta},
+    postfix::Postfix,
+    sink::Sink,
+    swaks, wait_for,
 };
 use serde_json::Value;
 use std::fs;
@@ -58,23 +63,37 @@ fn postfix_tells_delivery_delay_and_bounce() {
             transports.display()
         )
     });
-    let installation = Installation::new(postfix.port);
-    follow(&installation, "postfix", &postfix.maillog_file().display().to_string());
+    let log = postfix.maillog_file();
+    check(postfix.port, "postfix", &log.display().to_string(), [0, 450, 500]);
+}
+
+#[test]
+fn exim_tells_delivery_delay_and_bounce() {
+    if mta::is_left_out("e2e: records of Exim", "root/usr/sbin/exim4") {
+        return;
+    }
+    let (later, never) = (Sink::start_with(&["-r", "RCPT"]), Sink::start_with(&["-f", "RCPT"]));
+    let exim = Mta::exim_with_others(later.port, never.port);
+    check(exim.port, "exim", &exim.exim_log_file().display().to_string(), [0, 450, 500]);
+}
+
+/// A message to three recipients: the MTA's log tells what became of each, with these codes.
+fn check(port: u16, format: &str, log: &str, codes: [u16; 3]) {
+    let installation = Installation::new(port);
+    follow(&installation, format, log);
     let serving = installation.serve();
     let recipients = [ANN, "bob@later.example", "cid@never.example"];
     swaks::send(installation.gateway_port, "news@shop.example", &recipients, NEWSLETTER);
 
-    for (recipient, type_name, code) in [
-        (ANN, "delivery", 0),
-        ("bob@later.example", "delay", 450),
-        ("cid@never.example", "bounce", 500),
-    ] {
+    let types = ["delivery", "delay", "bounce"];
+    for ((recipient, type_name), code) in recipients.into_iter().zip(types).zip(codes) {
         let event = record(&installation, type_name, recipient);
-        let (queue_id, _message_id) = injection(&installation, recipient);
+        let (queue_id, message_id) = injection(&installation, recipient);
         assert_eq!(event["queue_id"], queue_id, "{event}");
+        assert_eq!(event["message_id"], message_id, "{event}");
         assert_eq!(event["error_code"], code, "{event}");
         assert_eq!(event["attempt"]["msg_from"], "news@shop.example", "{event}");
-        assert_eq!(event["attempt"]["format"], "postfix", "{event}");
+        assert_eq!(event["attempt"]["format"], format, "{event}");
     }
     assert_eq!(installation.metric("mailwake_delivery_malformed_lines_total{source=\"mta\"}"), 0.0);
     assert!(serving.stop().success());

@@ -40,6 +40,11 @@ impl Mta {
         Self::exim_that(&|_directory| smart_host(port))
     }
 
+    /// Starts Exim, which sends mail for later.example and never.example on to these ports.
+    pub(crate) fn exim_with_others(later: u16, never: u16) -> Self {
+        Self::exim_that(&|directory| maildirs_and_others(directory, later, never))
+    }
+
     fn exim_that(delivers: &dyn Fn(&Path) -> String) -> Self {
         Self::start("exim", |directory, port| {
             for folder in ["spool", "log"] {
@@ -96,10 +101,14 @@ impl Mta {
         Self { _server: server, directory, port }
     }
 
+    /// Where Exim logs.
+    pub(crate) fn exim_log_file(&self) -> PathBuf {
+        self.directory.path().join("log/mainlog")
+    }
+
     /// What Exim has logged so far.
     pub(crate) fn exim_log(&self) -> String {
-        let file = self.directory.path().join("log/mainlog");
-        fs::read_to_string(file).unwrap_or_default()
+        fs::read_to_string(self.exim_log_file()).unwrap_or_default()
     }
 
     /// As `Postfix::wait_for_mail`.
@@ -200,7 +209,7 @@ fn exim_conf(directory: &Path, port: u16) -> String {
          acl_smtp_rcpt = rcpt\n\
          acl_smtp_data = data\n\
          begin acl\n\
-         rcpt:\n  accept domains = example.com\n  deny message = no such domain here\n\
+         rcpt:\n  accept domains = example.com : later.example : never.example\n  deny message = no such domain here\n\
          data:\n  accept\n",
         programs.display()
     )
@@ -218,6 +227,25 @@ fn maildirs(directory: &Path) -> String {
          delivery_date_add\n  envelope_to_add\n  return_path_add\n",
         directory.display()
     )
+}
+
+/// Exim delivers to maildirs, and what is for others to their ports.
+fn maildirs_and_others(directory: &Path, later: u16, never: u16) -> String {
+    let others = [("later", later), ("never", never)];
+    let router = |(name, _): (&str, u16)| {
+        format!("{name}:\n  driver = accept\n  domains = {name}.example\n  transport = {name}\n")
+    };
+    let transport = |(name, port): (&str, u16)| {
+        format!(
+            "{name}:\n  driver = smtp\n  hosts = 127.0.0.1\n  port = {port}\n  allow_localhost\n  \
+             hosts_avoid_tls = *\n"
+        )
+    };
+    let routers = format!("begin routers\n{}", others.map(router).concat());
+    let transports = format!("begin transports\n{}", others.map(transport).concat());
+    maildirs(directory)
+        .replace("begin routers\n", &routers)
+        .replace("begin transports\n", &transports)
 }
 
 /// Exim sends to a port, with BDAT where it may.

@@ -1,6 +1,7 @@
 //! What stands in parentheses behind a status: the reply of another MTA, or Postfix' own words.
 
-use std::{borrow::Cow, net::IpAddr};
+use crate::delivery::one_line;
+use std::net::IpAddr;
 
 /// A reply, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -8,7 +9,7 @@ pub(super) struct Reply<'t> {
     /// The code; 0 where nobody replied.
     pub(super) code: u16,
     /// Its text, or Postfix' own words.
-    pub(super) text: Cow<'t, str>,
+    pub(super) text: String,
     /// Who said it, as `host[address]`, where it is told.
     pub(super) host: Option<&'t str>,
     /// The command that it was the reply to.
@@ -42,8 +43,8 @@ pub(super) fn read(text: &str) -> Reply<'_> {
         }
         None => (said, ""),
     };
-    let (code, text) = match code(said) {
-        Some((code, rest)) => (code, one_line(&said[..3], rest)),
+    let (code, text) = match one_line::code(said) {
+        Some((code, rest)) => (code, one_line::joined(code, rest)),
         None => (0, said.into()),
     };
     Reply { code, text, host, in_reply_to, queued_as }
@@ -54,43 +55,6 @@ fn queued_as(text: &str) -> Option<&str> {
     let rest = text.rsplit_once("queued as ").or_else(|| text.split_once("forwarded as "))?.1;
     let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
     (end > 0).then(|| &rest[..end])
-}
-
-/// The code at the start of a reply, and what follows.
-fn code(said: &str) -> Option<(u16, &str)> {
-    let (digits, rest) = said.split_at_checked(3)?;
-    let is_code = digits.bytes().all(|octet| octet.is_ascii_digit());
-    let code = digits.parse().ok().filter(|code| is_code && (200..600).contains(code))?;
-    match rest.strip_prefix(['-', ' ']) {
-        Some(rest) => Some((code, rest)),
-        None => rest.is_empty().then_some((code, "")),
-    }
-}
-
-/// Lines of a reply are joined by a space, and each still has its code and enhanced status.
-fn one_line<'t>(code: &str, text: &'t str) -> Cow<'t, str> {
-    let (continued, last) = (format!(" {code}-"), format!(" {code} "));
-    if !text.contains(&continued) && !text.contains(&last) {
-        return text.into();
-    }
-    let status = text.split(' ').next().filter(|word| is_enhanced_status(word)).unwrap_or_default();
-    let lines = text.replace(&continued, "\n").replace(&last, "\n");
-    let mut lines = lines.split('\n');
-    let mut joined = lines.next().unwrap_or_default().to_owned();
-    for line in lines {
-        let rest = line.strip_prefix(status).map(str::trim_start);
-        joined.push(' ');
-        joined += rest.unwrap_or(line);
-    }
-    joined.into()
-}
-
-fn is_enhanced_status(word: &str) -> bool {
-    let mut parts = word.split('.');
-    let is_number =
-        |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
-    let has_three = (0..3).all(|_| parts.next().is_some_and(is_number));
-    has_three && parts.next().is_none()
 }
 
 /// `host[192.0.2.7]:25`: the name, and the address where it is one.
