@@ -423,7 +423,7 @@ fn read_store(
     let days = section.integer("retention_days", 90, 0..=36_500, "days (0: for ever)");
     let retention_days = u32::try_from(days).ok().filter(|days| *days > 0);
     let busy_timeout = StoreConfig::default().busy_timeout;
-    (directory, StoreConfig { retention_days, busy_timeout, bounce_rules })
+    (directory, StoreConfig { retention_days, busy_timeout, bounce_rules: Some(bounce_rules) })
 }
 
 fn read_admin(section: &Section<'_>) -> Option<Admin> {

@@ -16,12 +16,14 @@ pub struct Messages {
     path: PathBuf,
 }
 
-/// What a message is found by in one query, with its tags as a JSON array.
-const COLUMNS: &str = "message_id, received_at, injected_at, rcpt_to, rcpt_type, msg_from, subject,
-    friendly_from, campaigns.campaign_id, rcpt_meta, facts, attempt,
-    (SELECT json_group_array(tag) FROM (SELECT tags.tag FROM message_tags
-        JOIN tags ON tags.id = message_tags.tag
-        WHERE message_tags.message_id = messages.message_id ORDER BY place))";
+/// A message, without its tags.
+const FIND: &str = "SELECT message_id, received_at, injected_at, rcpt_to, rcpt_type, msg_from,
+        subject, friendly_from, campaigns.campaign_id, rcpt_meta, facts, attempt
+    FROM messages JOIN campaigns ON campaigns.id = campaign
+    WHERE message_id = ? AND facts <> ''";
+
+const TAGS: &str = "SELECT tags.tag, place FROM message_tags
+    JOIN tags ON tags.id = message_tags.tag WHERE message_id = ?";
 
 impl Messages {
     /// Opens the store in a directory.
@@ -37,15 +39,24 @@ impl Messages {
 
     /// What is known of a message.
     pub fn find(&self, id: &MessageId) -> Result<Option<MessageRecord>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM messages JOIN campaigns ON campaigns.id = campaign
-             WHERE message_id = ? AND facts <> ''"
-        );
         let find = || {
-            let mut statement = self.main.prepare_cached(&sql)?;
-            statement.query_row([id.octets()], record).optional()
+            let mut statement = self.main.prepare_cached(FIND)?;
+            let Some(mut found) = statement.query_row([id.octets()], record).optional()? else {
+                return Ok(None);
+            };
+            found.reception.rcpt_tags = self.tags_of(id)?;
+            Ok(Some(found))
         };
         find().map_err(sqlite("read", &self.path))
+    }
+
+    /// The tags of a message, in its order.
+    fn tags_of(&self, id: &MessageId) -> Result<Vec<String>, rusqlite::Error> {
+        let mut statement = self.main.prepare_cached(TAGS)?;
+        let row = |row: &Row<'_>| Ok((row.get::<_, i64>(1)?, row.get(0)?));
+        let mut tags = statement.query_map([id.octets()], row)?.collect::<Result<Vec<_>, _>>()?;
+        tags.sort_unstable();
+        Ok(tags.into_iter().map(|(_, tag)| tag).collect())
     }
 
     /// The message that has had this queue id upstream last.
@@ -72,8 +83,7 @@ impl Messages {
 
 fn record(row: &Row<'_>) -> Result<MessageRecord, rusqlite::Error> {
     let rcpt_type: String = row.get(4)?;
-    let (metadata, facts, tags): (String, String, String) =
-        (row.get(9)?, row.get(10)?, row.get(12)?);
+    let (metadata, facts): (String, String) = (row.get(9)?, row.get(10)?);
     let attempt: Option<String> = row.get(11)?;
     let unreadable = |error| {
         rusqlite::Error::FromSqlConversionFailure(10, rusqlite::types::Type::Text, Box::new(error))
@@ -92,7 +102,6 @@ fn record(row: &Row<'_>) -> Result<MessageRecord, rusqlite::Error> {
             friendly_from: row.get(7)?,
             campaign_id: row.get(8)?,
             rcpt_meta: serde_json::from_str(&metadata).unwrap_or_default(),
-            rcpt_tags: serde_json::from_str(&tags).unwrap_or_default(),
             ..reception
         },
         attempt: attempt.and_then(|text| serde_json::from_str(&text).ok()),

@@ -42,7 +42,7 @@ pub use reader::StoreReader;
 pub use records::RecordCounts;
 pub use store::{LogEntry, Store};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, config::DbConfig};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,17 +55,14 @@ pub struct StoreConfig {
     pub retention_days: Option<u32>,
     /// How long a statement waits for another process.
     pub busy_timeout: Duration,
-    /// The rules by which bounces get their class from now on.
-    pub bounce_rules: Rules,
+    /// The rules by which bounces get their class. None takes those that mailwake comes with.
+    pub bounce_rules: Option<Rules>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self {
-            retention_days: Some(90),
-            busy_timeout: Duration::from_secs(5),
-            bounce_rules: Rules::built_in(),
-        }
+        let busy_timeout = Duration::from_secs(5);
+        Self { retention_days: Some(90), busy_timeout, bounce_rules: None }
     }
 }
 
@@ -168,6 +165,7 @@ fn open_to_write(path: &Path, busy_timeout: Duration) -> Result<Connection, Stor
     let open = || {
         let connection = Connection::open(path)?;
         connection.busy_timeout(busy_timeout)?;
+        keep_plans(&connection)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
@@ -176,6 +174,12 @@ fn open_to_write(path: &Path, busy_timeout: Duration) -> Result<Connection, Stor
         Ok(connection)
     };
     open().map_err(sqlite("open", path))
+}
+
+/// Has statements keep the plan that they were prepared with; else SQLite makes a new one for each
+/// value that is bound to a range.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
 }
 
 /// Brings all commits of a database to disk. False if a reader holds some back.

@@ -10,10 +10,11 @@ use super::rollups::{ALL, Bucket, First, Grade, Rollups, Seen};
 use super::rows::MessageRow;
 use super::store::LogEntry;
 use rusqlite::{Connection, Transaction, params};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use tracking::bounce::Rules;
-use tracking::event::{Click, Event, Occurrence, Reception, Visit};
+use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit};
 use tracking::ids::{MessageId, Timestamp};
 use tracking::verdict::Judgement;
 
@@ -35,7 +36,7 @@ pub(super) fn set_applied(transaction: &Transaction<'_>, applied: u64) -> Result
 /// What entries are applied with.
 pub(super) struct Tools<'a> {
     /// The classes of bounces.
-    pub(super) rules: &'a Rules,
+    pub(super) rules: &'a OnceCell<Rules>,
     pub(super) ids: &'a mut Ids,
     /// Records that are parked.
     pub(super) parked: u64,
@@ -121,7 +122,7 @@ impl<'a> Applier<'a> {
             _ if records::is_record(event) => self.record(fresh, event, position),
             occurrence if outcome::is_of_no_message(occurrence, event.message_id) => {
                 let first = First { at: event.timestamp, campaign: NO_CAMPAIGN };
-                self.count(event, first, &[ALL]);
+                self.count(event, first, &[ALL], "");
                 Ok(())
             }
             Occurrence::Open(visit) | Occurrence::AmpOpen(visit) => {
@@ -186,7 +187,8 @@ impl<'a> Applier<'a> {
         row.hear(event.timestamp, &event.occurrence);
         let (is_received, tags) = (row.is_received, row.tags.clone());
         let first = First { at: event.timestamp, campaign: row.campaign };
-        let counted = self.count(event, first, &tags);
+        let domain = row.recipient_domain(&event.occurrence);
+        let counted = self.count(event, first, &tags, &domain);
         if !is_received {
             self.messages.get(id)?.has_early = true;
             return self.note_early(id, event, &counted);
@@ -324,8 +326,18 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    fn count(&mut self, event: &Event, first: First, tags: &[i64]) -> Vec<Counted> {
-        let counted = outcome::counted(&event.occurrence, self.tools.rules);
+    fn count(
+        &mut self,
+        event: &Event,
+        first: First,
+        tags: &[i64],
+        recipient_domain: &str,
+    ) -> Vec<Counted> {
+        let class = |reply: &UpstreamReply| {
+            let rules = self.tools.rules.get_or_init(Rules::built_in);
+            rules.classify_for(reply, recipient_domain).class
+        };
+        let counted = outcome::counted(&event.occurrence, class);
         for (kind, link, amount) in &counted {
             self.rollups.count(Bucket::of(first, *kind, *link), Grade::Raw, tags, *amount);
         }

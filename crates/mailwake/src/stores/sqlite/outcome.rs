@@ -1,15 +1,18 @@
 //! What an event of a message's way counts as. An event comes in, numbers for rollups go out.
 
 use super::kind::Kind;
-use tracking::bounce::Rules;
+use tracking::bounce::Class;
 use tracking::event::{Occurrence, UpstreamReply};
 use tracking::ids::MessageId;
 
 /// Something to be counted: what, the class of a bounce or 0, and how much.
 pub(super) type Counted = (Kind, i64, i64);
 
-/// What an event counts as.
-pub(super) fn counted(occurrence: &Occurrence, rules: &Rules) -> Vec<Counted> {
+/// What an event counts as. `class` tells the class of a bounce.
+pub(super) fn counted(
+    occurrence: &Occurrence,
+    class: impl Fn(&UpstreamReply) -> Class,
+) -> Vec<Counted> {
     let one = |kind| vec![(kind, 0, 1)];
     match occurrence {
         // An MTA tells what the gateway has told already.
@@ -24,9 +27,9 @@ pub(super) fn counted(occurrence: &Occurrence, rules: &Rules) -> Vec<Counted> {
         },
         Occurrence::Bounce(reply) => {
             let is_record = reply.attempt.is_some();
-            bounce(if is_record { Kind::InbandBounce } else { Kind::Bounce }, reply, rules)
+            bounce(if is_record { Kind::InbandBounce } else { Kind::Bounce }, class(reply))
         }
-        Occurrence::OutOfBand(reply) => bounce(Kind::OutOfBand, reply, rules),
+        Occurrence::OutOfBand(reply) => bounce(Kind::OutOfBand, class(reply)),
         Occurrence::SpamComplaint(_) => one(Kind::SpamComplaint),
         Occurrence::GenerationFailure(_) => one(Kind::GenerationFailure),
         Occurrence::GenerationRejection(_) => one(Kind::GenerationRejection),
@@ -82,7 +85,6 @@ fn delivery(reply: &UpstreamReply) -> Vec<Counted> {
 /// The largest amount that one event adds: a year in milliseconds, or 31 GB.
 const AMOUNT_MAX: u64 = 31_536_000_000;
 
-fn bounce(kind: Kind, reply: &UpstreamReply, rules: &Rules) -> Vec<Counted> {
-    let class = rules.classify(reply).class;
+fn bounce(kind: Kind, class: Class) -> Vec<Counted> {
     vec![(kind, 0, 1), (Kind::BounceClass, class.code().into(), 1)]
 }

@@ -22,6 +22,9 @@ pub struct StoreReader {
     pub(super) main: Connection,
 }
 
+/// KiB of a database that a reader keeps in memory at most, each for itself.
+const CACHE_KIB: i64 = 32_768;
+
 /// Records of one message that are found after they had been parked, at most.
 const JOINED_MAX: i64 = 1000;
 
@@ -204,6 +207,8 @@ fn open_to_read(path: &Path, busy_timeout: Duration) -> Result<Connection, Store
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(busy_timeout)?;
+        super::keep_plans(&connection)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(connection)
     };
     open().map_err(sqlite("open", path))

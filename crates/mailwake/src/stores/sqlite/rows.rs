@@ -28,6 +28,7 @@ pub(super) struct MessageRow<'a> {
     reception: Option<&'a Reception>,
     /// When it was received; as long as that is not known, when upstream took it over.
     pub(super) received_at: Timestamp,
+    rcpt_to: Option<String>,
     pub(super) campaign: i64,
     /// All messages, and the tags of this one.
     pub(super) tags: Vec<i64>,
@@ -58,7 +59,7 @@ impl<'a> MessageRow<'a> {
         let found = transaction
             .prepare_cached(
                 "SELECT campaign, received_at, facts = '', state, state_at, raw_reason,
-                     injected_at, queue_id, attempt_at, attempt
+                     injected_at, queue_id, attempt_at, attempt, rcpt_to
                  FROM messages WHERE message_id = ?",
             )?
             .query_row([message_id.octets()], |row| Self::of_row(message_id, row))
@@ -83,6 +84,7 @@ impl<'a> MessageRow<'a> {
             has_early: false,
             reception: None,
             received_at: Timestamp(i64::MIN),
+            rcpt_to: None,
             campaign: NO_CAMPAIGN,
             tags: vec![ALL],
             way: Way {
@@ -111,6 +113,7 @@ impl<'a> MessageRow<'a> {
             has_early: row.get(2)?,
             reception: None,
             received_at: Timestamp(row.get(1)?),
+            rcpt_to: row.get(10)?,
             campaign: row.get(0)?,
             tags: vec![ALL],
             way: Way {
@@ -139,6 +142,19 @@ impl<'a> MessageRow<'a> {
         Ok((self.seen.insert(seen), &self.tags))
     }
 
+    /// The domain of its recipient, for a bounce: as far as the message is known, or else as the
+    /// record tells it.
+    pub(super) fn recipient_domain(&self, occurrence: &Occurrence) -> String {
+        match occurrence {
+            Occurrence::Bounce(_) | Occurrence::OutOfBand(_) => {
+                let told = occurrence.attempt().map(|attempt| attempt.rcpt_to.as_str());
+                let known = self.rcpt_to.as_deref().filter(|_| self.is_received);
+                mail::address::domain(known.or(told).unwrap_or_default())
+            }
+            _ => String::new(),
+        }
+    }
+
     /// The queue id that upstream told of it.
     pub(super) fn queue_id(&self) -> Option<&str> {
         self.way.queue_id.as_deref()
@@ -155,6 +171,7 @@ impl<'a> MessageRow<'a> {
         self.reception = Some(reception);
         (self.is_received, self.is_changed) = (true, true);
         (self.received_at, self.campaign, self.tags) = (at, campaign, tags);
+        self.rcpt_to = Some(reception.rcpt_to.clone());
         self.way.hear(MessageState::Received, at, None);
     }
 

@@ -9,6 +9,7 @@ use super::{
     schema, sqlite,
 };
 use rusqlite::{Connection, TransactionBehavior};
+use std::cell::OnceCell;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -64,6 +65,8 @@ pub struct Store {
     days: Days,
     applied: u64,
     ids: Ids,
+    /// Made when the first bounce comes.
+    rules: OnceCell<Rules>,
     records: RecordCounts,
     /// The time, as it was last told.
     now: Timestamp,
@@ -105,6 +108,7 @@ impl Store {
             directory: directory.into(),
             path,
             days: Days::new(directory, config.busy_timeout),
+            rules: config.bounce_rules.clone().map(OnceCell::from).unwrap_or_default(),
             config,
             main,
             applied,
@@ -159,7 +163,7 @@ impl Store {
             let transaction =
                 self.main.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let tools = model::Tools {
-                rules: &self.config.bounce_rules,
+                rules: &self.rules,
                 ids: &mut self.ids,
                 parked: self.records.parked,
                 today: self.now.day(),
