@@ -37,6 +37,9 @@ use uuid::Uuid;
 /// The field with the id of the batch (SparkPost, Momentum).
 pub const BATCH_ID_FIELD: &str = "x-messagesystems-batch-id";
 
+/// How often secrets are read again, which may have been replaced.
+const IDENTITY_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The content of a test (SparkPost: what is posted when a webhook is made).
 const PING: &[u8] = br#"[{"msys":{}}]"#;
 
@@ -78,19 +81,29 @@ pub struct Webhook {
     /// For the server of tokens, whose connection is another one.
     token_client: Client,
     identity: Identity,
+    /// When it is read again.
+    identity_due: Instant,
     token: Option<Token>,
     refusal: Refusal,
 }
 
 impl Webhook {
-    /// Gets ready. Certificates and secrets are read now; secrets again when the receiver does
-    /// not know us any more.
+    /// Gets ready. Certificates and secrets are read now; certificates again when their files
+    /// change, secrets every minute and when the receiver does not know us any more.
     pub fn load(config: WebhookConfig, rules: Arc<Rules>) -> Result<Self, WebhookError> {
         let client = Client::load(config.http.clone())?;
         let token_client = Client::load(config.http.clone())?;
         let identity = Identity::load(&config.identity)?;
-        let (token, refusal) = (None, Refusal::default());
-        Ok(Self { config, rules, client, token_client, identity, token, refusal })
+        Ok(Self {
+            config,
+            rules,
+            client,
+            token_client,
+            identity,
+            identity_due: Instant::now() + IDENTITY_INTERVAL,
+            token: None,
+            refusal: Refusal::default(),
+        })
     }
 
     /// Posts a batch without events, with an id of its own. Gives the answer, whatever its status.
@@ -104,6 +117,9 @@ impl Webhook {
 
     /// Posts a body. A token that the receiver does not take is asked for anew, once.
     async fn post(&mut self, id: Uuid, body: &Bytes) -> Result<Answer, SendError> {
+        if self.identity_due <= Instant::now() {
+            self.read_identity_again();
+        }
         let is_new = self.ask_for_token().await?;
         let answer = self.post_once(id, body).await?;
         // SparkPost's receivers say 400 as well as 401 for a token that has ended.
@@ -175,7 +191,7 @@ impl Webhook {
 
     /// Secrets may have been replaced.
     fn read_identity_again(&mut self) {
-        self.token = None;
+        self.identity_due = Instant::now() + IDENTITY_INTERVAL;
         match Identity::load(&self.config.identity) {
             Ok(identity) => self.identity = identity,
             Err(error) => tracing::warn!(%error, "the secrets of a webhook stay as they were"),
@@ -209,7 +225,10 @@ impl Sink for Webhook {
         let judged = answer.and_then(|answer| self.judge(batch, &answer));
         match &judged {
             Ok(_) => self.refusal.arrived(batch),
-            Err(SendError::Unauthorized { .. }) => self.read_identity_again(),
+            Err(SendError::Unauthorized { .. }) => {
+                self.token = None;
+                self.read_identity_again();
+            }
             Err(_) => {}
         }
         judged

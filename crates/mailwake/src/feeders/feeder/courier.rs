@@ -186,8 +186,11 @@ impl<S: Sink> Courier<S> {
         Ok(Delivered::All)
     }
 
-    /// Tells whether the far side is there.
+    /// Tells whether the far side is there; nothing is sent to it while the feeder is paused.
     pub(super) async fn greet(&mut self, shutdown: &CancellationToken) {
+        if self.ledger.is_paused().unwrap_or(true) {
+            return;
+        }
         let greeted = tokio::select! {
             greeted = self.sink.greet() => greeted,
             () = shutdown.cancelled() => return,

@@ -208,7 +208,7 @@ async fn requests_say_who_sends_them() {
 
 #[tokio::test]
 async fn a_secret_that_was_replaced_is_read_again() {
-    let (url, requests) = server(&[(401, ""), (200, "")]);
+    let (url, requests) = server(&[(401, ""), (200, ""), (200, ""), (200, "")]);
     let mut fixture = Fixture::new(url);
     fixture.config.identity.authentication = Authentication::Bearer(fixture.secret("b", "old"));
     let mut webhook = fixture.webhook();
@@ -218,6 +218,13 @@ async fn a_secret_that_was_replaced_is_read_again() {
     webhook.send(&batch(&webhook, 1)).await.expect("arrived");
     assert_eq!(next(&requests).field("authorization"), Some("Bearer old"));
     assert_eq!(next(&requests).field("authorization"), Some("Bearer new"));
+    // Also when nobody refuses the old one; while there is none, it stays.
+    for (text, right) in [("newer", "Bearer newer"), ("two\nlines", "Bearer newer")] {
+        fixture.secret("b", text);
+        webhook.identity_due = Instant::now();
+        webhook.send(&batch(&webhook, 1)).await.expect("arrived");
+        assert_eq!(next(&requests).field("authorization"), Some(right));
+    }
 }
 
 const FIRST: &str = r#"{"access_token":"first","token_type":"Bearer","expires_in":3600}"#;
