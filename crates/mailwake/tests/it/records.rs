@@ -1,6 +1,8 @@
 //! Records by the command line and by pipes: what was read is in the log, whether serve runs,
 //! is down, or is killed, and whoever has read it.
 
+mod million;
+
 use crate::support::{
     PATIENCE,
     mailwake::{BINARY, Installation},
