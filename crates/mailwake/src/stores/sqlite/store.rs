@@ -13,6 +13,7 @@ use std::cell::OnceCell;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use tracking::bounce::Rules;
 use tracking::event::Event;
 use tracking::ids::Timestamp;
 
