@@ -3,6 +3,7 @@ use crate::{
     delivery::{Format, Lines, tests::check_golden},
     event::Event,
 };
+use proptest::prelude::*;
 
 #[test]
 fn golden_files_hold() {
@@ -49,4 +50,29 @@ fn times_without_a_zone_are_of_the_one_that_is_configured() {
     let events = events(&mut Lines::new(Format::Exim, &reading), &LINES[1..2]);
     // 07:00:02 in UTC.
     assert_eq!(events[0].timestamp, Timestamp(1_795_330_802_000));
+}
+
+proptest! {
+    /// Lines of a log, cut, joined and changed anywhere.
+    #[test]
+    fn no_line_brings_the_reader_down(
+        line in 0..64_usize,
+        cut in 0..600_usize,
+        inserted in any::<Vec<u8>>(),
+        other in 0..64_usize,
+    ) {
+        let text = include_bytes!("../../../testdata/delivery/exim/ways.log");
+        let all: Vec<&[u8]> = text.split(|octet| *octet == b'\n').collect();
+        let (line, other) = (all[line % all.len()], all[other % all.len()]);
+        let (start, end) = line.split_at(cut.min(line.len()));
+        let mut reader = Lines::new(Format::Exim, &Reading::new(Timestamp(1_795_341_600_000)));
+        let mut events = Vec::new();
+        for line in [other.to_vec(), [start, &inserted, end].concat(), [start, other].concat()] {
+            reader.line(&line, &mut events).ok();
+        }
+        let mut restored = Lines::new(Format::Exim, &Reading::new(Timestamp(0)));
+        let state = reader.state().expect("a state");
+        restored.restore(&state);
+        prop_assert_eq!(restored.state(), Some(state));
+    }
 }
