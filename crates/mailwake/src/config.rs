@@ -16,7 +16,7 @@ mod tracker;
 mod unsubscribe;
 mod visitors;
 
-pub use delivery::DeliveryConfig;
+pub use delivery::{DeliveryConfig, DeliveryHttp};
 pub use feeders::{Feeder, FeedersConfig, SinkConfig};
 pub use reader::{Known, Mistake};
 pub use tags::{TagsConfig, TagsPlace};
@@ -301,6 +301,7 @@ impl Config {
         // With these tables there, the keys inside them are asked for as well.
         let table = toml::toml! { [gateway]
         [tracker]
+        [delivery.http]
         [admin] };
         read(&Section::root(&table, &findings));
         findings.known()

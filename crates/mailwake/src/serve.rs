@@ -232,7 +232,7 @@ impl Server {
             self.start_gateway(config, gateway, sockets.gateway)?;
         }
         if roles.delivery {
-            self.start_delivery(config)?;
+            self.start_delivery(config, sockets.records)?;
         }
         Ok(())
     }

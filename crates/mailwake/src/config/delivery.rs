@@ -1,11 +1,14 @@
 //! `[delivery]`: where the records of MTAs come from.
 
 use super::reader::Section;
-use crate::delivery::{Place, SourceConfig, Start};
+use crate::delivery::{HttpConfig, Place, SourceConfig, Start};
 use jiff::tz::{Offset, TimeZone};
 use std::{
+    fs, io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 use tracking::{
     delivery::{Format, Reading},
@@ -27,6 +30,34 @@ pub struct DeliveryConfig {
     pub directory: PathBuf,
     /// The files that are followed.
     pub sources: Vec<SourceConfig>,
+    /// Where records are posted, if they are.
+    pub http: Option<DeliveryHttp>,
+}
+
+/// The listener that records are posted to.
+#[derive(Debug, Clone)]
+pub struct DeliveryHttp {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file of the secret of those who may post.
+    pub token_file: Option<PathBuf>,
+    /// How it works, but for the secret.
+    pub config: HttpConfig,
+}
+
+impl DeliveryHttp {
+    /// How it works, with the secret.
+    pub fn load(&self) -> io::Result<HttpConfig> {
+        let token = self.token_file.as_deref().map(fs::read_to_string).transpose()?;
+        let token = token.map(|token| token.trim().to_owned());
+        if token.as_deref() == Some("") {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the file of the token is empty",
+            ));
+        }
+        Ok(HttpConfig { token, ..self.config.clone() })
+    }
 }
 
 impl DeliveryConfig {
@@ -57,9 +88,9 @@ pub(super) fn read(section: &Section<'_>, is_there: bool, data_directory: &Path)
     let sources = section.sections("source").into_iter();
     let sources = sources.filter_map(|(name, section)| {
         let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
-        if !(1..=64).contains(&name.len()) || !name.bytes().all(is_name) || name == "spool" {
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(is_name) || ["spool", "http"].contains(&name) {
             section.mistake_of_all(
-                "its name must be of 1 to 64 letters, digits, \"-\" and \"_\", and not \"spool\"",
+                "its name must be of 1 to 64 letters, digits, \"-\" and \"_\", and not \"spool\" or \"http\"",
             );
         }
         let names: Vec<_> =
@@ -81,8 +112,49 @@ pub(super) fn read(section: &Section<'_>, is_there: bool, data_directory: &Path)
         })
     });
     let sources = sources.collect();
+    let http = section.section("http");
+    let http = section.has("http").then(|| read_http(&http, &reading)).flatten();
     let spool_octets_max = spool << 20;
-    DeliveryConfig { is_there, reading, line_octets_max, spool_octets_max, directory, sources }
+    DeliveryConfig {
+        is_there,
+        reading,
+        line_octets_max,
+        spool_octets_max,
+        directory,
+        sources,
+        http,
+    }
+}
+
+fn read_http(section: &Section<'_>, reading: &Reading) -> Option<DeliveryHttp> {
+    let listen = section.required("listen", super::LISTEN);
+    let path: Option<UrlPath> =
+        section.parsed("path", "/records", "must be the path of a URL, like \"/records\"");
+    let token_file = section.parsed("token_file", "", "must be the path of a file");
+    let body = super::mebibytes(section, "body_mib_max", 16, 1..=256);
+    let connections_max = section.count("connections_max", 64, 1..=10_000, "connections");
+    let seconds = section.integer("timeout_seconds", 30, 1..=3_600, "seconds");
+    let config = HttpConfig {
+        path: path?.0,
+        token: None,
+        body_octets_max: body,
+        connections_max,
+        timeout: Duration::from_secs(seconds),
+        reading: reading.clone(),
+    };
+    Some(DeliveryHttp { listen: listen?, token_file, config })
+}
+
+struct UrlPath(String);
+
+impl FromStr for UrlPath {
+    type Err = ();
+
+    fn from_str(path: &str) -> Result<Self, ()> {
+        let is_of_path = |octet: u8| octet.is_ascii_alphanumeric() || b"/-._~".contains(&octet);
+        let is_path = path.starts_with('/') && path.bytes().all(is_of_path);
+        is_path.then(|| Self(path.into())).ok_or(())
+    }
 }
 
 /// The name of a header field, in lower case.

@@ -103,6 +103,7 @@ fn reference_has_every_key_with_its_default() {
         "gateway.listen",
         "gateway.upstream",
         "tracker.listen",
+        "delivery.http.listen",
         "admin.listen",
     ];
     let wanted: Vec<_> = Config::known_keys();

@@ -7,11 +7,13 @@
 //! | files that grow, are rotated, truncated, compressed | `source`, with its place in a `checkpoint` |
 //! | a file or pipe that is read once | `ingest` |
 //! | what other processes have read (`ingest`, `acct-etl`) | `spool` |
+//! | what KumoMTA posts | `http` |
 //! | what other mailwakes and trackers put into Redis | `redis` |
 
 mod checkpoint;
 mod counters;
 mod files;
+mod http;
 mod ingest;
 mod lines;
 mod recorder;
@@ -23,6 +25,7 @@ mod tracked;
 pub use checkpoint::CheckpointError;
 pub use counters::{Counters, SourceCounters};
 pub use files::Place;
+pub use http::{HttpConfig, run as run_http};
 pub use ingest::{IngestError, Progress, ingest, open as open_records};
 pub use lines::{LineBuffer, Torn};
 pub use recorder::{Recorder, Stopped};

@@ -13,6 +13,8 @@ pub(super) struct Sockets {
     pub(super) gateway: Vec<Vec<net::Bound>>,
     /// Those of each listener, in the order of the configuration.
     pub(super) tracker: Vec<net::Bound>,
+    /// That to which records are posted.
+    pub(super) records: Option<net::Bound>,
     pub(super) admin: Option<net::Bound>,
 }
 
@@ -42,7 +44,11 @@ impl Sockets {
             };
             listener.listen.iter().map(bind).collect::<Result<Vec<_>>>()
         });
+        let records = config.delivery.http.iter().filter(|_| parts.delivery).map(|http| {
+            net::bind(http.listen).with_context(|| told(http.listen, "delivery.http.listen"))
+        });
         Ok(Self {
+            records: records.last().transpose()?,
             admin: admin.transpose()?,
             tracker: tracker.collect::<Result<_>>()?,
             gateway: gateway.collect::<Result<_>>()?,

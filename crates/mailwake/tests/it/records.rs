@@ -4,8 +4,9 @@
 mod million;
 
 use crate::support::{
-    PATIENCE,
+    PATIENCE, free_port,
     mailwake::{BINARY, Installation},
+    process::run,
     upstream::Upstream,
     wait_for,
 };
@@ -189,4 +190,40 @@ fn malformed_lines_are_told_with_file_and_number() {
     assert_eq!(told, "1 lines read, 0 events, 1 malformed lines\n");
     let told = installation.run_failing(&["ingest", "--format", "postfix", "/nonexistent"]);
     assert!(told.contains("open /nonexistent: "), "{told}");
+}
+
+/// As KumoMTA posts them.
+#[test]
+fn posted_records_are_recorded() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let (port, token) = (free_port(), write(&installation, "token", "secret\n"));
+    let file = installation.folder().join("mailwake.toml");
+    let text = fs::read_to_string(&file).expect("read the configuration");
+    let http =
+        format!("[delivery.http]\nlisten = \"127.0.0.1:{port}\"\ntoken_file = \"{token}\"\n");
+    fs::write(&file, text + &http).expect("write the configuration");
+    let serving = installation.serve();
+    let record = |number: u32| {
+        format!(
+            "{{\"type\":\"Delivery\",\"id\":\"{number}\",\"sender\":\"n@shop.example\",\
+             \"recipient\":\"{number}@b.example\",\"queue\":\"b.example\",\"site\":\"b\",\"size\":7,\
+             \"response\":{{\"code\":250,\"content\":\"OK\"}},\"timestamp\":1795341600,\
+             \"created\":1795341599,\"num_attempts\":0,\
+             \"headers\":{{\"X-Sp-Message-Id\":\"00f3a5c7e9b1{number:08x}\"}}}}"
+        )
+    };
+    let list = format!("[{}]", (0..20).map(record).collect::<Vec<_>>().join(","));
+    let url = format!("http://127.0.0.1:{port}/records");
+    let post = |token: &str, body: &str| {
+        let field = format!("Authorization: Bearer {token}");
+        let arguments = ["-sS", "-w", "%{http_code}", "-H", &*field, "--data-binary", body, &*url];
+        run("curl", "curl", arguments)
+    };
+    assert!(post("wrong", &list).ends_with("401"));
+    // Twice: its answer may have been lost.
+    assert!(post("secret", &list).ends_with("200"));
+    assert!(post("secret", &list).ends_with("200"));
+    wait_for_recipients(&installation, 0..20);
+    assert!(serving.stop().success());
 }

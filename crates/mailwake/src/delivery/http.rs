@@ -1,0 +1,265 @@
+//! What KumoMTA posts: its log records, one JSON object, a list of them, or one a line. A request
+//! is answered 200 when its events are on disk, so that KumoMTA tries again what was not.
+
+use super::counters::SourceCounters;
+use crate::event_log::writer::Writer;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Body,
+    header::{self, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::de::IgnoredAny;
+use std::{
+    convert::Infallible,
+    error::Error,
+    io,
+    net::TcpListener,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    net::TcpStream,
+    runtime::{Builder, LocalOptions},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_local,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracking::{
+    delivery::{Format, Lines, Reading},
+    event::Event,
+};
+
+/// How long accepting pauses when the system gives no connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Events that are appended together: fewer than any queue takes.
+const APPEND_EVENTS: usize = 500;
+
+/// Where records are posted, and by whom.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// The path of the URL.
+    pub path: String,
+    /// The secret of those who may post, if there is one: a Bearer token, or the password of
+    /// Basic (RFC 6750, RFC 7617).
+    pub token: Option<String>,
+    /// Largest request, in octets.
+    pub body_octets_max: usize,
+    /// Connections at the same time; more wait to be accepted.
+    pub connections_max: usize,
+    /// How long a request may take to come in.
+    pub timeout: Duration,
+    /// How records are read.
+    pub reading: Reading,
+}
+
+/// Takes requests until `shutdown`, and then those that are under way; blocks until all have
+/// ended.
+pub fn run(
+    config: HttpConfig,
+    listener: TcpListener,
+    writer: Writer,
+    counters: Arc<SourceCounters>,
+    shutdown: &CancellationToken,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    listener.set_nonblocking(true)?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let places = Arc::new(Semaphore::new(config.connections_max));
+        let (endpoint, tasks) =
+            (Rc::new(Endpoint { config, writer, counters }), TaskTracker::new());
+        let next = async || {
+            let place = places.clone().acquire_owned().await;
+            (listener.accept().await, place.expect("the semaphore is never closed"))
+        };
+        while let Some((accepted, place)) = shutdown.run_until_cancelled(next()).await {
+            match accepted {
+                Ok((stream, _)) => {
+                    let served = serve(endpoint.clone(), stream, place, shutdown.clone());
+                    spawn_local(tasks.track_future(served));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no connection with records is accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+        Ok(())
+    })
+}
+
+struct Endpoint {
+    config: HttpConfig,
+    writer: Writer,
+    counters: Arc<SourceCounters>,
+}
+
+async fn serve(
+    endpoint: Rc<Endpoint>,
+    stream: TcpStream,
+    _place: OwnedSemaphorePermit,
+    shutdown: CancellationToken,
+) {
+    let limit = endpoint.config.timeout;
+    let service = service_fn(|request| {
+        let endpoint = endpoint.clone();
+        async move { Ok::<_, Infallible>(endpoint.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limit)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            // The request under way has its own limit, and the log as much again.
+            timeout(2 * limit, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection with records ended");
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+impl Endpoint {
+    async fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        if request.uri().path() != self.config.path {
+            return answer(StatusCode::NOT_FOUND, "records are not posted here\n");
+        }
+        if request.method() != Method::POST {
+            let mut refused = answer(StatusCode::METHOD_NOT_ALLOWED, "only POST\n");
+            refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+            return refused;
+        }
+        if !self.is_allowed(request.headers().get(header::AUTHORIZATION)) {
+            let mut refused = answer(StatusCode::UNAUTHORIZED, "who are you?\n");
+            let schemes = HeaderValue::from_static("Bearer, Basic realm=\"records\"");
+            refused.headers_mut().insert(header::WWW_AUTHENTICATE, schemes);
+            return refused;
+        }
+        let body = Limited::new(request.into_body(), self.config.body_octets_max);
+        match timeout(self.config.timeout, body.collect()).await {
+            Ok(Ok(body)) => self.take(&body.to_bytes()).await,
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                answer(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large\n")
+            }
+            Ok(Err(_)) => answer(StatusCode::BAD_REQUEST, "the request has broken off\n"),
+            Err(_elapsed) => answer(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"),
+        }
+    }
+
+    fn is_allowed(&self, field: Option<&HeaderValue>) -> bool {
+        let Some(token) = &self.config.token else { return true };
+        let Some((scheme, given)) = field.and_then(|field| field.to_str().ok()?.split_once(' '))
+        else {
+            return false;
+        };
+        let given = match scheme {
+            scheme if scheme.eq_ignore_ascii_case("bearer") => given.as_bytes().to_vec(),
+            scheme if scheme.eq_ignore_ascii_case("basic") => {
+                let pair = STANDARD.decode(given).unwrap_or_default();
+                pair.splitn(2, |octet| *octet == b':').nth(1).unwrap_or_default().to_vec()
+            }
+            _ => return false,
+        };
+        // How long a comparison takes tells nothing.
+        aws_lc_rs::constant_time::verify_slices_are_equal(&given, token.as_bytes()).is_ok()
+    }
+
+    /// Records what a request holds. A record that is malformed does not hold up the others: it
+    /// would come again for ever.
+    async fn take(&self, body: &[u8]) -> Answer {
+        let Some(values) = values(body) else {
+            self.counters.malformed_lines.increment();
+            tracing::warn!("a request with records is no JSON");
+            return answer(StatusCode::BAD_REQUEST, "the request is no JSON\n");
+        };
+        let reading = Reading { now: SystemTime::now().into(), ..self.config.reading.clone() };
+        let (mut lines, mut events) = (Lines::new(Format::KumoMta, &reading), Vec::new());
+        for (index, value) in values.iter().enumerate() {
+            self.counters.lines.increment();
+            if let Err(error) = lines.line(value, &mut events) {
+                self.counters.malformed_lines.increment();
+                tracing::warn!("record {} of a request: {error}", index + 1);
+            }
+        }
+        match self.record(&events).await {
+            Ok(()) => {
+                self.counters.events.add(events.len() as u64);
+                answer(StatusCode::OK, "recorded\n")
+            }
+            Err(error) => {
+                self.counters.retries.increment();
+                tracing::warn!("posted records are not recorded for now: {error}");
+                let mut later = answer(StatusCode::SERVICE_UNAVAILABLE, "try again later\n");
+                later.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+                later
+            }
+        }
+    }
+
+    async fn record(&self, events: &[Event]) -> Result<(), crate::event_log::writer::AppendError> {
+        let parts: Vec<_> =
+            events.chunks(APPEND_EVENTS).map(|part| self.writer.append(part)).collect();
+        for part in parts {
+            part.await?;
+        }
+        Ok(())
+    }
+}
+
+/// Each JSON object of a body, octet for octet: of a list, or one behind the other. None where it
+/// is no JSON to its end.
+fn values(body: &[u8]) -> Option<Vec<&[u8]>> {
+    let body = body.trim_ascii();
+    let (mut rest, is_list) = match body.strip_prefix(b"[") {
+        Some(inside) => (inside.strip_suffix(b"]")?.trim_ascii(), true),
+        None => (body, false),
+    };
+    let mut values = Vec::new();
+    while !rest.is_empty() {
+        let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+        stream.next()?.ok()?;
+        let (value, after) = rest.split_at(stream.byte_offset());
+        values.push(value.trim_ascii());
+        rest = after.trim_ascii_start();
+        if is_list && !rest.is_empty() {
+            rest = rest.strip_prefix(b",")?.trim_ascii_start();
+            if rest.is_empty() {
+                return None;
+            }
+        }
+    }
+    Some(values)
+}
+
+fn answer(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *answer.status_mut() = status;
+    let media_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    answer
+}
+
+#[cfg(test)]
+mod tests;
