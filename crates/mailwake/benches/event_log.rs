@@ -169,6 +169,7 @@ fn life_of(message: u32) -> Vec<Event> {
         open_tracking: true,
         initial_pixel: false,
         click_tracking: true,
+        amp_enabled: false,
         links: 12,
         untouched: Vec::new(),
     };

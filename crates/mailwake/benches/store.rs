@@ -378,6 +378,7 @@ fn reception(message: u64) -> Occurrence {
         open_tracking: true,
         initial_pixel: true,
         click_tracking: true,
+        amp_enabled: false,
         links: 20,
         untouched: Vec::new(),
     }))

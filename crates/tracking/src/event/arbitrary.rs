@@ -170,7 +170,7 @@ fn reception() -> BoxedStrategy<Reception> {
     let types = vec![RcptType::To, RcptType::Cc, RcptType::Bcc, RcptType::Archive];
     let reach = vec![MetadataReach::Engagement, MetadataReach::Opens, MetadataReach::Reception];
     let texts = (text(), text(), text(), text(), text(), text(), text());
-    let choices = (select(types), select(reach), any::<[bool; 3]>(), of(any::<bool>()));
+    let choices = (select(types), select(reach), any::<[bool; 4]>(), of(any::<bool>()));
     let lists = (metadata(), vec(text(), 0..3), vec(text(), 0..3));
     let numbers = (timestamp(), any::<[u8; 3]>(), any::<u64>(), any::<u32>());
     (texts, choices, lists, numbers, of(any::<IpAddr>()), of(text()))
@@ -193,6 +193,7 @@ fn reception() -> BoxedStrategy<Reception> {
             open_tracking: choices.2[0],
             initial_pixel: choices.2[1],
             click_tracking: choices.2[2],
+            amp_enabled: choices.2[3],
             links: numbers.3,
             untouched: lists.2,
         })

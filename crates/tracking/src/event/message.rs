@@ -64,6 +64,9 @@ pub struct Reception {
     pub initial_pixel: bool,
     /// Whether links were wrapped.
     pub click_tracking: bool,
+    /// Whether it has an AMP part that may be tracked (`amp`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub amp_enabled: bool,
     /// How many links were wrapped.
     pub links: u32,
     /// Why parts were left as they were: stable names of reasons, without repetition.

@@ -55,6 +55,11 @@ pub(crate) fn of_record(error_code: u16, raw_reason: &str) -> UpstreamReply {
     }
 }
 
+/// What upstream has answered to the gateway.
+fn queued() -> UpstreamReply {
+    UpstreamReply { queue_id: Some("4XyZ".into()), ..reply(250, "2.0.0 Ok: queued as 4XyZ") }
+}
+
 fn complaint() -> Complaint {
     Complaint {
         fbtype: "abuse".into(),
@@ -104,11 +109,10 @@ pub(crate) fn every_type() -> Vec<Event> {
         open_tracking: true,
         initial_pixel: false,
         click_tracking: true,
+        amp_enabled: false,
         links: 12,
         untouched: vec!["attachment".into()],
     };
-    let queued =
-        UpstreamReply { queue_id: Some("4XyZ".into()), ..reply(250, "2.0.0 Ok: queued as 4XyZ") };
     let click = Click {
         visit: visit(),
         link_index: 3,
@@ -117,7 +121,7 @@ pub(crate) fn every_type() -> Vec<Event> {
     };
     [
         Occurrence::Reception(Box::new(reception)),
-        Occurrence::Injection(queued),
+        Occurrence::Injection(queued()),
         Occurrence::Delivery(of_record(250, "2.0.0 OK")),
         Occurrence::Delay(reply(451, "4.3.2 try again later")),
         Occurrence::Bounce(reply(550, "5.1.1 no such user")),
@@ -246,6 +250,7 @@ pub(crate) fn message() -> MessageRecord {
                 ..Client::default()
             },
             initial_pixel: true,
+            amp_enabled: true,
             ..*reception
         },
         attempt: Some(attempt()),

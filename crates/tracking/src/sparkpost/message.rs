@@ -98,6 +98,7 @@ fn append_known(
     fields.boolean("open_tracking", message.reception.open_tracking);
     fields.boolean("click_tracking", message.reception.click_tracking);
     fields.boolean("initial_pixel", message.reception.initial_pixel);
+    fields.boolean("amp_enabled", message.reception.amp_enabled);
     let is_transactional = options.transactional == Some(true);
     fields.text("transactional", if is_transactional { "1" } else { "0" });
 }

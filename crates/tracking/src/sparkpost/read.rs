@@ -337,6 +337,7 @@ fn message(
         open_tracking: is("open_tracking"),
         initial_pixel: is("initial_pixel"),
         click_tracking: is("click_tracking"),
+        amp_enabled: is("amp_enabled"),
         links: 0,
         untouched: Vec::new(),
     };

@@ -90,7 +90,7 @@ fn what_sparkpost_does_not_know_is_not_written() {
 /// Left out are what only its own templates, A/B tests, plans and lists of mailbox providers
 /// give (`template_id`, `template_version`, `ab_test_id`, `scheduled_time`, `mailbox_provider`,
 /// `rcpt_hash`), and pushes to telephones.
-const MATRIX: [(&str, Kind, &[&str]); 50] = [
+const MATRIX: [(&str, Kind, &[&str]); 51] = [
     ("type", Kind::Text, EVERY),
     ("event_id", Kind::Text, EVERY),
     ("message_id", Kind::Text, EVERY),
@@ -117,6 +117,7 @@ const MATRIX: [(&str, Kind, &[&str]); 50] = [
     ("open_tracking", Kind::Boolean, OF_MESSAGES),
     ("click_tracking", Kind::Boolean, OF_MESSAGES),
     ("initial_pixel", Kind::Boolean, OF_MESSAGES),
+    ("amp_enabled", Kind::Boolean, OF_MESSAGES),
     ("transactional", Kind::Number, OF_MESSAGES),
     ("msg_size", Kind::Number, EVERY),
     ("recv_method", Kind::Text, RECEIVED),

@@ -25,6 +25,9 @@ use tracking::{
     rewrite::{Plan, TrackedCopy},
 };
 
+/// The media type of AMP for Email.
+const AMP: &str = "text/x-amp-html";
+
 /// Octets of a header field that an event carries.
 const FIELD_OCTETS_MAX: usize = 2_000;
 
@@ -204,12 +207,14 @@ impl Transmission<'_, '_> {
         untouched.dedup();
         let has_pixels = report.pixels() > 0;
         let links = u32::try_from(report.links_tracked()).unwrap_or(u32::MAX);
+        let is_amp = decision.amp && report.parts.iter().any(|part| &*part.content_type == AMP);
         let reception = Reception {
             links_of: (links_of != message_id).then_some(*links_of),
             msg_size: tracked.octets.len() as u64,
             open_tracking: decision.open && has_pixels,
             initial_pixel: decision.initial_open && has_pixels,
             click_tracking: links > 0,
+            amp_enabled: is_amp,
             links,
             untouched,
             ..self.untracked(*recipient, copy.envelope(self.transaction), shown, terms, account)
@@ -256,6 +261,7 @@ impl Transmission<'_, '_> {
             open_tracking: false,
             initial_pixel: false,
             click_tracking: false,
+            amp_enabled: false,
             links: 0,
             untouched: Vec::new(),
         }

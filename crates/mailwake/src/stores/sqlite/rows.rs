@@ -345,6 +345,7 @@ fn facts(reception: &Reception) -> String {
         open_tracking: reception.open_tracking,
         initial_pixel: reception.initial_pixel,
         click_tracking: reception.click_tracking,
+        amp_enabled: reception.amp_enabled,
         links: reception.links,
         ..unknown_reception()
     };
@@ -372,6 +373,7 @@ fn unknown_reception() -> Reception {
         open_tracking: false,
         initial_pixel: false,
         click_tracking: false,
+        amp_enabled: false,
         links: 0,
         untouched: Vec::new(),
     }

@@ -53,6 +53,7 @@ fn reception(message: u8, campaign_id: &str) -> Event {
         open_tracking: true,
         initial_pixel: true,
         click_tracking: true,
+        amp_enabled: false,
         links: 2,
         untouched: Vec::new(),
     };

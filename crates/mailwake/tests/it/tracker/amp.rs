@@ -46,6 +46,8 @@ fn clicks_in_the_amp_part_are_told_from_those_in_the_html_part() {
         let counts = ["amp_click", "click", "amp_open"].map(of_type);
         (counts == [1, 1, 1]).then_some(())
     });
+    let reception = installation.events(&["--type", "reception"]).remove(0);
+    assert_eq!(reception["amp_enabled"], true, "{reception}");
     let clicks = installation.report()["counters"]["clicks"].take();
     assert_eq!((clicks["total"].as_u64(), clicks["unique"].as_u64()), (Some(2), Some(1)));
     assert!(serving.stop().success(), "SIGTERM ends serve in order");

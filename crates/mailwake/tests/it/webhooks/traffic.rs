@@ -141,6 +141,7 @@ fn reception(message: usize, start: Timestamp) -> Reception {
         open_tracking: true,
         initial_pixel: false,
         click_tracking: true,
+        amp_enabled: false,
         links: 1,
         untouched: Vec::new(),
     }
