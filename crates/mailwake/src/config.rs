@@ -10,6 +10,7 @@ mod gateway;
 pub mod import;
 mod policy;
 mod reader;
+mod redis;
 mod scopes;
 mod tags;
 mod tracker;
@@ -24,6 +25,7 @@ pub use unsubscribe::{Forwarding, UnsubscribeConfig};
 
 use crate::{
     admin::AdminConfig,
+    delivery::redis::SourceConfig as RedisSourceConfig,
     event_log::{LogConfig, writer::QueueLimits},
     gateway::{GatewayConfig, safety::Memory, scopes::Scopes},
     net::{
@@ -86,6 +88,8 @@ pub struct Config {
     pub store_directory: PathBuf,
     /// The store.
     pub store: StoreConfig,
+    /// The sources of events in Redis.
+    pub redis_sources: Vec<RedisSourceConfig>,
     /// Where events are brought besides.
     pub feeders: FeedersConfig,
     /// The operators' view, if there is one.
@@ -275,6 +279,11 @@ impl KeySource {
 }
 
 impl Config {
+    /// Is there something to be read, besides mail and clicks?
+    pub fn has_sources(&self) -> bool {
+        self.delivery.is_there || !self.redis_sources.is_empty()
+    }
+
     /// Reads a configuration file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path)
@@ -332,6 +341,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let event_log = read_event_log(&root.section("event_log"), &data_directory);
     let (store_directory, store) =
         read_store(&root.section("store"), &data_directory, bounce_rules.clone());
+    let redis_sources = redis::read(root);
     let feeders = feeders::read(root, &data_directory, &store_directory);
     let admin = root.section("admin");
     let admin = root.has("admin").then(|| read_admin(&admin));
@@ -350,6 +360,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
         event_log,
         store_directory,
         store,
+        redis_sources,
         feeders,
         admin: admin.flatten(),
     })

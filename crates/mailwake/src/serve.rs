@@ -4,6 +4,7 @@
 mod delivery;
 mod feeders;
 mod gateway;
+mod redis;
 mod sockets;
 mod tags;
 mod tracker;
@@ -155,7 +156,7 @@ impl Server {
         let gateway = roles.gateway && config.gateway.is_some();
         let tracker = roles.tracker && config.tracker.is_some();
         // Whoever writes the log takes what is in the spool.
-        let delivery = roles.delivery && (gateway || tracker || config.delivery.is_there);
+        let delivery = roles.delivery && (gateway || tracker || config.has_sources());
         let parts = Roles { gateway, tracker, delivery, store: roles.store };
         let sockets = Sockets::bind(config, parts)?;
         let log_directory = &config.event_log.directory;
@@ -233,6 +234,7 @@ impl Server {
         }
         if roles.delivery {
             self.start_delivery(config, sockets.records)?;
+            self.start_redis_sources(config)?;
         }
         Ok(())
     }
@@ -431,7 +433,7 @@ impl Server {
 fn check_roles(config: &Config, roles: Roles) -> Result<()> {
     let runs_gateway = roles.gateway && config.gateway.is_some();
     let runs_tracker = roles.tracker && config.tracker.is_some();
-    let runs_delivery = roles.delivery && config.delivery.is_there;
+    let runs_delivery = roles.delivery && config.has_sources();
     if !runs_gateway && !runs_tracker && !runs_delivery && !roles.store {
         bail!("nothing to run: the configuration has neither [gateway] nor [tracker]");
     }

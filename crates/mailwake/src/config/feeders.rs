@@ -2,6 +2,7 @@
 
 mod ingest;
 mod ndjson;
+mod redis;
 mod webhook;
 
 use super::reader::Section;
@@ -9,6 +10,7 @@ use crate::feeders::{
     feeder::{FeederConfig, Filter, Pauses},
     ingest::IngestConfig,
     ndjson::NdjsonConfig,
+    redis::RedisSinkConfig,
     secret::Secret,
     sink::Limits,
     webhook::WebhookConfig,
@@ -54,6 +56,8 @@ pub enum SinkConfig {
     Ndjson(Box<NdjsonConfig>),
     /// A URL of the operator's.
     Webhook(Box<WebhookConfig>),
+    /// Redis.
+    Redis(Box<RedisSinkConfig>),
 }
 
 impl SinkConfig {
@@ -63,6 +67,7 @@ impl SinkConfig {
             Self::Ingest(_) => "ingest",
             Self::Ndjson(_) => "ndjson",
             Self::Webhook(_) => "webhook",
+            Self::Redis(_) => "redis",
         }
     }
 }
@@ -73,6 +78,7 @@ enum Kind {
     Ingest,
     Ndjson,
     Webhook,
+    Redis,
 }
 
 impl FromStr for Kind {
@@ -83,6 +89,7 @@ impl FromStr for Kind {
             "ingest" => Ok(Self::Ingest),
             "ndjson" => Ok(Self::Ndjson),
             "webhook" => Ok(Self::Webhook),
+            "redis" => Ok(Self::Redis),
             _ => Err(()),
         }
     }
@@ -113,7 +120,7 @@ fn read_feeder(
         ));
     }
     let kind: Option<Kind> =
-        table.required("kind", "must be one of \"ingest\", \"ndjson\", \"webhook\"");
+        table.required("kind", "must be one of \"ingest\", \"ndjson\", \"webhook\", \"redis\"");
     let types: Vec<TypeName> =
         table.list("types", "must be the name of a type of events, such as \"delivery\"");
     let filter = Filter {
@@ -145,6 +152,7 @@ fn read_feeder(
         Kind::Ingest => SinkConfig::Ingest(Box::new(ingest::read(table)?)),
         Kind::Ndjson => SinkConfig::Ndjson(Box::new(ndjson::read(table, directory, name))),
         Kind::Webhook => SinkConfig::Webhook(Box::new(webhook::read(table)?)),
+        Kind::Redis => SinkConfig::Redis(Box::new(redis::read(table)?)),
     };
     Some(Feeder { config, sink })
 }

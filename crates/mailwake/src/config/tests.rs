@@ -74,9 +74,30 @@ fn examples_of_feeders_are_right_and_have_every_key() {
     let least = "[feeder.archive]\nkind = \"ndjson\"\n[feeder.sparkpost]\nkind = \"ingest\"\n\
                  api_key_file = \"/etc/mailwake/sparkpost.key\"\n\
                  ca_file = \"/etc/mailwake/ca.pem\"\n[feeder.crm]\nkind = \"webhook\"\n\
-                 url = \"https://crm.example.com/hooks/mail\"\n";
+                 url = \"https://crm.example.com/hooks/mail\"\n\
+                 [feeder.central]\nkind = \"redis\"\nservers = [\"redis://10.0.0.1:6379\"]\n";
     let least = Config::of(&least.parse().expect("TOML")).expect("right").feeders;
     assert_eq!(read.feeders, least.feeders);
+}
+
+/// The example of a source in Redis, with its comments taken off.
+#[test]
+fn example_of_a_redis_source_is_right_and_has_every_key() {
+    let (_, example) = REFERENCE.split_once("--- events from Redis\n").expect("a chapter");
+    let (example, _) = example.split_once("\n# ---").expect("another one behind it");
+    let lines = example.lines().filter_map(|line| line.strip_prefix("# "));
+    let lines = lines.filter(|line| line.starts_with('[') || line.contains(" = "));
+    let table = lines.collect::<Vec<_>>().join("\n").parse().expect("TOML");
+    let findings = Findings::default();
+    assert!(read(&Section::root(&table, &findings)).is_some());
+    let known = findings.known().into_iter().map(|known| known.key);
+    for key in known.filter_map(|key| Some(key.strip_prefix("redis_source.nodes.")?.to_owned())) {
+        assert!(example.contains(&format!("\n# {key} = ")), "the example lacks {key}");
+    }
+    let read = Config::of(&table).expect("right").redis_sources;
+    let least = "[redis_source.nodes]\nservers = [\"redis://10.0.0.1:6379\"]\n";
+    let least = Config::of(&least.parse().expect("TOML")).expect("right").redis_sources;
+    assert_eq!(read, least);
 }
 
 /// The reference with its comments taken off the keys, as `table.key = value`.
@@ -117,6 +138,7 @@ fn reference_has_every_key_with_its_default() {
         "tracker.domain.",
         "feeder.",
         "delivery.source.",
+        "redis_source.",
     ];
     seen.retain(|known| !examples.iter().any(|example| known.key.starts_with(example)));
     let names = |keys: &[Known]| keys.iter().map(|known| known.key.clone()).collect::<Vec<_>>();
@@ -213,7 +235,7 @@ fn all_mistakes_are_told_at_once() {
             "tracker.listen = 5: must be an address and port, like \"127.0.0.1:2525\"",
             "tracker.redirect_status = 301: must be one of 302, 303, 307",
             "data_dir = \"x\": is no key of mailwake; known here are admin, bounces, data_directory, delivery, engagement, \
-             event_log, feeder, gateway, keys, log, pathway, pathway_group, policy, store, tags, tracker, unsubscribe",
+             event_log, feeder, gateway, keys, log, pathway, pathway_group, policy, redis_source, store, tags, tracker, unsubscribe",
             "stor: is no key of mailwake; did you mean \"store\"?",
         ]
     );

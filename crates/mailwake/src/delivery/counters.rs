@@ -1,5 +1,6 @@
 //! What the readers of records count.
 
+use super::redis;
 use crate::telemetry::{Counter, Exposition, Gauge};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Counters {
     sources: Mutex<Vec<Arc<SourceCounters>>>,
+    /// Those of sources in Redis.
+    pub redis: redis::Counters,
     /// Events that came by the spool.
     pub spool_events: Counter,
     /// Files of the spool that were damaged.
@@ -68,6 +71,7 @@ impl Counters {
 
     /// Tells the metrics.
     pub fn expose(&self, to: &mut Exposition) {
+        self.redis.expose(to);
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |number: fn(&SourceCounters) -> u64| {
             sources.iter().map(move |source| (source.name.clone(), number(source)))

@@ -33,7 +33,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 const MALFORMED_KEPT_MAX: i64 = 10_000;
 
 /// What is read, and from where.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceConfig {
     /// Its name in the configuration.
     pub name: String,

@@ -21,7 +21,7 @@ use tracking::bounce::Rules;
 const SENT_KEPT_FOR: Duration = Duration::from_secs(6 * 3_600);
 
 /// Where events go in Redis, and when they have arrived.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisSinkConfig {
     /// The servers.
     pub redis: RedisConfig,

@@ -8,6 +8,7 @@ use crate::{
         feeder::{self, CURSOR_PREFIX, Counters, FeedError, FeederConfig, cursor_name},
         ingest::Ingest,
         ndjson::Ndjson,
+        redis::RedisSink,
         sink::Sink,
         webhook::Webhook,
     },
@@ -127,6 +128,7 @@ impl Server {
             }
             SinkConfig::Ndjson(config) => drive(ends, Ndjson::open((**config).clone(), rules)?),
             SinkConfig::Webhook(config) => drive(ends, Webhook::load((**config).clone(), rules)?),
+            SinkConfig::Redis(config) => drive(ends, RedisSink::new((**config).clone(), rules)),
         }?;
         info!(feeder = name, kind = feeder.sink.kind(), "feeder is ready");
         Ok(Running { feeder: feeder.clone(), shutdown, thread })

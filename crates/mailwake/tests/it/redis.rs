@@ -1,6 +1,7 @@
 //! Redis and Valkey, both ways, with real servers. Without the programs nothing is run, which is
 //! said.
 
+mod nodes;
 mod servers;
 mod sink;
 mod source;

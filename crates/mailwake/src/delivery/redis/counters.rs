@@ -22,7 +22,7 @@ pub struct SourceCounters {
     pub claimed: Counter,
     /// Failures of Redis or the log, after which it was tried again.
     pub failures: Counter,
-    /// Entries that wait in Redis, as far as it tells.
+    /// Entries of the list that wait.
     pub waiting: Gauge,
     /// Why nothing is read now.
     pub trouble: Trouble,
@@ -50,12 +50,6 @@ impl Counters {
         let counters = Arc::new(SourceCounters { name: name.into(), ..SourceCounters::default() });
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(counters.clone());
         counters
-    }
-
-    /// Why events are not read, one by one.
-    pub fn troubles(&self) -> Vec<String> {
-        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.iter().filter_map(|source| source.trouble.get()).collect()
     }
 
     /// Tells the metrics; none where there is no source.
@@ -92,8 +86,14 @@ impl Counters {
             of(|source| source.failures.get()),
         );
         to.gauge_of(
+            "mailwake_redis_source_up",
+            "1 while events are read from Redis, 0 while Redis or the event log refuses.",
+            "source",
+            of(|source| u64::from(source.trouble.get().is_none())),
+        );
+        to.gauge_of(
             "mailwake_redis_source_waiting",
-            "Entries that wait in Redis to be read, as far as it tells.",
+            "Entries of the list that wait in Redis to be read.",
             "source",
             of(|source| source.waiting.get()),
         );

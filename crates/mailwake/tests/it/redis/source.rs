@@ -6,7 +6,8 @@ use crate::support::{
     redis::{Program, Redis},
     wait_for,
 };
-use std::collections::HashSet;
+use mailwake::net::redis::RedisConfig;
+use std::{collections::HashSet, fs};
 use tracking::event::Occurrence;
 
 fn entry(act: &str, message: u32, ts: u32) -> String {
@@ -152,4 +153,42 @@ fn a_server_that_has_lost_its_memory_is_read_on() {
     let second = sink.batch(2, &[open(3), open(4)]);
     sink.send(&second).expect("a receipt");
     reading.wait_for(4);
+}
+
+/// The rights that docs/redis.md names.
+#[test]
+fn readers_with_few_rights_are_enough() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let users = folder.path().join("users.acl");
+    let rights = "user default on nopass ~* +@all\n\
+                  user reader on nopass resetkeys ~trk:* -@all +eval +xgroup|create +xreadgroup \
+                  +xautoclaim +xack +xadd\n\
+                  user list on nopass resetkeys ~trk_queue ~{trk_queue}:* -@all +eval +lrange \
+                  +lindex +llen +lpop +rpush +ltrim\n";
+    fs::write(&users, rights).expect("write the users");
+    let password = folder.path().join("password");
+    fs::write(&password, "any\n").expect("write the password");
+    let path = users.display().to_string();
+    let Some(redis) = Redis::start(Program::Redis, "few rights", &["--aclfile", &path]) else {
+        return;
+    };
+    let login = |user: &str| RedisConfig {
+        user: user.into(),
+        password_file: Some(password.clone()),
+        ..redis.config()
+    };
+    let mut sink = Sending::new(redis.config(), streams(2));
+    let batch = sink.batch(1, &[open(1), open(2)]);
+    sink.send(&batch).expect("a receipt");
+    let _: String = redis.ask(&["XADD", "trk:{0}", "*", "weather", "fair"]);
+    let streams = Reading::start(login("reader"), stream_source(2, "one"));
+    push(&redis, &["torn".into(), entry("o", 1, 1)]);
+    let list = Reading::start(login("list"), list_source());
+    streams.wait_for(2);
+    list.wait_for(1);
+    wait_for("malformed entries", PATIENCE, || {
+        let of_stream: u32 = redis.ask(&["XLEN", "trk:{0}:malformed"]);
+        let of_list: u32 = redis.ask(&["LLEN", "{trk_queue}:malformed"]);
+        ((of_stream, of_list) == (1, 1)).then_some(())
+    });
 }
