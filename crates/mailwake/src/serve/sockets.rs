@@ -44,11 +44,11 @@ impl Sockets {
             };
             listener.listen.iter().map(bind).collect::<Result<Vec<_>>>()
         });
-        let records = config.delivery.http.iter().filter(|_| parts.delivery).map(|http| {
+        let mut records = config.delivery.http.iter().filter(|_| parts.delivery).map(|http| {
             net::bind(http.listen).with_context(|| told(http.listen, "delivery.http.listen"))
         });
         Ok(Self {
-            records: records.last().transpose()?,
+            records: records.next().transpose()?,
             admin: admin.transpose()?,
             tracker: tracker.collect::<Result<_>>()?,
             gateway: gateway.collect::<Result<_>>()?,
