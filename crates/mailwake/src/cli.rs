@@ -246,7 +246,7 @@ fn check_config(args: &CheckConfigArgs) -> Result<()> {
     }
     writeln!(out, "  event log: {}", config.event_log.directory.display())?;
     writeln!(out, "  store: {}", config.store_directory.display())?;
-    Ok(())
+    feeders::describe(&mut out, &config)
 }
 
 /// What the scripts of policy are asked.

@@ -6,13 +6,15 @@ mod status;
 
 use super::{ConfigArgs, report::parse_time};
 use crate::{
-    config::{Config, Feeder},
+    config::{Config, Feeder, SinkConfig},
+    feeders::{http::Client, ndjson::Place, webhook::Webhook},
     stores::ledger::{DeadLetter, Ledger, LetterFilter},
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use std::{
     io::{self, Write},
+    sync::Arc,
     time::SystemTime,
 };
 use tracking::ids::Timestamp;
@@ -116,6 +118,35 @@ pub(super) fn run(args: &FeedersArgs) -> Result<()> {
         FeedersCommand::Replay(args) => replay(args, &mut out),
         FeedersCommand::DeadLetters(args) => dead_letters(args, &mut out),
     }
+}
+
+/// Tells where each feeder of a configuration brings events. What it needs is read, and a mistake
+/// in it is an error.
+pub(super) fn describe(out: &mut impl Write, config: &Config) -> Result<()> {
+    for feeder in &config.feeders.feeders {
+        let name = &feeder.config.name;
+        let place = match &feeder.sink {
+            SinkConfig::Ingest(ingest) => {
+                let named = || format!("feeder {name:?}");
+                ingest.key.load().with_context(named)?;
+                Client::load(ingest.http.clone()).with_context(named)?;
+                ingest.url.to_string()
+            }
+            SinkConfig::Ndjson(ndjson) => match &ndjson.place {
+                Place::Directory(directory) => directory.display().to_string(),
+                Place::Output => "standard output".into(),
+            },
+            SinkConfig::Webhook(webhook) => {
+                let rules = Arc::new(config.bounce_rules.clone());
+                let loaded = Webhook::load((**webhook).clone(), rules);
+                loaded.with_context(|| format!("feeder {name:?}"))?;
+                webhook.url.to_string()
+            }
+            SinkConfig::Redis(_) => "Redis".into(),
+        };
+        writeln!(out, "  feeder {name}: {} to {place}", feeder.sink.kind())?;
+    }
+    Ok(())
 }
 
 fn find<'c>(config: &'c Config, name: &str) -> Result<&'c Feeder> {
