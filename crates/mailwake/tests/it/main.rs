@@ -8,6 +8,7 @@ mod docs;
 mod e2e;
 mod faults;
 mod import;
+mod ingest;
 mod layering;
 mod listeners;
 mod memory;
