@@ -64,7 +64,7 @@ impl Writer {
             return Ok(Cow::Borrowed(event));
         }
         let found = match event.occurrence.queue_id() {
-            Some(queue_id) => self.messages.of_queue_id(queue_id)?,
+            Some(queue_id) => self.messages.of_record(queue_id, event.timestamp)?,
             None => None,
         };
         let message_id = found.unwrap_or(MessageId::UNKNOWN);

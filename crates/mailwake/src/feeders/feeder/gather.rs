@@ -400,7 +400,7 @@ impl<F: Form> Gather<F> {
 fn resolve(known: &mut Known, event: &mut Event) -> Result<(), FeedError> {
     if event.message_id == MessageId::UNKNOWN
         && let Some(queue_id) = event.occurrence.queue_id()
-        && let Some(id) = known.of_queue_id(queue_id)?
+        && let Some(id) = known.of_record(queue_id, event.timestamp)?
     {
         event.message_id = id;
         known.learn(event);

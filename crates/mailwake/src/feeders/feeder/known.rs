@@ -7,7 +7,7 @@ use crate::{
 use std::{collections::HashMap, mem, path::PathBuf};
 use tracking::{
     event::{Event, Occurrence},
-    ids::MessageId,
+    ids::{MessageId, Timestamp},
     message::MessageRecord,
 };
 
@@ -91,10 +91,14 @@ impl Known {
         Ok(self.young.get(id).map(|record| &**record))
     }
 
-    /// The message that has this queue id upstream.
-    pub(super) fn of_queue_id(&mut self, queue_id: &str) -> Result<Option<MessageId>, FeedError> {
+    /// The message that a record of this time means by a queue id.
+    pub(super) fn of_record(
+        &mut self,
+        queue_id: &str,
+        at: Timestamp,
+    ) -> Result<Option<MessageId>, FeedError> {
         match self.is_asked {
-            true => Ok(self.ask(|store| store.of_queue_id(queue_id))?),
+            true => Ok(self.ask(|store| store.of_record(queue_id, at))?),
             false => Ok(None),
         }
     }

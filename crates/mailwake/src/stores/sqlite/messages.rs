@@ -59,17 +59,6 @@ impl Messages {
         Ok(tags.into_iter().map(|(_, tag)| tag).collect())
     }
 
-    /// The message that has had this queue id upstream last.
-    pub fn of_queue_id(&self, queue_id: &str) -> Result<Option<MessageId>, StoreError> {
-        let sql = "SELECT message_id FROM messages WHERE queue_id = ?
-            ORDER BY received_at DESC LIMIT 1";
-        let find = || {
-            let mut statement = self.main.prepare_cached(sql)?;
-            statement.query_row([queue_id], |row| row.get(0).map(MessageId::from_octets)).optional()
-        };
-        find().map_err(sqlite("read", &self.path))
-    }
-
     /// The message that a record of this time means by a queue id, as the store finds it: queue
     /// ids are used again.
     pub fn of_record(

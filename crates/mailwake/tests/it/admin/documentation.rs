@@ -31,7 +31,8 @@ fn every_value_of_a_label_is_documented() {
         let Some((_, labels)) = line.split_once('{') else { continue };
         let value = labels.split('"').nth(1).expect("a value in quotes");
         // Bounds, a version, and what the configuration names.
-        let is_open = ["le=", "version=", "listener=", "upstream=", "script=", "feeder="];
+        let is_open =
+            ["le=", "version=", "listener=", "upstream=", "script=", "feeder=", "source="];
         let is_open = is_open.iter().any(|label| labels.starts_with(label));
         assert!(is_open || text.contains(&format!("`{value}`")), "{line}: `{value}`");
     }
@@ -84,7 +85,8 @@ fn scrape() -> String {
     let upstream = Upstream::start();
     let installation = Installation::new(upstream.port);
     let script = crates().join("../etc/policy/content.lua");
-    let tables = "[feeder.archive]\nkind = \"ndjson\"\n[tracker]\n";
+    let tables = "[feeder.archive]\nkind = \"ndjson\"\n[redis_source.nodes]\n\
+                  servers = [\"redis://127.0.0.1:1\"]\n[tracker]\n";
     installation.set("[tracker]\n", &format!("[policy]\nscripts = [{script:?}]\n{tables}"));
     let serving = installation.serve();
     let answer = installation.admin("metrics");

@@ -142,9 +142,11 @@ fn a_user_with_few_rights_is_enough() {
         let batch = sink.batch(1, &[open(1), open(2)]);
         assert_eq!(sink.send(&batch), Ok(taken(0)));
     }
-    for (config, told) in
-        [(redis.config(), "NOAUTH"), (login("nobody"), "authentication"), (login("poor"), "xadd")]
-    {
+    for (config, told) in [
+        (redis.config(), "NOAUTH"),
+        (login("nobody"), "authentication"),
+        (login("poor"), "run this command"),
+    ] {
         let mut sink = Sending::new(config, streams(2));
         let batch = sink.batch(2, &[open(1), open(2)]);
         let error = sink.send(&batch).expect_err("no right");

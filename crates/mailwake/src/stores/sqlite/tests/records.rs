@@ -349,7 +349,7 @@ fn messages_of_the_version_before_are_found() {
     let Reception { rcpt_to, rcpt_type, campaign_id, msg_size, .. } = &found.reception;
     assert_eq!((&**rcpt_to, *rcpt_type, &**campaign_id), ("a@b", RcptType::Cc, "spring"));
     assert_eq!((found.received_at, *msg_size), (Timestamp(5), 123));
-    assert_eq!(messages.of_queue_id("OLD").expect("read"), Some(message_id(1)));
+    assert_eq!(messages.of_record("OLD", Timestamp(6)).expect("read"), Some(message_id(1)));
     let outbound = |since: Option<i64>, until: Option<i64>| {
         let at = |hour: i64| Timestamp(hour * HOUR);
         let (since, until) = (since.map(at), until.map(at));
