@@ -201,6 +201,7 @@ pub fn run<S: Sink>(
         counters,
         passed,
         tick_due: Instant::now(),
+        next: None,
         under_way: None,
         again: None,
         kind,
@@ -223,6 +224,8 @@ struct Feeder<S: Sink> {
     /// Everything in front of it has arrived, or is dead.
     passed: Position,
     tick_due: Instant,
+    /// Taken out of what is gathered, and not in the ledger yet.
+    next: Option<Prepared>,
     under_way: Option<Prepared>,
     again: Option<Again>,
 }
@@ -269,6 +272,9 @@ impl<S: Sink> Feeder<S> {
             // What has arrived is noted at once, lest it is sent again after a crash.
             return self.begin_next();
         }
+        if self.next.is_some() {
+            return self.begin_next();
+        }
         let is_again = self.send_again(shutdown).await?;
         if self.again.is_none() {
             self.gather_more(is_again, shutdown).await?;
@@ -279,17 +285,19 @@ impl<S: Sink> Feeder<S> {
 
     /// Begins with the next batch, if there is one.
     fn begin_next(&mut self) -> Result<(), FeedError> {
-        match self.gather.take(Instant::now()) {
-            Some(prepared) if prepared.is_empty() => {
-                self.courier.finish(prepared.end.0, &prepared.dead)?;
-                self.passed = prepared.end;
+        // Should the ledger refuse, it stays the next one.
+        if self.next.is_none() {
+            self.next = self.gather.take(Instant::now());
+        }
+        match &self.next {
+            Some(next) if next.is_empty() => {
+                self.courier.finish(next.end.0, &next.dead)?;
+                self.passed = self.passed.max(next.end);
             }
-            Some(prepared) => {
-                self.courier.begin(&prepared)?;
-                self.under_way = Some(prepared);
-            }
+            Some(next) => self.courier.begin(next)?,
             None => self.courier.finish(self.passed.0, &[])?,
         }
+        self.under_way = self.next.take().filter(|next| !next.is_empty());
         Ok(())
     }
 
@@ -316,7 +324,7 @@ impl<S: Sink> Feeder<S> {
         };
         if delivered == Delivered::All {
             self.counters.under_way.set(0);
-            self.passed = end;
+            self.passed = self.passed.max(end);
         }
         Ok(delivered)
     }
@@ -370,7 +378,7 @@ impl<S: Sink> Feeder<S> {
     }
 
     fn tick(&mut self) -> Result<(), FeedError> {
-        if self.under_way.is_none() {
+        if self.under_way.is_none() && self.next.is_none() {
             self.courier.let_rest();
             self.counters.set_oldest(self.gather.oldest());
             self.passed = self.passed.max(self.gather.nothing_before());

@@ -40,6 +40,9 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+/// How long a connection may take to be ready for the next request.
+const READY_PATIENCE: Duration = Duration::from_millis(100);
+
 /// Octets of the head of an answer.
 const HEAD_OCTETS_MAX: usize = 32 * 1024;
 
@@ -138,7 +141,10 @@ impl Client {
             let (response, mut sender) = self.exchange(kept, url, request).await?;
             let (head, body) = response.into_parts();
             let (content, is_whole) = answer::content(body, deadline).await;
-            let is_open = is_whole && sender.ready().await.is_ok();
+            // Who answers before the request is read to its end may never read on; the answer
+            // counts all the same.
+            let ready = tokio::time::timeout(READY_PATIENCE, sender.ready()).await;
+            let is_open = is_whole && matches!(ready, Ok(Ok(())));
             Ok((Answer::of(&head, content, begun.elapsed()), is_open.then_some(sender)))
         };
         let exchanged = timeout_at(deadline.into(), exchange).await;

@@ -133,7 +133,10 @@ impl Counters {
         let (octets, events) = (self.read_octets.get(), self.read_events.get());
         match events {
             0 => 0,
-            _ => self.lag_octets(durable) * events / octets.max(1),
+            _ => {
+                let lag = u128::from(self.lag_octets(durable)) * u128::from(events);
+                u64::try_from(lag / u128::from(octets.max(1))).unwrap_or(u64::MAX)
+            }
         }
     }
 }

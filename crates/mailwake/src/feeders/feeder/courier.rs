@@ -31,10 +31,10 @@ const UNAUTHORIZED_PAUSE: Duration = Duration::from_secs(60);
 const FAILURES_MAX: u32 = 5;
 
 /// Events that are put aside one after the other, without one that arrives, before the far side
-/// is taken to be broken,
+/// is taken to be broken;
 const REFUSED_MAX: u32 = 16;
 
-/// for so long.
+/// for so long, before as many again are put aside.
 const BROKEN_FOR: Duration = Duration::from_secs(3_600);
 
 /// What has become of a batch.
@@ -65,6 +65,7 @@ pub(super) struct Courier<S> {
     failing_since: Option<Timestamp>,
     next_attempt: Option<Instant>,
     refused_in_row: u32,
+    broken_since: Option<Instant>,
 }
 
 impl<S: Sink> Courier<S> {
@@ -72,10 +73,11 @@ impl<S: Sink> Courier<S> {
         config: &FeederConfig,
         limits: Limits,
         sink: S,
-        ledger: Ledger,
+        mut ledger: Ledger,
         counters: Arc<Counters>,
     ) -> Result<Self, FeedError> {
         let failing_since = ledger.failing_since()?;
+        ledger.ask_again()?;
         counters.dead_letters.set(ledger.count_dead_letters()?);
         Ok(Self {
             name: config.name.clone(),
@@ -92,6 +94,7 @@ impl<S: Sink> Courier<S> {
             failing_since,
             next_attempt: None,
             refused_in_row: 0,
+            broken_since: None,
         })
     }
 
@@ -128,7 +131,8 @@ impl<S: Sink> Courier<S> {
         };
         self.ledger.begin(&under_way, &prepared.dead)?;
         (self.is_begun, self.is_of_log, self.attempts, self.pieces) = (true, true, 0, pieces);
-        self.told_dead(&prepared.dead)
+        self.told_dead(&prepared.dead);
+        Ok(())
     }
 
     /// Takes a batch that is not of the log.
@@ -144,7 +148,7 @@ impl<S: Sink> Courier<S> {
         if self.is_begun || !dead.is_empty() {
             self.ledger.finish(passed, dead)?;
             self.is_begun = false;
-            self.told_dead(dead)?;
+            self.told_dead(dead);
         }
         Ok(())
     }
@@ -230,6 +234,7 @@ impl<S: Sink> Courier<S> {
         self.counters.duplicates.add(receipt.duplicates);
         self.counters.last_success_at.set(now().0.max(0).cast_unsigned());
         (self.failures, self.refused_in_row, self.attempts) = (0, 0, 0);
+        self.broken_since = None;
         self.counters.failures.set(0);
         self.counters.circuit_open.set(0);
         if self.failing_since.take().is_some() {
@@ -240,21 +245,32 @@ impl<S: Sink> Courier<S> {
         Ok(())
     }
 
-    /// What is left is on disk before more of it is sent. When nothing is, the next batch or
+    /// These pieces are what is left, and these events are put aside: on disk first, so that
+    /// nothing has changed where the ledger refuses. When nothing is left, the next batch or
     /// `finish` says so.
-    fn keep_pieces(&mut self, dead: &[DeadLetter]) -> Result<(), FeedError> {
-        if self.is_of_log && !(self.pieces.is_empty() && dead.is_empty()) {
-            self.ledger.go_on(&self.pieces, self.attempts, dead)?;
+    fn keep_pieces(
+        &mut self,
+        pieces: Vec<(usize, usize)>,
+        attempts: u32,
+        dead: &[DeadLetter],
+    ) -> Result<(), FeedError> {
+        if self.is_of_log && !(pieces.is_empty() && dead.is_empty()) {
+            self.ledger.go_on(&pieces, attempts, dead)?;
         } else if !dead.is_empty() {
             self.ledger.put_aside(dead)?;
         }
-        self.told_dead(dead)
+        (self.pieces, self.attempts) = (pieces, attempts);
+        self.told_dead(dead);
+        Ok(())
     }
 
-    fn told_dead(&self, dead: &[DeadLetter]) -> Result<(), FeedError> {
+    /// What could not be counted now is counted with the next ones.
+    fn told_dead(&self, dead: &[DeadLetter]) {
         if let Some(letter) = dead.last() {
             self.counters.put_aside.add(dead.len() as u64);
-            self.counters.dead_letters.set(self.ledger.count_dead_letters()?);
+            if let Ok(all) = self.ledger.count_dead_letters() {
+                self.counters.dead_letters.set(all);
+            }
             tracing::error!(
                 feeder = self.name,
                 events = dead.len(),
@@ -262,7 +278,6 @@ impl<S: Sink> Courier<S> {
                 "events are not brought to their place: see mailwake feeders dead-letters"
             );
         }
-        Ok(())
     }
 
     fn failed(
@@ -288,25 +303,38 @@ impl<S: Sink> Courier<S> {
         });
         let is_whole = matches!(error, SendError::TooLarge { .. } | SendError::Refused { .. });
         if is_whole && count > 1 {
-            self.pieces.pop();
             let half = count / 2;
-            self.pieces.extend([(first + half, count - half), (first, half)]);
-            self.attempts = 0;
+            let halves = [(first + half, count - half), (first, half)];
             self.counters.splits.increment();
             tracing::debug!(feeder = self.name, events = count, reason, "a batch goes in halves");
-            return self.keep_pieces(&[]);
+            return self.keep_pieces(self.others().chain(halves).collect(), 0, &[]);
         }
         if is_whole && !self.is_far_side_broken() {
+            self.put_piece_aside(prepared, &reason, status)?;
             self.refused_in_row += 1;
-            return self.put_piece_aside(prepared, &reason, status);
+            return Ok(());
         }
         self.try_again(prepared, error, &reason, status)
     }
 
+    /// All pieces but the next one.
+    fn others(&self) -> impl Iterator<Item = (usize, usize)> + use<S> {
+        let others = self.pieces.split_last().map_or(&[][..], |(_, others)| others);
+        others.to_vec().into_iter()
+    }
+
     /// Nothing arrives, one event after the other is refused: it may be no fault of the events.
-    fn is_far_side_broken(&self) -> bool {
-        let since = self.failing_since.map_or(0, |since| now().0 - since.0);
-        self.refused_in_row >= REFUSED_MAX && since < milliseconds(BROKEN_FOR)
+    /// A few at a time are put aside until something arrives.
+    fn is_far_side_broken(&mut self) -> bool {
+        if self.refused_in_row < REFUSED_MAX {
+            return false;
+        }
+        let since = *self.broken_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < BROKEN_FOR {
+            return true;
+        }
+        (self.refused_in_row, self.broken_since) = (0, None);
+        false
     }
 
     fn try_again(
@@ -343,7 +371,7 @@ impl<S: Sink> Courier<S> {
         let next = now.0.saturating_add(milliseconds(pause)).max(0);
         self.counters.next_attempt_at.set(next.cast_unsigned());
         tracing::debug!(feeder = self.name, reason, ?pause, "a batch waits to be sent again");
-        self.keep_pieces(&[])
+        self.keep_pieces(self.pieces.clone(), self.attempts, &[])
     }
 
     /// Each event is tried for as long as the configuration says, and for as long as nothing
@@ -364,11 +392,10 @@ impl<S: Sink> Courier<S> {
         reason: &str,
         status: Option<u16>,
     ) -> Result<(), FeedError> {
-        let Some((first, count)) = self.pieces.pop() else { return Ok(()) };
-        self.attempts = 0;
+        let Some(&(first, count)) = self.pieces.last() else { return Ok(()) };
         let range = first..first + count;
         let dead: Vec<_> = range.map(|index| prepared.letter(index, reason, status)).collect();
-        self.keep_pieces(&dead)
+        self.keep_pieces(self.others().collect(), 0, &dead)
     }
 
     /// Puts those events of the next piece aside that have become too old meanwhile. Says
@@ -391,11 +418,8 @@ impl<S: Sink> Courier<S> {
             }
             begin = index + 1;
         }
-        self.pieces.pop();
-        self.pieces.extend(left.into_iter().rev());
-        self.attempts = 0;
         let dead: Vec<_> = dead.into_iter().map(|index| too_old(prepared, index)).collect();
-        self.keep_pieces(&dead)?;
+        self.keep_pieces(self.others().chain(left.into_iter().rev()).collect(), 0, &dead)?;
         Ok(true)
     }
 }

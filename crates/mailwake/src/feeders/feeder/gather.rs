@@ -32,6 +32,9 @@ const STORE_INTERVAL: Duration = Duration::from_millis(20);
 /// How often a message is looked for that is not known.
 const MESSAGE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// So far clocks may differ, in milliseconds.
+const CLOCKS_MS: i64 = 2_000;
+
 /// Why events are too old, in the words of a dead letter.
 const TOO_OLD: &str = "it was older than event_age_hours_max: the far side takes none so old, and \
      sending it again does not help";
@@ -218,6 +221,12 @@ impl<F: Form> Gather<F> {
         }
     }
 
+    /// Since when events must have happened that the far side takes now, if it does not take all.
+    pub(super) fn oldest_taken(&self) -> Option<Timestamp> {
+        let max = self.limits.event_age_max?;
+        Some(Timestamp(now().0.saturating_sub(milliseconds(max))))
+    }
+
     /// When the first event happened that is not in a batch under way.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         let waiting = self.waiting.as_ref().map(|waiting| waiting.event.timestamp);
@@ -300,11 +309,17 @@ impl<F: Form> Gather<F> {
         if !self.config.filter.covers_type(&entry.event) {
             return Ok(None);
         }
-        resolve(&mut self.known, &mut entry.event)?;
+        // Where the store gives an error, the event waits for the next attempt.
+        let found = resolve(&mut self.known, &mut entry.event)
+            .and_then(|()| find(&mut self.known, &entry.event).map(|_| ()));
+        if let Err(error) = found {
+            self.waiting = Some(entry);
+            return Err(error);
+        }
         let event = &entry.event;
         let (is_joined, now) = (self.known.is_asked(), now());
         let is_unknown = event.message_id == MessageId::UNKNOWN;
-        let message = find(&mut self.known, event)?;
+        let message = self.known.remembered(&event.message_id);
         if is_joined && message.is_none() && is_young(event, &self.config, now, entry.since) {
             self.waiting = Some(entry);
             return Ok(Some(Idle::Until(Instant::now() + MESSAGE_INTERVAL)));
@@ -429,7 +444,9 @@ fn joined<'m>(
 /// May the message of this event still become known?
 fn is_young(event: &Event, config: &FeederConfig, now: Timestamp, since: Instant) -> bool {
     let age = now.0.saturating_sub(event.timestamp.0);
-    age < milliseconds(config.join_wait) && since.elapsed() < config.join_wait
+    // The clock of another machine that is ahead must not hold up one event after the other.
+    let young = -CLOCKS_MS..milliseconds(config.join_wait);
+    young.contains(&age) && since.elapsed() < config.join_wait
 }
 
 /// The id of a new batch, ordered by time (RFC 9562 §5.7).

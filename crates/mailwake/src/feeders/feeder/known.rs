@@ -88,7 +88,12 @@ impl Known {
             let Some(record) = record else { return Ok(None) };
             self.remember(record);
         }
-        Ok(self.young.get(id).map(|record| &**record))
+        Ok(self.remembered(id))
+    }
+
+    /// What `find` has found.
+    pub(super) fn remembered(&self, id: &MessageId) -> Option<&MessageRecord> {
+        self.young.get(id).map(|record| &**record)
     }
 
     /// The message that a record of this time means by a queue id.

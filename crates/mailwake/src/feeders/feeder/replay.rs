@@ -87,6 +87,7 @@ impl<S: Sink> Feeder<S> {
                 formless.push(DeadLetter { reason: NO_FORM.into(), ..letter });
             }
         }
+        self.courier.ledger.take_dead_letters(up_to)?;
         if !formless.is_empty() {
             self.courier.ledger.put_aside(&formless)?;
         }
@@ -96,7 +97,8 @@ impl<S: Sink> Feeder<S> {
     fn events_of_replay(&mut self) -> Result<Option<Again>, FeedError> {
         let Some(mut replay) = self.courier.ledger.next_replay()? else { return Ok(None) };
         let filter = EventFilter {
-            since: Some(replay.since),
+            // What is older, the far side does not take.
+            since: Some(self.gather.oldest_taken().map_or(replay.since, |at| at.max(replay.since))),
             until: Some(replay.until),
             after_position: replay.position,
             limit: EVENTS_AT_ONCE,

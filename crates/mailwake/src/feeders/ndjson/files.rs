@@ -69,6 +69,10 @@ impl Files {
     /// acknowledged, and comes again.
     fn open_part(&self) -> io::Result<Open> {
         let path = self.path("ndjson.part");
+        // It was finished, and has a name of its own already: a kill came before this one went.
+        if fs::metadata(&path).is_ok_and(|metadata| metadata.nlink() > 1) {
+            fs::remove_file(&path)?;
+        }
         let is_new = !path.try_exists()?;
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;

@@ -70,8 +70,20 @@ impl Ledger {
         })
     }
 
-    /// Removes those up to a number, or of these only those that are to be sent again: they have
-    /// arrived.
+    /// Those up to a number that are to be sent again are under way now.
+    pub fn take_dead_letters(&mut self, up_to: i64) -> Result<usize, LedgerError> {
+        let sql = "UPDATE dead_letters SET is_asked_for = 2 WHERE is_asked_for = 1 AND number <= ?";
+        self.write(|transaction| transaction.execute(sql, [up_to]))
+    }
+
+    /// Those that were under way when the feeder ended are to be sent again.
+    pub fn ask_again(&mut self) -> Result<usize, LedgerError> {
+        let sql = "UPDATE dead_letters SET is_asked_for = 1 WHERE is_asked_for = 2";
+        self.write(|transaction| transaction.execute(sql, []))
+    }
+
+    /// Removes those up to a number, or of these only those that are under way: they have
+    /// arrived. One that was refused again, or is asked for again, stays.
     pub fn remove_dead_letters(
         &mut self,
         filter: LetterFilter,
@@ -80,7 +92,7 @@ impl Ledger {
         let sql = match filter {
             LetterFilter::All => "DELETE FROM dead_letters WHERE number <= ?",
             LetterFilter::AskedFor => {
-                "DELETE FROM dead_letters WHERE number <= ? AND is_asked_for = 1"
+                "DELETE FROM dead_letters WHERE number <= ? AND is_asked_for = 2"
             }
         };
         self.write(|transaction| transaction.execute(sql, [up_to]))

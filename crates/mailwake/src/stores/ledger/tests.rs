@@ -77,9 +77,14 @@ fn dead_letters_stay_until_they_are_removed_or_have_arrived() {
     assert_eq!(ledger.dead_letters(LetterFilter::All, 1, 10).expect("read"), [(2, letter(2))]);
     assert_eq!(ledger.dead_letters(LetterFilter::AskedFor, -1, 10).expect("read"), []);
     assert_eq!(ledger.ask_for_dead_letters().expect("written"), 2);
+    assert_eq!(ledger.take_dead_letters(2).expect("written"), 2);
     // The second is refused again: it has another reason, and is not asked for any more.
     let refused = DeadLetter { reason: "status 422".into(), ..letter(2) };
     ledger.put_aside(std::slice::from_ref(&refused)).expect("written");
+    // One that is asked for again stays, and is sent once more.
+    assert_eq!(ledger.ask_for_dead_letters().expect("written"), 2);
+    assert_eq!(ledger.remove_dead_letters(LetterFilter::AskedFor, 2).expect("written"), 0);
+    assert_eq!(ledger.take_dead_letters(1).expect("written"), 1);
     assert_eq!(ledger.remove_dead_letters(LetterFilter::AskedFor, 2).expect("written"), 1);
     assert_eq!(ledger.dead_letters(LetterFilter::All, -1, 10).expect("read"), [(2, refused)]);
     assert_eq!(ledger.remove_dead_letters(LetterFilter::All, 2).expect("written"), 1);
