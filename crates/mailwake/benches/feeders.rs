@@ -35,6 +35,9 @@ use tracking::{
     sparkpost,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Messages, and how many engagements there are in all.
 const MESSAGES: u64 = 50_000;
 const ENGAGEMENTS: u64 = 400_000;
