@@ -318,9 +318,9 @@ impl<S: Sink> Courier<S> {
     }
 
     /// All pieces but the next one.
-    fn others(&self) -> impl Iterator<Item = (usize, usize)> + use<S> {
+    fn others(&self) -> impl Iterator<Item = (usize, usize)> {
         let others = self.pieces.split_last().map_or(&[][..], |(_, others)| others);
-        others.to_vec().into_iter()
+        others.iter().copied()
     }
 
     /// Nothing arrives, one event after the other is refused: it may be no fault of the events.
