@@ -174,6 +174,7 @@ impl Etl {
                 }
             }
         }
+        self.end_record(log);
         self.write(&mut signals, log).await?;
         Ok(self.spool.seal()?)
     }
@@ -181,6 +182,7 @@ impl Etl {
     /// Takes octets of the input.
     fn take(&mut self, octets: &[u8], log: &mut dyn Write) {
         let Self { lines, unfinished, events, line, malformed, .. } = self;
+        lines.set_now(SystemTime::now().into());
         unfinished.push(octets, |whole| {
             *line += 1;
             *malformed += u64::from(!read(lines, whole, *line, events, *malformed, log));
@@ -194,6 +196,16 @@ impl Etl {
             *line += 1;
             *malformed += u64::from(!read(lines, whole, *line, events, *malformed, log));
         });
+    }
+
+    /// The last record may go on in a line that does not come.
+    fn end_record(&mut self, log: &mut dyn Write) {
+        if let Err(error) = self.lines.end(&mut self.events) {
+            if self.malformed < TOLD_MAX {
+                tell(log, &format!("line {}: {error}", self.line));
+            }
+            self.malformed += 1;
+        }
     }
 
     /// Writes to the spool, however long that takes: the pipe has to wait. A signal ends it.

@@ -12,6 +12,7 @@ use std::{
     io::{self, Read},
     mem,
     path::Path,
+    time::SystemTime,
 };
 use tracking::{
     delivery::{LineError, Lines},
@@ -68,6 +69,7 @@ pub fn ingest(
     let (mut line, mut events) = (0, Vec::new());
     loop {
         let octets = read_some(&mut source, &mut buffer)?;
+        lines.set_now(SystemTime::now().into());
         let mut take = |octets: Result<&[u8], Torn>| {
             line += 1;
             counters.lines.increment();
@@ -80,6 +82,12 @@ pub fn ingest(
         match octets {
             0 => unfinished.end(&mut take),
             octets => unfinished.push(&buffer[..octets], &mut take),
+        }
+        if octets == 0
+            && let Err(error) = lines.end(&mut events)
+        {
+            counters.malformed_lines.increment();
+            tell(Progress::Malformed(line, error));
         }
         let whole: Vec<Event> = mem::take(&mut events);
         recorder.record(&whole, counters)?;

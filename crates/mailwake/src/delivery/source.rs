@@ -2,6 +2,8 @@
 //! by renaming and by truncating. Lines are read in the order of the files; events are on disk
 //! before the place is.
 
+mod failures;
+
 use super::{
     checkpoint::{Checkpoint, CheckpointError, Mark},
     counters::SourceCounters,
@@ -10,6 +12,7 @@ use super::{
     recorder::{Recorder, Stopped},
     tracked::{Look, Tracked},
 };
+use failures::{Failures, StepError};
 use std::{
     collections::{HashMap, HashSet},
     fs::File,
@@ -114,23 +117,6 @@ pub fn run(
     Ok(())
 }
 
-enum StepError {
-    Stopped,
-    Io(io::Error),
-}
-
-impl From<Stopped> for StepError {
-    fn from(Stopped: Stopped) -> Self {
-        Self::Stopped
-    }
-}
-
-impl From<io::Error> for StepError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
 struct Source<'c> {
     config: SourceConfig,
     counters: &'c SourceCounters,
@@ -205,22 +191,24 @@ impl<'c> Source<'c> {
     /// Looks for files, and reads what is new in them.
     fn step(&mut self, recorder: &mut Recorder) -> Result<(), StepError> {
         let is_one_file = self.config.place.is_one_file();
+        let mut failures = Failures::default();
         if is_one_file || self.listed.is_none_or(|listed| listed.elapsed() >= LIST) {
-            self.list()?;
+            failures.or_stopped(self.list(recorder))?;
         }
         let mut index = 0;
         while index < self.tracked.len() {
-            self.read(index, recorder)?;
+            failures.or_stopped(self.read(index, recorder))?;
             index += 1;
         }
-        self.counters.set_trouble(None);
         self.counters.lag_bytes.set(self.tracked.iter().map(Tracked::lag_bytes).sum());
         self.counters.files.set(self.tracked.len() as u64);
         self.checkpoint(false);
+        failures.first()?;
+        self.counters.set_trouble(None);
         Ok(())
     }
 
-    fn list(&mut self) -> io::Result<()> {
+    fn list(&mut self, recorder: &mut Recorder) -> Result<(), StepError> {
         let ids = self.tracked.iter().enumerate();
         let index_of: HashMap<_, _> = ids.map(|(index, tracked)| (tracked.id(), index)).collect();
         let mut found = self.config.place.list(self.wants_siblings)?;
@@ -231,6 +219,7 @@ impl<'c> Source<'c> {
         }
         self.wants_siblings = false;
         self.listed = Some(Instant::now());
+        let mut failures = Failures::default();
         for found in &found {
             match index_of.get(&found.id()) {
                 Some(index) => {
@@ -238,7 +227,7 @@ impl<'c> Source<'c> {
                     tracked.path.clone_from(&found.path);
                     (tracked.bytes, tracked.modified) = (found.bytes, found.modified);
                 }
-                None => self.adopt(found)?,
+                None => failures.add(self.adopt(found)),
             }
         }
         self.was_read_before = true;
@@ -256,16 +245,20 @@ impl<'c> Source<'c> {
             match is_there {
                 true if !self.config.place.is_one_file() => tracked.close(),
                 true => {}
-                false => self.forget(index),
+                false => self.forget(index, recorder)?,
             }
         }
-        Ok(())
+        Ok(failures.first()?)
     }
 
     /// Takes a file that was not known under this inode.
     fn adopt(&mut self, found: &Found) -> io::Result<()> {
         let id = found.id();
         if self.ignored.contains(&id) || self.tracked.len() >= FILES_MAX {
+            return Ok(());
+        }
+        // Of an empty file nobody can tell what it is an older part of.
+        if found.is_sibling && found.bytes == 0 {
             return Ok(());
         }
         let octets_max = self.config.line_octets_max;
@@ -309,7 +302,17 @@ impl<'c> Source<'c> {
     }
 
     /// A file is gone, and nobody writes to it any more.
-    fn forget(&mut self, index: usize) {
+    fn forget(&mut self, index: usize, recorder: &mut Recorder) -> Result<(), StepError> {
+        let tracked = &mut self.tracked[index];
+        if let Some(own) = tracked.own.as_mut().filter(|own| own.is_within_record()) {
+            let mut events = Vec::new();
+            if let Err(error) = own.end(&mut events) {
+                self.counters.malformed_lines.increment();
+                self.told.tell(&self.config.name, &tracked.path, tracked.line(), &error);
+            }
+            self.record(&events, recorder)?;
+            self.tracked[index].passed();
+        }
         let tracked = self.tracked.remove(index);
         let file = tracked.path.display();
         tracing::info!(source = self.config.name, %file, "records are read to the end");
@@ -317,6 +320,16 @@ impl<'c> Source<'c> {
         let too_many = self.past.len().saturating_sub(PAST_MAX);
         self.past.drain(..too_many);
         self.has_changed = true;
+        Ok(())
+    }
+
+    fn record(&mut self, events: &[Event], recorder: &mut Recorder) -> Result<(), Stopped> {
+        let recorded = recorder.record(events, self.counters);
+        if recorded.is_err() {
+            // The parser is ahead of what is recorded: the last checkpoint holds.
+            self.has_changed = false;
+        }
+        recorded
     }
 
     /// Reads a file as far as it goes now.
@@ -344,7 +357,11 @@ impl<'c> Source<'c> {
         let (shared, counters) = (&mut self.shared, self.counters);
         let (events, told, path) = (&mut self.events, &mut self.told, tracked.path.clone());
         let name = &self.config.name;
-        let mut is_within = false;
+        let lines = tracked.own.as_mut().or(shared.as_mut());
+        let mut is_within = lines.is_some_and(|lines| {
+            lines.set_now(SystemTime::now().into());
+            lines.is_within_record()
+        });
         let mut take = |line: u64, octets: Result<&[u8], Torn>, own: Option<&mut Lines>| {
             let Some(lines) = own.or(shared.as_mut()) else { return };
             counters.lines.increment();
@@ -361,9 +378,16 @@ impl<'c> Source<'c> {
         let octets = tracked.read(&mut self.buffer, &mut take)?;
         if octets == 0 && tracked.mark.is_over {
             tracked.end(&mut take);
+            if let Some(lines) = tracked.own.as_mut().or(shared.as_mut()) {
+                if let Err(error) = lines.end(events) {
+                    counters.malformed_lines.increment();
+                    told.tell(name, &path, tracked.line(), &error);
+                }
+                is_within = false;
+            }
         }
         let events = mem::take(&mut self.events);
-        recorder.record(&events, self.counters)?;
+        self.record(&events, recorder)?;
         self.events = events;
         self.events.clear();
         // A record that goes on in the next line is read again as a whole.
@@ -378,32 +402,36 @@ impl<'c> Source<'c> {
     fn restart(&mut self, index: usize) -> io::Result<()> {
         let tracked = self.tracked.remove(index);
         let (path, id) = (tracked.path.clone(), tracked.id());
+        // It goes on as before: the names of columns may not be told again.
+        let state = tracked.mark.state.clone();
         tracing::info!(source = self.config.name, file = %path.display(), "a file was truncated");
         self.past.push(tracked.mark);
         self.wants_siblings = true;
         let found = self.config.place.list(self.config.place.is_one_file())?;
         // The copies first: their lines are older.
         let (new, copies): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.id() == id);
+        let mut failures = Failures::default();
         for found in &copies {
             if !self.tracked.iter().any(|tracked| tracked.id() == found.id()) {
-                self.adopt(found)?;
+                failures.add(self.adopt(found));
             }
         }
         for found in new {
-            if let Some(tracked) =
-                Tracked::open(&found, Mark::default(), self.config.line_octets_max)?
-            {
-                self.track(tracked, None);
+            let mark = Mark { state: state.clone(), ..Mark::default() };
+            if let Some(tracked) = Tracked::open(&found, mark, self.config.line_octets_max)? {
+                self.track(tracked, state.as_deref());
             }
         }
-        Ok(())
+        failures.first()
     }
 
     /// Remembers how far it has read, durably, if it is time to.
     fn checkpoint(&mut self, is_last: bool) {
         let is_due = is_last || self.checkpoint_due <= Instant::now();
-        let Some(path) = self.config.checkpoint.as_deref().filter(|_| is_due && self.has_changed)
-        else {
+        // Within an entry of the journal, the parser is ahead of the marks.
+        let is_within = self.shared.as_ref().is_some_and(Lines::is_within_record);
+        let is_due = is_due && self.has_changed && !is_within;
+        let Some(path) = self.config.checkpoint.as_deref().filter(|_| is_due) else {
             return;
         };
         let begun = Instant::now();

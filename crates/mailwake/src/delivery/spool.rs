@@ -16,7 +16,7 @@ use super::{
 };
 use std::{
     fs::{self, File, Permissions, TryLockError},
-    io::{self, Write},
+    io::{self, Seek, SeekFrom, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -95,10 +95,26 @@ impl Spool {
                 self.open.insert(opened)
             }
         };
-        let written = open.file.write_all(&octets);
-        written.map_err(|error| io_error("write", &open.path, error))?;
+        if let Err(error) = open.file.write_all(&octets) {
+            let error = io_error("write", &open.path, error);
+            self.take_back();
+            return Err(error);
+        }
         open.octets += octets.len() as u64;
         if open.octets >= FILE_OCTETS { self.seal() } else { Ok(()) }
+    }
+
+    /// Takes back what was written in part: what came behind it would be damage.
+    fn take_back(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let end = open.octets;
+        let cut = open.file.set_len(end).and_then(|()| open.file.seek(SeekFrom::Start(end)));
+        if let Err(error) = cut {
+            let file = open.path.display();
+            tracing::warn!(%file, %error, "a file of the spool ends with a torn event");
+            // Without its lock it is taken as it is. The next events begin another.
+            self.open = None;
+        }
     }
 
     /// Has what was written on disk, and taken.

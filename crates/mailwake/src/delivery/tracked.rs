@@ -97,6 +97,11 @@ impl Tracked {
         (self.mark.device, self.mark.inode)
     }
 
+    /// Lines of it that were read.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
     /// Octets of the file that were not read yet.
     pub(super) fn lag_bytes(&self) -> u64 {
         match self.content {

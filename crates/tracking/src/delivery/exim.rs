@@ -134,8 +134,16 @@ fn said(reason: &str) -> Option<&str> {
 impl Parser for Exim {
     fn line(&mut self, line: &[u8], records: &mut Vec<Record>) -> Result<(), LineError> {
         let text;
-        let (at, said) = match line::own_time(line, &self.syslog)? {
-            Some((at, rest)) => (at, rest),
+        // Within a field of the journal, a line may look like any other.
+        let own = match self.syslog.is_within_field() {
+            true => None,
+            false => line::own_time(line, &self.syslog)?,
+        };
+        let (at, said) = match own {
+            Some((at, rest)) => {
+                self.syslog.give_up_entry();
+                (at, rest)
+            }
             None => {
                 let Some(said) = self.syslog.line(line)? else { return Ok(()) };
                 if !said.tag.starts_with("exim") {
@@ -152,6 +160,19 @@ impl Parser for Exim {
         if let Some(line) = line::read(&said)? {
             self.take(at, &line, records);
         }
+        Ok(())
+    }
+
+    fn is_within_record(&self) -> bool {
+        self.syslog.is_within_entry()
+    }
+
+    fn set_now(&mut self, now: Timestamp) {
+        self.syslog.set_now(now);
+    }
+
+    fn end(&mut self, _records: &mut Vec<Record>) -> Result<(), LineError> {
+        self.syslog.give_up_entry();
         Ok(())
     }
 

@@ -2,7 +2,10 @@
 //! gives the same ids whenever and wherever it is read again.
 
 use super::{Format, LineError, Parser, Reading, Record};
-use crate::{event::Event, ids::EventId};
+use crate::{
+    event::Event,
+    ids::{EventId, Timestamp},
+};
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// Reads lines of one format.
@@ -42,6 +45,23 @@ impl Lines {
             self.digest = Some(digest);
             return parsed;
         }
+        self.give(&digest, events);
+        parsed
+    }
+
+    /// No line follows: adds what can be said of a record that is not complete.
+    pub fn end(&mut self, events: &mut Vec<Event>) -> Result<(), LineError> {
+        self.records.clear();
+        let parsed = self.parser.end(&mut self.records);
+        // Without lines that wait there is nothing to say.
+        if let Some(digest) = self.digest.take() {
+            self.give(&digest, events);
+        }
+        parsed
+    }
+
+    /// Makes events of the records of the lines that were digested.
+    fn give(&mut self, digest: &Context, events: &mut Vec<Event>) {
         for (index, mut record) in self.records.drain(..).enumerate() {
             if let Some(attempt) = record.occurrence.attempt_mut() {
                 attempt.format = self.format.name().into();
@@ -49,7 +69,11 @@ impl Lines {
             let id = EventId::of_record(record.at, nonce(digest.clone(), index));
             events.push(record.into_event(id));
         }
-        parsed
+    }
+
+    /// As `Parser::set_now`.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.parser.set_now(now);
     }
 
     /// As `Parser::is_within_record`.

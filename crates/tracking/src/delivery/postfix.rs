@@ -221,6 +221,19 @@ impl Parser for Postfix {
         Ok(())
     }
 
+    fn is_within_record(&self) -> bool {
+        self.syslog.is_within_entry()
+    }
+
+    fn set_now(&mut self, now: Timestamp) {
+        self.syslog.set_now(now);
+    }
+
+    fn end(&mut self, _records: &mut Vec<Record>) -> Result<(), LineError> {
+        self.syslog.give_up_entry();
+        Ok(())
+    }
+
     fn state(&self) -> Option<String> {
         self.mail.state(self.syslog.near())
     }

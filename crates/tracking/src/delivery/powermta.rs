@@ -78,7 +78,7 @@ impl Columns {
 
     /// When it was, where the record does not say so: a pipe with `record-fields` for an older
     /// program has the message id alone, which tells when the message was made. With an id that
-    /// is not of our making, the time at which reading began.
+    /// is not of our making, the time now.
     fn time_untold(&self, message_id: Option<MessageId>) -> Timestamp {
         let now = self.now();
         let made_at = message_id.map(|id| id.made_at());
@@ -96,6 +96,15 @@ impl Parser for PowerMta {
 
     fn is_within_record(&self) -> bool {
         self.rows.is_within_field()
+    }
+
+    fn set_now(&mut self, now: Timestamp) {
+        self.columns.set_now(now);
+    }
+
+    fn end(&mut self, records: &mut Vec<Record>) -> Result<(), LineError> {
+        let Self { rows, columns } = self;
+        rows.end(|row| columns.row(row, records))
     }
 
     fn state(&self) -> Option<String> {

@@ -5,9 +5,10 @@ use crate::{
     ids::{EventId, MessageId, Timestamp},
 };
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 /// What a line, or several, of an MTA's records say happened to a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// When.
     pub at: Timestamp,
@@ -48,7 +49,8 @@ pub struct Reading {
     pub message_id_header: String,
     /// The header field with the subaccount, in lower case.
     pub subaccount_header: String,
-    /// The time now, for records that do not tell the year.
+    /// The time now, for records that do not tell theirs, or not the year. `Parser::set_now` tells
+    /// a later one.
     pub now: Timestamp,
     /// The zone of times that do not tell theirs.
     pub time_zone: TimeZone,
@@ -75,6 +77,14 @@ pub trait Parser: Send {
     /// Does the last line end within a record, which goes on in the next one?
     fn is_within_record(&self) -> bool {
         false
+    }
+
+    /// Takes the time now, for records that do not tell theirs, or not the year.
+    fn set_now(&mut self, _now: Timestamp) {}
+
+    /// No line follows: adds what can be said of a record that is not complete.
+    fn end(&mut self, _records: &mut Vec<Record>) -> Result<(), LineError> {
+        Ok(())
     }
 
     /// What it has to know again where reading goes on after a restart: the names of the

@@ -54,14 +54,36 @@ impl Syslog {
         (self.near, self.has_begun) = (near, true);
     }
 
+    /// The time now, for the first line: it may come days after reading has begun.
+    pub(super) fn set_now(&mut self, now: Timestamp) {
+        if !self.has_begun {
+            self.near = now;
+        }
+    }
+
+    /// Is an entry of the journal's export format begun, and not complete?
+    pub(super) fn is_within_entry(&self) -> bool {
+        self.is_within_field() || self.entry.at.is_some()
+    }
+
+    /// Is the next line a part of a field, whatever it looks like?
+    pub(super) fn is_within_field(&self) -> bool {
+        self.entry.binary.is_some()
+    }
+
+    /// The entry that is begun comes to nothing.
+    pub(super) fn give_up_entry(&mut self) {
+        self.entry = Entry::default();
+    }
+
     /// What is complete with a line; nothing where it is empty, or a part of an entry.
     pub(super) fn line(&mut self, line: &[u8]) -> Result<Option<Said>, LineError> {
-        if self.entry.binary.is_some()
-            || is_export(line)
-            || (line.is_empty() && self.entry.at.is_some())
+        if self.is_within_field() || is_export(line) || (line.is_empty() && self.entry.at.is_some())
         {
             return self.export(line);
         }
+        // An entry that was torn is not waited for.
+        self.give_up_entry();
         let line = line.trim_ascii_start();
         if line.is_empty() {
             return Ok(None);

@@ -296,3 +296,15 @@ fn line_that_is_read_again_gives_the_same_event() {
     case.wait_for_lines(10);
     assert_eq!(case.recipients(), wanted(0..5));
 }
+
+#[test]
+fn file_that_cannot_be_read_does_not_stop_the_others() {
+    let mut case = Case::new("*.log");
+    let broken = compress_to_vec(lines(0..2).as_bytes(), CompressionLevel::Fastest);
+    fs::write(case.file("b.log"), &broken[..6]).expect("written");
+    case.age("b.log");
+    case.write("c.log", &lines(0..3));
+    case.start();
+    case.wait_for_lines(3);
+    assert_eq!(case.recipients(), wanted(0..3));
+}

@@ -90,3 +90,18 @@ fn spool_has_a_limit() {
     let full = (0..100).find_map(|_| spool.write(&events(0..1)).and_then(|()| spool.seal()).err());
     assert!(matches!(full, Some(SpoolError::Full { octets_max: 1_000, .. })), "{full:?}");
 }
+
+#[test]
+fn event_that_was_written_in_part_is_taken_back() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut spool = Spool::open(folder.path(), OCTETS_MAX).expect("a spool");
+    spool.write(&events(0..2)).expect("written");
+    let open = spool.open.as_mut().expect("open");
+    open.file.write_all(b"torn").expect("written");
+    spool.take_back();
+    spool.write(&events(2..3)).expect("written");
+    spool.seal().expect("sealed");
+    let (taken, counters) = taken(folder.path(), 3);
+    assert_eq!(taken, events(0..3));
+    assert_eq!(counters.spool_damages.get(), 0);
+}

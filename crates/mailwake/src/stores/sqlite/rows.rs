@@ -79,7 +79,8 @@ impl<'a> MessageRow<'a> {
         Self {
             message_id,
             is_stored: false,
-            is_changed: true,
+            // Who only asks for it leaves no row.
+            is_changed: false,
             is_received: false,
             has_early: false,
             reception: None,
@@ -139,6 +140,8 @@ impl<'a> MessageRow<'a> {
             Some(seen) => seen,
             None => Seen::read_all(transaction, &self.message_id)?,
         };
+        // What is seen of a message needs its row to be found again.
+        self.is_changed |= !self.is_stored;
         Ok((self.seen.insert(seen), &self.tags))
     }
 
@@ -216,8 +219,10 @@ impl<'a> MessageRow<'a> {
         for seen in self.seen.iter().flatten() {
             seen.write(transaction)?;
         }
+        // What came early is looked for only where there is a row.
+        let is_new = self.has_early && !self.is_stored;
         match &self.reception {
-            _ if !self.is_changed => Ok(()),
+            _ if !self.is_changed && !is_new => Ok(()),
             None if self.is_stored => self.update(transaction),
             None => self.insert(transaction, &unknown_reception(), ""),
             Some(reception) => self.insert(transaction, reception, &facts(reception)),

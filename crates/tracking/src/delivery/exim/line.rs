@@ -288,8 +288,9 @@ impl<'l> Words<'l> {
             }
             // `[192.0.2.7]:` of a host that was passed over, or a word of no meaning here.
             self.0 = match word.strip_suffix(':') {
-                Some(_) => &text[end - 1..],
-                None => &text[end..],
+                // Without anything behind it, it would come again and again.
+                Some(_) if end < text.len() => &text[end - 1..],
+                _ => &text[end..],
             };
             if self.0.starts_with(": ") {
                 return Some(("", ""));

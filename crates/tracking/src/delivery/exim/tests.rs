@@ -52,6 +52,50 @@ fn times_without_a_zone_are_of_the_one_that_is_configured() {
     assert_eq!(events[0].timestamp, Timestamp(1_795_330_802_000));
 }
 
+#[test]
+fn colon_at_the_end_of_a_line_is_its_end() {
+    for said in [
+        "== a@b.example R=r T=t H=mx [192.0.2.7]:",
+        "** a@b.example <a@b.example>:",
+        "** a@b.example R=x foo:",
+        "<= n@shop.example H=g [127.0.0.1] word:",
+    ] {
+        let line = format!("2026-11-22 09:00:00 1tEabc-0004Xy-2d {said}");
+        lines().line(line.as_bytes(), &mut Vec::new()).ok();
+    }
+}
+
+/// A field of the journal may hold what looks like another line.
+#[test]
+fn entries_of_the_journal_have_ids_of_their_own() {
+    let field = b"1tEabc-0004Xy-2d => a@b.example R=r T=t\n2026-11-22 09:00:00 x".to_vec();
+    let length = (field.len() as u64).to_le_bytes();
+    let second = [&length[..], &field].concat();
+    let mut reader = lines();
+    let mut events = Vec::new();
+    let first: &[u8] = b"MESSAGE=1tEabc-0004Xy-2d => b@b.example R=r T=t";
+    let time: &[u8] = b"__REALTIME_TIMESTAMP=1795341600123456";
+    let tag: &[u8] = b"SYSLOG_IDENTIFIER=exim4";
+    let mut all = vec![time, tag, first, b"", time, tag, b"MESSAGE"];
+    all.extend(second.split(|octet| *octet == b'\n'));
+    all.push(b"");
+    for line in all {
+        reader.line(line, &mut events).expect("a line");
+    }
+    assert_eq!(events.len(), 2);
+    assert_ne!(events[0].event_id, events[1].event_id);
+    assert!(!reader.is_within_record());
+}
+
+#[test]
+fn torn_entry_of_the_journal_is_not_waited_for() {
+    let mut reader = lines();
+    assert!(events(&mut reader, &["__REALTIME_TIMESTAMP=1795341600123456"]).is_empty());
+    assert!(reader.is_within_record());
+    assert_eq!(events(&mut reader, &LINES[1..2]).len(), 1);
+    assert!(!reader.is_within_record());
+}
+
 proptest! {
     /// Lines of a log, cut, joined and changed anywhere.
     #[test]

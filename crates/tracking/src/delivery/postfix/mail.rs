@@ -41,7 +41,8 @@ pub(super) struct Known {
     /// The queue id that it had before.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<String>,
-    #[serde(skip)]
+    /// What was told of it, for the case that such an id is found later.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     told: Vec<Record>,
 }
 

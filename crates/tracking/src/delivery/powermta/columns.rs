@@ -118,9 +118,13 @@ impl Columns {
         self.are_named
     }
 
-    /// The time at which reading began.
+    /// The time at which it is read.
     pub(super) fn now(&self) -> Timestamp {
         self.reading.now
+    }
+
+    pub(super) fn set_now(&mut self, now: Timestamp) {
+        self.reading.now = now;
     }
 
     /// All names, a line each.

@@ -117,6 +117,14 @@ impl Rows {
         }
     }
 
+    /// No line follows. Where a quoted field goes on, its quote is a mistake as well.
+    pub(super) fn end(
+        &mut self,
+        row: impl FnMut(&Row<'_>) -> Result<(), LineError>,
+    ) -> Result<(), LineError> {
+        if self.is_within_field() { self.give_up(row) } else { Ok(()) }
+    }
+
     fn keep(&mut self, line: &[u8]) {
         self.pending.extend_from_slice(line);
         self.pending.push(b'\n');

@@ -51,6 +51,18 @@ fn default_columns_are_no_state() {
     assert_eq!(restored.state(), None);
 }
 
+#[test]
+fn rows_in_front_of_the_end_are_read_though_a_quote_is_open() {
+    let mut reader = reader();
+    let open = "d,1795341600,\"ann@example.com,00f3a5c7e9b1d4f60718";
+    assert!(events(&mut reader, &[LINES[0], open, LINES[1]]).is_empty());
+    let mut told = Vec::new();
+    assert!(reader.end(&mut told).is_err());
+    assert_eq!(told.len(), 1);
+    assert!(!reader.is_within_record());
+    assert_eq!(reader.end(&mut told), Ok(()));
+}
+
 proptest! {
     /// Whatever comes, every row becomes its record, is told as wrong, or is of a type that says
     /// nothing new.

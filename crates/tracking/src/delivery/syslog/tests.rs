@@ -107,3 +107,11 @@ fn what_is_no_line_is_told_without_its_content() {
     }
     assert_eq!(syslog.line(b""), Ok(None));
 }
+
+#[test]
+fn year_is_that_of_the_first_line_and_not_of_the_start() {
+    let mut syslog = Syslog::new(TimeZone::UTC, Timestamp(NOW.0 - 30 * Timestamp::DAY_MS));
+    syslog.set_now(NOW);
+    let said = syslog.line(b"Nov 22 09:00:00 h a: x").expect("a line").expect("whole");
+    assert_eq!(said.at.0, NOW.0 - 3_600_000);
+}
