@@ -40,7 +40,7 @@ enum FeedersCommand {
     /// Have a feeder go on.
     Resume(NameArgs),
     /// Send the events of some time again, with their old ids, as far as the store still has
-    /// them. What the feeder sends besides is not held up.
+    /// them. They go between the batches of the log.
     Replay(ReplayArgs),
     /// List events that could not be brought to their place, and why.
     DeadLetters(DeadLettersArgs),
