@@ -22,12 +22,18 @@ fn follow(installation: &Installation, format: &str, path: &str) {
     fs::write(&file, text + &source).expect("write the configuration");
 }
 
-/// The first event of this type that a record tells of this recipient.
+/// The message id of a record whose message is not known yet.
+const UNKNOWN: &str = "00000000000000000000";
+
+/// The first event of this type that a record tells of this recipient. The MTA may log it before
+/// the gateway has its answer, so it is waited for until its message is known.
 fn record(installation: &Installation, type_name: &str, recipient: &str) -> Value {
-    let what = format!("{type_name} of {recipient}");
+    let what = format!("{type_name} of {recipient}, of a message");
     wait_for(&what, PATIENCE, || {
         let events = installation.events(&["--type", type_name]);
-        events.into_iter().find(|event| event["attempt"]["rcpt_to"] == recipient)
+        events.into_iter().find(|event| {
+            event["attempt"]["rcpt_to"] == recipient && event["message_id"] != UNKNOWN
+        })
     })
 }
 
