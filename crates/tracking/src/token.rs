@@ -19,15 +19,14 @@
 mod compression;
 pub mod key;
 pub mod legacy;
-mod targets;
+mod memory;
 
 use crate::ids::{MessageId, Timestamp};
 use aws_lc_rs::aead::{Aad, Nonce};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use compression::Inflater;
+use compression::{Compressor, Uncompressor};
 use key::KeyRing;
 use std::sync::Arc;
-use targets::Targets;
 
 /// Longest text of a token: with it, a request line stays below the 8 KiB that
 /// proxies in front of a tracker commonly accept.
@@ -185,7 +184,7 @@ pub struct Sealer {
     aad: Vec<u8>,
     plaintext: Vec<u8>,
     characters: Vec<u8>,
-    targets: Targets,
+    compressor: Compressor,
 }
 
 impl Sealer {
@@ -197,7 +196,7 @@ impl Sealer {
             aad: Vec::new(),
             plaintext: Vec::new(),
             characters: Vec::new(),
-            targets: Targets::default(),
+            compressor: Compressor::default(),
         }
     }
 
@@ -230,7 +229,7 @@ impl Sealer {
         let sealed = &mut self.plaintext;
         sealed.clear();
         sealed.push(head);
-        write_link(sealed, link, &mut self.targets)?;
+        write_link(sealed, link, &mut self.compressor)?;
         let tag = key
             .aead()
             .seal_in_place_separate_tag(nonce(), aad(head, host, &mut self.aad), &mut sealed[1..])
@@ -253,13 +252,14 @@ impl Sealer {
 pub struct Opener {
     keys: Arc<KeyRing>,
     aad: Vec<u8>,
-    inflater: Inflater,
+    uncompressor: Uncompressor,
 }
 
 impl Opener {
-    /// An opener with these keys. It keeps buffers, so one serves many tokens.
+    /// An opener with these keys. It keeps buffers and remembers what it has uncompressed, so
+    /// one serves many tokens.
     pub fn new(keys: Arc<KeyRing>) -> Self {
-        Self { keys, aad: Vec::new(), inflater: Inflater::new() }
+        Self { keys, aad: Vec::new(), uncompressor: Uncompressor::new() }
     }
 
     /// The link that a token stands for. `host` is the one that was asked; it
@@ -284,7 +284,7 @@ impl Opener {
             .aead()
             .open_in_place(nonce(), aad(*head, host, &mut self.aad), sealed)
             .map_err(|_| OpenError::Forged)?;
-        read_link(plaintext, &mut self.inflater).ok_or(OpenError::Content)
+        read_link(plaintext, &mut self.uncompressor).ok_or(OpenError::Content)
     }
 }
 
@@ -312,7 +312,7 @@ fn target_of<T: AsRef<str>>(engagement: &Engagement<T>) -> &str {
 fn write_link<T: AsRef<str>>(
     out: &mut Vec<u8>,
     link: &Link<T>,
-    targets: &mut Targets,
+    compressor: &mut Compressor,
 ) -> Result<(), SealError> {
     let target = target_of(&link.engagement);
     if target.len() > TARGET_OCTETS_MAX {
@@ -352,7 +352,7 @@ fn write_link<T: AsRef<str>>(
     if is_named {
         write_text(out, &link.link_name);
     }
-    if targets.deflate(target.as_bytes(), out) {
+    if compressor.deflate(target.as_bytes(), out) {
         flags |= TARGET_DEFLATED;
     } else {
         out.extend_from_slice(target.as_bytes());
@@ -363,7 +363,7 @@ fn write_link<T: AsRef<str>>(
 
 /// The content of a token whose seal was verified; `None` where a later mailwake
 /// has written something else.
-fn read_link(plaintext: &[u8], inflater: &mut Inflater) -> Option<Link> {
+fn read_link(plaintext: &[u8], uncompressor: &mut Uncompressor) -> Option<Link> {
     let mut rest = plaintext;
     let flags = read_octets::<1>(&mut rest)?[0];
     let tenant = read_varint(&mut rest)?;
@@ -386,7 +386,7 @@ fn read_link(plaintext: &[u8], inflater: &mut Inflater) -> Option<Link> {
     };
     let target = match flags & TARGET_ENCODING {
         0 => rest.to_vec(),
-        TARGET_DEFLATED => inflater.inflate(rest, TARGET_OCTETS_MAX)?,
+        TARGET_DEFLATED => uncompressor.inflate(rest)?,
         _ => return None,
     };
     let target_url = String::from_utf8(target).ok()?;

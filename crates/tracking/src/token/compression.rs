@@ -7,6 +7,7 @@
 
 mod bits;
 
+use super::{TARGET_OCTETS_MAX, memory::Memory};
 use bits::BitWriter;
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -83,9 +84,30 @@ struct Match {
     distance: usize,
 }
 
+/// Compresses targets, and remembers what came of them.
+#[derive(Debug, Default)]
+pub(super) struct Compressor {
+    memory: Memory,
+}
+
+impl Compressor {
+    /// As `deflate`, which is asked where it was not asked of late.
+    pub(super) fn deflate(&mut self, target: &[u8], out: &mut Vec<u8>) -> bool {
+        if let Some(deflated) = self.memory.recall(target) {
+            out.extend_from_slice(deflated);
+            // What does not get shorter became nothing.
+            return !deflated.is_empty();
+        }
+        let start = out.len();
+        let is_shorter = deflate(target, out);
+        self.memory.keep(target, &out[start..]);
+        is_shorter
+    }
+}
+
 /// Appends `target` to `out` in compressed form. False, and `out` as it was, unless
 /// that form is shorter. `target` has fewer octets than 2^15, the window of deflate.
-pub(super) fn deflate(target: &[u8], out: &mut Vec<u8>) -> bool {
+fn deflate(target: &[u8], out: &mut Vec<u8>) -> bool {
     if target.len() < TARGET_OCTETS_MIN {
         return false;
     }
@@ -189,18 +211,41 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a_words.len() * 8 + same
 }
 
-pub(super) struct Inflater {
+/// Uncompresses targets, and remembers what came of them.
+pub(super) struct Uncompressor {
+    inflater: Inflater,
+    memory: Memory,
+}
+
+impl Uncompressor {
+    pub(super) fn new() -> Self {
+        Self { inflater: Inflater::new(), memory: Memory::default() }
+    }
+
+    /// The target whose compressed form is `deflated`; `None` where it is none, or would give
+    /// more than a target may have.
+    pub(super) fn inflate(&mut self, deflated: &[u8]) -> Option<Vec<u8>> {
+        if let Some(target) = self.memory.recall(deflated) {
+            return Some(target.to_vec());
+        }
+        let target = self.inflater.inflate(deflated, TARGET_OCTETS_MAX)?;
+        self.memory.keep(deflated, &target);
+        Some(target)
+    }
+}
+
+struct Inflater {
     state: Decompress,
 }
 
 impl Inflater {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self { state: Decompress::new(false) }
     }
 
     /// The octets whose compressed form is `deflated`; `None` where it is none, or
     /// would give more than `octets_max`.
-    pub(super) fn inflate(&mut self, deflated: &[u8], octets_max: usize) -> Option<Vec<u8>> {
+    fn inflate(&mut self, deflated: &[u8], octets_max: usize) -> Option<Vec<u8>> {
         self.state.reset(false);
         self.state.set_dictionary(DICTIONARY_1).ok()?;
         // A URL seldom shrinks to less than a quarter; the buffer grows for the rest.

@@ -45,6 +45,23 @@ fn octets_that_never_repeat_are_left() {
 }
 
 #[test]
+fn what_is_remembered_is_the_same() {
+    let (mut compressor, mut uncompressor) = (Compressor::default(), Uncompressor::new());
+    let many: Vec<_> = (0..300).map(|n| format!("https://shop.example/?id={n}")).collect();
+    for target in many.iter().chain(&many).chain([&"x".repeat(600), &"~".repeat(3)]) {
+        let (mut expected, mut out) = (b"before".to_vec(), b"before".to_vec());
+        let is_shorter = deflate(target.as_bytes(), &mut expected);
+        for _ in 0..2 {
+            out.truncate(6);
+            assert_eq!(compressor.deflate(target.as_bytes(), &mut out), is_shorter, "{target}");
+            assert_eq!(out, expected, "{target}");
+            let inflated = is_shorter.then(|| uncompressor.inflate(&out[6..]));
+            assert!(inflated.is_none_or(|inflated| inflated.as_deref() == Some(target.as_bytes())));
+        }
+    }
+}
+
+#[test]
 fn the_limit_of_the_inflated_size_holds() {
     let mut out = Vec::new();
     assert!(deflate(&[b'a'; 5_000], &mut out));
