@@ -46,7 +46,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the gateway, the tracker and the store.
+    /// Run the gateway, the tracker, the sources of records, the store and the feeders.
     Serve(ServeArgs),
     /// Show the main job in one process: mail is sent, opened, clicked and counted.
     Demo(demo::DemoArgs),

@@ -435,7 +435,10 @@ fn check_roles(config: &Config, roles: Roles) -> Result<()> {
     let runs_tracker = roles.tracker && config.tracker.is_some();
     let runs_delivery = roles.delivery && config.has_sources();
     if !runs_gateway && !runs_tracker && !runs_delivery && !roles.store {
-        bail!("nothing to run: the configuration has neither [gateway] nor [tracker]");
+        bail!(
+            "nothing to run: the configuration has neither [gateway] nor [tracker], and no source \
+             of records"
+        );
     }
     for (is_only, name, is_configured) in [
         (roles.gateway && !roles.tracker, "gateway", config.gateway.is_some()),
