@@ -1,7 +1,10 @@
 //! What KumoMTA posts: its log records, one JSON object, a list of them, or one a line. A request
 //! is answered 200 when its events are on disk, so that KumoMTA tries again what was not.
 
-use super::counters::SourceCounters;
+use super::{
+    counters::SourceCounters,
+    recorder::{APPEND_EVENTS, record_now},
+};
 use crate::event_log::writer::Writer;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -33,16 +36,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracking::{
-    delivery::{Format, Lines, Reading},
-    event::Event,
-};
+use tracking::delivery::{Format, Lines, Reading};
 
 /// How long accepting pauses when the system gives no connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Events that are appended together: fewer than any queue takes.
-const APPEND_EVENTS: usize = 500;
+/// Malformed records of a request that are told one by one.
+const TOLD_MAX: usize = 20;
 
 /// Where records are posted, and by whom.
 #[derive(Debug, Clone)]
@@ -186,8 +186,8 @@ impl Endpoint {
         aws_lc_rs::constant_time::verify_slices_are_equal(&given, token.as_bytes()).is_ok()
     }
 
-    /// Records what a request holds. A record that is malformed does not hold up the others: it
-    /// would come again for ever.
+    /// Records what a request holds. A record that is malformed, or larger than any log takes,
+    /// does not hold up the others: it would come again for ever.
     async fn take(&self, body: &[u8]) -> Answer {
         let Some(values) = values(body) else {
             self.counters.malformed_lines.increment();
@@ -196,35 +196,36 @@ impl Endpoint {
         };
         let reading = Reading { now: SystemTime::now().into(), ..self.config.reading.clone() };
         let (mut lines, mut events) = (Lines::new(Format::KumoMta, &reading), Vec::new());
-        for (index, value) in values.iter().enumerate() {
+        let (mut malformed, last) = (0, values.len().saturating_sub(1));
+        for (index, value) in values.into_iter().enumerate() {
             self.counters.lines.increment();
             if let Err(error) = lines.line(value, &mut events) {
                 self.counters.malformed_lines.increment();
-                tracing::warn!("record {} of a request: {error}", index + 1);
+                malformed += 1;
+                if malformed <= TOLD_MAX {
+                    tracing::warn!("record {} of a request: {error}", index + 1);
+                }
+            }
+            // No more is in memory, or waits for the disk, than one append has.
+            if events.len() >= APPEND_EVENTS || index == last {
+                if let Err(told) = record_now(&self.writer, &events, &self.counters).await {
+                    return self.later(&told);
+                }
+                events.clear();
             }
         }
-        match self.record(&events).await {
-            Ok(()) => {
-                self.counters.events.add(events.len() as u64);
-                answer(StatusCode::OK, "recorded\n")
-            }
-            Err(error) => {
-                self.counters.retries.increment();
-                tracing::warn!("posted records are not recorded for now: {error}");
-                let mut later = answer(StatusCode::SERVICE_UNAVAILABLE, "try again later\n");
-                later.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-                later
-            }
+        if malformed > TOLD_MAX {
+            tracing::warn!("{} more records of a request are none", malformed - TOLD_MAX);
         }
+        answer(StatusCode::OK, "recorded\n")
     }
 
-    async fn record(&self, events: &[Event]) -> Result<(), crate::event_log::writer::AppendError> {
-        let parts: Vec<_> =
-            events.chunks(APPEND_EVENTS).map(|part| self.writer.append(part)).collect();
-        for part in parts {
-            part.await?;
-        }
-        Ok(())
+    fn later(&self, told: &str) -> Answer {
+        self.counters.retries.increment();
+        tracing::warn!("posted records are not recorded for now: {told}");
+        let mut later = answer(StatusCode::SERVICE_UNAVAILABLE, "try again later\n");
+        later.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        later
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracking::event::Event;
 
 /// Events that are appended together: fewer than any queue takes.
-const APPEND_EVENTS: usize = 500;
+pub(super) const APPEND_EVENTS: usize = 500;
 
 /// How long is waited after a refusal, at first and at most.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -57,21 +57,10 @@ impl Recorder {
         let mut rest: Vec<&[Event]> = events.chunks(APPEND_EVENTS).collect();
         loop {
             let outcomes = match &mut self.end {
-                End::Log(writer) => append(&self.runtime, writer, &rest),
+                End::Log(writer) => self.runtime.block_on(append(writer, &rest)),
                 End::Spool(spool) => spool_all(spool, &rest),
             };
-            let mut refused = None;
-            let mut again = Vec::new();
-            for (part, outcome) in rest.drain(..).zip(outcomes) {
-                match outcome {
-                    Ok(()) => counters.events.add(part.len() as u64),
-                    Err(Refused::TooLarge(told)) => again.extend(halves(part, &told, counters)),
-                    Err(Refused::ForNow(told)) => {
-                        refused = Some(told);
-                        again.push(part);
-                    }
-                }
-            }
+            let (again, refused) = left(rest, outcomes, counters);
             rest = again;
             if rest.is_empty() {
                 counters.set_trouble(None);
@@ -103,26 +92,61 @@ impl Recorder {
     }
 }
 
+/// Records events in the log, as far as it takes them now: what it refused, in words. An event
+/// that no log takes is counted as a malformed line, and told.
+pub(super) async fn record_now(
+    writer: &Writer,
+    events: &[Event],
+    counters: &SourceCounters,
+) -> Result<(), String> {
+    let mut rest: Vec<&[Event]> = events.chunks(APPEND_EVENTS).collect();
+    while !rest.is_empty() {
+        let outcomes = append(writer, &rest).await;
+        let (again, refused) = left(rest, outcomes, counters);
+        refused.map_or(Ok(()), Err)?;
+        rest = again;
+    }
+    Ok(())
+}
+
 enum Refused {
     /// What no append takes.
     TooLarge(String),
     ForNow(String),
 }
 
-fn append(runtime: &Runtime, writer: &Writer, parts: &[&[Event]]) -> Vec<Result<(), Refused>> {
+/// What is to be offered again, and why the log takes nothing for now, if so.
+fn left<'e>(
+    parts: Vec<&'e [Event]>,
+    outcomes: Vec<Result<(), Refused>>,
+    counters: &SourceCounters,
+) -> (Vec<&'e [Event]>, Option<String>) {
+    let (mut again, mut refused) = (Vec::new(), None);
+    for (part, outcome) in parts.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(()) => counters.events.add(part.len() as u64),
+            Err(Refused::TooLarge(told)) => again.extend(halves(part, &told, counters)),
+            Err(Refused::ForNow(told)) => {
+                refused = Some(told);
+                again.push(part);
+            }
+        }
+    }
+    (again, refused)
+}
+
+async fn append(writer: &Writer, parts: &[&[Event]]) -> Vec<Result<(), Refused>> {
     // All of them wait for the same commit.
     let under_way: Vec<Appending> = parts.iter().map(|part| writer.append(part)).collect();
     let outcome = |error: AppendError| match error.is_temporary() {
         true => Refused::ForNow(error.to_string()),
         false => Refused::TooLarge(error.to_string()),
     };
-    runtime.block_on(async {
-        let mut outcomes = Vec::with_capacity(under_way.len());
-        for appending in under_way {
-            outcomes.push(appending.await.map(drop).map_err(outcome));
-        }
-        outcomes
-    })
+    let mut outcomes = Vec::with_capacity(under_way.len());
+    for appending in under_way {
+        outcomes.push(appending.await.map(drop).map_err(outcome));
+    }
+    outcomes
 }
 
 fn spool_all(spool: &mut Spool, parts: &[&[Event]]) -> Vec<Result<(), Refused>> {

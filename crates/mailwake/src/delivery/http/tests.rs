@@ -20,13 +20,19 @@ fn body_is_an_object_a_list_or_lines() {
     }
 }
 
-async fn posted(config: HttpConfig, request: Request<Full<Bytes>>) -> (StatusCode, u64) {
+/// What is answered, and how many events are on disk then, and records malformed.
+async fn recorded(config: HttpConfig, request: Request<Full<Bytes>>) -> (StatusCode, u64, u64) {
     let folder = tempfile::tempdir().expect("folder");
     let (log, _) = EventLog::open(&LogConfig::new(folder.path())).expect("a log");
     let counters = Arc::new(SourceCounters::new("http"));
     let endpoint = Endpoint { config, writer: log.writer(), counters: counters.clone() };
     let status = endpoint.answer(request).await.status();
-    (status, counters.events.get())
+    (status, counters.events.get(), counters.malformed_lines.get())
+}
+
+async fn posted(config: HttpConfig, request: Request<Full<Bytes>>) -> (StatusCode, u64) {
+    let (status, events, _malformed) = recorded(config, request).await;
+    (status, events)
 }
 
 fn config() -> HttpConfig {
@@ -73,4 +79,35 @@ async fn what_is_wrong_with_a_request_is_answered() {
     // The others are not held up.
     let mixed = format!("{{\"type\":7}}\n{RECORD}\n");
     assert_eq!(posted(config(), post(right, mixed)).await, (StatusCode::OK, 1));
+}
+
+#[tokio::test]
+async fn record_that_no_log_takes_does_not_hold_up_the_others() {
+    let config = HttpConfig { body_octets_max: 16 << 20, ..config() };
+    let large = RECORD.replace("\"OK\"", &format!("\"{}\"", "x".repeat(2 << 20)));
+    let bob = RECORD.replace("ann@", "bob@");
+    let list = post("Bearer secret", format!("[{RECORD},{large},{bob}]"));
+    assert_eq!(recorded(config, list).await, (StatusCode::OK, 2, 1));
+}
+
+#[tokio::test]
+async fn request_of_many_records_is_recorded_to_its_end() {
+    let config = HttpConfig { body_octets_max: 16 << 20, ..config() };
+    let record = |number: usize| RECORD.replace("ann@", &format!("{number}@"));
+    let lines: Vec<_> = (0..2 * APPEND_EVENTS + 1).map(record).collect();
+    let posted = posted(config, post("Bearer secret", lines.join("\n"))).await;
+    assert_eq!(posted, (StatusCode::OK, 2 * APPEND_EVENTS as u64 + 1));
+}
+
+#[tokio::test]
+async fn log_that_takes_nothing_is_told_to_come_again() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (log, _) = EventLog::open(&LogConfig::new(folder.path())).expect("a log");
+    let counters = Arc::new(SourceCounters::new("http"));
+    let endpoint = Endpoint { config: config(), writer: log.writer(), counters: counters.clone() };
+    log.close();
+    let refused = endpoint.answer(post("Bearer secret", RECORD.into())).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "5");
+    assert_eq!((counters.events.get(), counters.retries.get()), (0, 1));
 }
