@@ -22,7 +22,7 @@ pub struct DeliveryConfig {
     pub is_there: bool,
     /// How they are read.
     pub reading: Reading,
-    /// Longest line, in octets.
+    /// Longest line, in octets, where the format has no limit of its own.
     pub line_octets_max: usize,
     /// What may wait in the spool, in octets.
     pub spool_octets_max: u64,
@@ -101,13 +101,14 @@ pub(super) fn read(section: &Section<'_>, is_there: bool, data_directory: &Path)
         let place: Option<AbsolutePlace> = section.required("path", right);
         let start =
             section.choice("start", &[("beginning", Start::Beginning), ("end", Start::End)]);
+        let format = format?;
         Some(SourceConfig {
             name: name.into(),
-            format: format?,
+            format,
             place: place?.0,
             start,
             reading: reading.clone(),
-            line_octets_max,
+            line_octets_max: format.line_octets_max(line_octets_max),
             checkpoint: Some(directory.join(format!("{name}.checkpoint"))),
         })
     });

@@ -227,3 +227,31 @@ fn posted_records_are_recorded() {
     wait_for_recipients(&installation, 0..20);
     assert!(serving.stop().success());
 }
+
+/// A report of feedback has the whole message in it: by hand, and in a file that is followed.
+#[test]
+fn line_of_kumomta_may_be_long() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let record = |number: u32| {
+        let message = "x".repeat(2 << 20);
+        format!(
+            "{{\"type\":\"Feedback\",\"id\":\"{number}\",\"recipient\":\"fbl@shop.example\",\
+             \"timestamp\":1795341600,\"feedback_report\":{{\"feedback_type\":\"abuse\",\
+             \"original_message\":\"{message}\"}}}}\n"
+        )
+    };
+    let read = write(&installation, "read.log", &record(0));
+    let told = installation.run(&["ingest", "--format", "kumomta", &read]);
+    assert_eq!(told, "1 lines read, 1 events, 0 malformed lines\n");
+    let followed = write(&installation, "followed.log", &record(1));
+    let file = installation.folder().join("mailwake.toml");
+    let text = fs::read_to_string(&file).expect("read the configuration");
+    let source = format!("[delivery.source.kumo]\nformat = \"kumomta\"\npath = \"{followed}\"\n");
+    fs::write(&file, text + &source).expect("write the configuration");
+    let serving = installation.serve();
+    wait_for("both complaints", PATIENCE, || {
+        (installation.events(&["--type", "spam_complaint"]).len() == 2).then_some(())
+    });
+    assert!(serving.stop().success());
+}

@@ -3,7 +3,7 @@
 use super::{
     Parser, Reading,
     exim::Exim,
-    kumomta::KumoMta,
+    kumomta::{self, KumoMta},
     momentum::{Momentum, Refusals},
     postfix::Postfix,
     powermta::PowerMta,
@@ -59,6 +59,15 @@ impl Format {
             Self::MomentumBouncelog => Box::new(Momentum::new(Refusals::OfBouncelog)),
             Self::Postfix => Box::new(Postfix::new(reading)),
             Self::Exim => Box::new(Exim::new(reading)),
+        }
+    }
+
+    /// Octets that a line may have where `most` are configured: KumoMTA's have a limit of their own,
+    /// as whole messages are in its reports of feedback.
+    pub fn line_octets_max(self, most: usize) -> usize {
+        match self {
+            Self::KumoMta => most.max(kumomta::LINE_OCTETS_MAX),
+            _ => most,
         }
     }
 

@@ -12,11 +12,16 @@ use object::{Object, response};
 use serde_json::{Map, Value};
 
 /// Octets that a line may have: a report of feedback has the whole message in it.
-const LINE_OCTETS_MAX: usize = 16 * 1024 * 1024;
+pub(super) const LINE_OCTETS_MAX: usize = 16 * 1024 * 1024;
 
 /// Recipients that one record may have, and records of one array.
 const RECIPIENTS_MAX: usize = 1_000;
 const ARRAY_MAX: usize = 100_000;
+
+/// Octets that an event may have of its record, and those behind the first of a record all
+/// together, in one line.
+const EVENT_OCTETS_MAX: usize = 512 << 10;
+const REPEATED_OCTETS_MAX: usize = LINE_OCTETS_MAX;
 
 /// Reads KumoMTA's log records.
 #[derive(Debug)]
@@ -31,7 +36,8 @@ impl KumoMta {
         Self { message_id_header, subaccount_header }
     }
 
-    fn record(&self, fields: Map<String, Value>, to: &mut Vec<Record>) -> Result<(), LineError> {
+    /// Adds what a record says to `line`.
+    fn record(&self, fields: Map<String, Value>, line: &mut Line<'_>) -> Result<(), LineError> {
         let mut object = Object::new(fields);
         let kind = object.text("type");
         let Some(kind) = Kind::of(&kind) else {
@@ -46,17 +52,18 @@ impl KumoMta {
         let recipients = object.texts("recipient", RECIPIENTS_MAX).ok_or_else(|| {
             LineError::new(format!("recipient is no text, and no list of up to {RECIPIENTS_MAX}"))
         })?;
-        let header = |object: &mut Object, name: &str| object.header(name);
-        let mut message_id = header(&mut object, &self.message_id_header);
-        let subaccount = header(&mut object, &self.subaccount_header).unwrap_or_default();
+        if line.records.len() + recipients.len() > ARRAY_MAX {
+            return Err(LineError::new(format!("its line has more than {ARRAY_MAX} recipients")));
+        }
+        let mut message_id = object.header(&self.message_id_header);
+        let subaccount = object.header(&self.subaccount_header).unwrap_or_default();
         let report = object.take("feedback_report");
         if message_id.is_none() {
             message_id = report.as_ref().and_then(|report| self.reported(report));
         }
         let message_id = message_id.as_deref().and_then(super::value::message_id);
         let told = Told { kind, at, message_id, subaccount, report };
-        told.records(object, recipients, to);
-        Ok(())
+        told.records(object, recipients, line)
     }
 
     /// Our field in the header of the message that a report is about.
@@ -89,13 +96,16 @@ impl Parser for KumoMta {
             LineError::new(format!("is no JSON: at octet {}", error.column()))
         };
         let is_no_record = || LineError::new("is no JSON object, and no array of them");
-        match serde_json::from_slice(line).map_err(is_no_json)? {
-            Value::Object(fields) => self.record(fields, records),
+        let parsed = serde_json::from_slice(line).map_err(is_no_json)?;
+        let mut line =
+            Line { octets: line.len(), repeated_octets_left: REPEATED_OCTETS_MAX, records };
+        match parsed {
+            Value::Object(fields) => self.record(fields, &mut line),
             Value::Array(values) if values.len() <= ARRAY_MAX => {
                 let mut told = Ok(());
                 for (index, value) in values.into_iter().enumerate() {
                     let read = match value {
-                        Value::Object(fields) => self.record(fields, records),
+                        Value::Object(fields) => self.record(fields, &mut line),
                         _ => Err(is_no_record()),
                     };
                     if let (Ok(()), Err(error)) = (&told, read) {
@@ -106,6 +116,26 @@ impl Parser for KumoMta {
             }
             _ => Err(is_no_record()),
         }
+    }
+}
+
+/// A line, and the records that it gives.
+struct Line<'r> {
+    octets: usize,
+    /// What is left of `REPEATED_OCTETS_MAX`.
+    repeated_octets_left: usize,
+    records: &'r mut Vec<Record>,
+}
+
+impl Line<'_> {
+    /// Is there room for events of so many recipients, with so much in each? A thousand
+    /// recipients and a megabyte of metadata would be a gigabyte.
+    fn has_room(&mut self, recipients: usize, octets: usize) -> bool {
+        let repeated = recipients.saturating_sub(1).saturating_mul(octets);
+        let left = self.repeated_octets_left.checked_sub(repeated);
+        let has_room = octets <= EVENT_OCTETS_MAX && left.is_some();
+        self.repeated_octets_left = left.filter(|_| has_room).unwrap_or(self.repeated_octets_left);
+        has_room
     }
 }
 
@@ -156,7 +186,13 @@ struct Told {
 }
 
 impl Told {
-    fn records(self, mut object: Object, recipients: Vec<String>, to: &mut Vec<Record>) {
+    /// Adds an event for each recipient.
+    fn records(
+        self,
+        mut object: Object,
+        recipients: Vec<String>,
+        line: &mut Line<'_>,
+    ) -> Result<(), LineError> {
         let Self { kind, at, message_id, subaccount, report } = self;
         // The id of a report that came by mail is not that of the message which it is about.
         let is_report = matches!(kind, Kind::OutOfBand | Kind::Feedback);
@@ -181,6 +217,7 @@ impl Told {
             (recipients, complained) = (vec![original], Some(complaint));
         }
         attempt.other.extend(object.rest());
+        let told = fit(&mut attempt, response.text.len(), recipients.len(), line)?;
         for recipient in recipients {
             let attempt = Attempt { rcpt_to: recipient, ..attempt.clone() };
             let answered = |attempt| {
@@ -196,8 +233,36 @@ impl Told {
                 (Kind::OutOfBand, _) => Occurrence::OutOfBand(answered(attempt)),
                 _ => Occurrence::Bounce(answered(attempt)),
             };
-            to.push(Record { at, message_id, occurrence });
+            line.records.push(Record { at, message_id, occurrence });
         }
+        told.map_or(Ok(()), Err)
+    }
+}
+
+/// Has what all recipients have in common fit into events: without what is in `other`, which is
+/// then told, or not at all.
+fn fit(
+    attempt: &mut Attempt,
+    text_octets: usize,
+    recipients: usize,
+    line: &mut Line<'_>,
+) -> Result<Option<LineError>, LineError> {
+    // It is measured only where it can be too much.
+    if recipients <= 1 && line.octets <= EVENT_OCTETS_MAX {
+        return Ok(None);
+    }
+    let octets = |attempt: &Attempt| {
+        serde_json::to_vec(attempt).map_or(usize::MAX, |json| json.len() + text_octets)
+    };
+    let all = octets(attempt);
+    if line.has_room(recipients, all) {
+        return Ok(None);
+    }
+    attempt.other.clear();
+    let told = format!("{all} octets for each of {recipients} recipients are too many");
+    match line.has_room(recipients, octets(attempt)) {
+        true => Ok(Some(LineError::new(format!("{told}: metadata is left out")))),
+        false => Err(LineError::new(told)),
     }
 }
 
