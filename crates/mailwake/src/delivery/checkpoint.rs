@@ -16,7 +16,8 @@ const VERSION: u32 = 1;
 pub(super) struct Mark {
     pub(super) device: u64,
     pub(super) inode: u64,
-    /// Octets that `head` is of: all that were read, up to a limit.
+    /// Octets that `head` is of: all that were read, or were there when it was found, up to a
+    /// limit.
     pub(super) head_octets: u64,
     /// SHA-256 of its first octets, uncompressed.
     pub(super) head: String,
@@ -24,9 +25,10 @@ pub(super) struct Mark {
     pub(super) offset: u64,
     /// Lines up to there.
     pub(super) lines: u64,
-    /// It is read to its end, and grows no more.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) is_over: bool,
+    /// Octets on disk of a compressed file that was read to its end, or is passed over: with as
+    /// many there is no more to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) over_at: Option<u64>,
     /// What its parser has to know, where it reads no other file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<String>,
@@ -38,7 +40,7 @@ pub(super) struct Checkpoint {
     version: u32,
     /// The format that `state` is of.
     pub(super) format: String,
-    /// When it was written.
+    /// When files were looked for: what is written later may be in one that no mark is of.
     pub(super) at: Timestamp,
     pub(super) marks: Vec<Mark>,
     /// What the parser has to know, where it goes on from file to file.
@@ -68,7 +70,7 @@ pub enum CheckpointError {
 }
 
 impl Checkpoint {
-    /// One that was made at this time.
+    /// One of the files that were found at this time.
     pub(super) fn new(
         format: &str,
         at: Timestamp,

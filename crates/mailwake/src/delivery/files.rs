@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::{
+    collections::HashMap,
     convert::Infallible,
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek},
@@ -229,12 +230,32 @@ impl Read for Frames {
     }
 }
 
-/// The first octets of a file, uncompressed; fewer where it has no more.
-pub(super) fn head(file: &File, octets: u64) -> io::Result<Vec<u8>> {
-    let content = Content::of(file)?;
-    let mut head = Vec::new();
-    content.reader(file.try_clone()?)?.take(octets).read_to_end(&mut head)?;
-    Ok(head)
+/// What a file begins with.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) content: Content,
+    /// Its first octets, uncompressed, up to `HEAD_OCTETS`.
+    pub(super) octets: Vec<u8>,
+    /// Of some of them, by their number.
+    digests: HashMap<u64, String>,
+}
+
+impl Head {
+    /// Looks into a file. What cannot be uncompressed is told when it is read.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let (content, mut octets) = (Content::of(file)?, Vec::new());
+        let reader = content.reader(file.try_clone()?)?;
+        match reader.take(HEAD_OCTETS).read_to_end(&mut octets) {
+            Err(error) if content == Content::Plain => Err(error),
+            _ => Ok(Self { content, octets, digests: HashMap::new() }),
+        }
+    }
+
+    /// What stands in a mark for so many of its octets; nothing where it has fewer.
+    pub(super) fn digest(&mut self, octets: u64) -> Option<&str> {
+        let first = self.octets.get(..usize::try_from(octets).ok()?)?;
+        Some(self.digests.entry(octets).or_insert_with(|| digest_of(first)))
+    }
 }
 
 /// What stands in a mark for the start of a file.

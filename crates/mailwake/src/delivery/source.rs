@@ -3,20 +3,20 @@
 //! before the place is.
 
 mod failures;
+mod listing;
 
 use super::{
     checkpoint::{Checkpoint, CheckpointError, Mark},
     counters::SourceCounters,
-    files::{Found, HEAD_OCTETS, Place, digest_of, head},
+    files::Place,
     lines::Torn,
     recorder::{Recorder, Stopped},
     tracked::{Look, Tracked},
 };
 use failures::{Failures, StepError};
 use std::{
-    collections::{HashMap, HashSet},
-    fs::File,
-    io, mem,
+    collections::HashSet,
+    mem,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
@@ -32,10 +32,6 @@ const POLL: Duration = Duration::from_millis(250);
 /// How often a folder is listed.
 const LIST: Duration = Duration::from_secs(1);
 
-/// A file that nobody writes to is closed after this time; one that is no longer there under
-/// its name, and was not written to for so long, is over.
-const CLOSE_AFTER: Duration = Duration::from_secs(30);
-
 /// The times of files lag behind the clock.
 const CLOCK_STEP: Duration = Duration::from_secs(1);
 
@@ -47,9 +43,6 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Files of a source that are known at a time.
 const FILES_MAX: usize = 10_000;
-
-/// Files that are gone, and are known again if they come back compressed or as a copy.
-const PAST_MAX: usize = 64;
 
 /// Malformed lines of a source that are told in a minute.
 const TOLD_A_MINUTE: u32 = 20;
@@ -133,7 +126,13 @@ struct Source<'c> {
     /// Look for older parts of the file.
     wants_siblings: bool,
     has_told_missing: bool,
+    has_told_too_many: bool,
     listed: Option<Instant>,
+    /// When it began to look for files the last time that it took all of them.
+    all_taken_at: SystemTime,
+    /// Octets of files that are too many.
+    left_bytes: u64,
+    files_max: usize,
     checkpoint_due: Instant,
     has_changed: bool,
     buffer: Vec<u8>,
@@ -179,7 +178,11 @@ impl<'c> Source<'c> {
             was_read_before,
             wants_siblings: was_read_before,
             has_told_missing: false,
+            has_told_too_many: false,
             listed: None,
+            all_taken_at: since,
+            left_bytes: 0,
+            files_max: FILES_MAX,
             checkpoint_due: Instant::now(),
             has_changed: false,
             buffer: vec![0; READ_OCTETS],
@@ -200,126 +203,12 @@ impl<'c> Source<'c> {
             failures.or_stopped(self.read(index, recorder))?;
             index += 1;
         }
-        self.counters.lag_bytes.set(self.tracked.iter().map(Tracked::lag_bytes).sum());
+        let lag_bytes: u64 = self.tracked.iter().map(Tracked::lag_bytes).sum();
+        self.counters.lag_bytes.set(lag_bytes + self.left_bytes);
         self.counters.files.set(self.tracked.len() as u64);
         self.checkpoint(false);
         failures.first()?;
         self.counters.set_trouble(None);
-        Ok(())
-    }
-
-    fn list(&mut self, recorder: &mut Recorder) -> Result<(), StepError> {
-        let ids = self.tracked.iter().enumerate();
-        let index_of: HashMap<_, _> = ids.map(|(index, tracked)| (tracked.id(), index)).collect();
-        let mut found = self.config.place.list(self.wants_siblings)?;
-        let is_rotated = self.config.place.is_one_file() && !self.tracked.is_empty();
-        let is_new = |found: &Found| !index_of.contains_key(&found.id());
-        if is_rotated && found.iter().any(is_new) && !self.wants_siblings {
-            found = self.config.place.list(true)?;
-        }
-        self.wants_siblings = false;
-        self.listed = Some(Instant::now());
-        let mut failures = Failures::default();
-        for found in &found {
-            match index_of.get(&found.id()) {
-                Some(index) => {
-                    let tracked = &mut self.tracked[*index];
-                    tracked.path.clone_from(&found.path);
-                    (tracked.bytes, tracked.modified) = (found.bytes, found.modified);
-                }
-                None => failures.add(self.adopt(found)),
-            }
-        }
-        self.was_read_before = true;
-        if found.is_empty() && !mem::replace(&mut self.has_told_missing, true) {
-            tracing::warn!(source = self.config.name, "there is no file to read yet");
-        }
-        let there: HashSet<_> = found.iter().map(Found::id).collect();
-        // Whoever writes to a file that has lost its name may not be done yet.
-        for index in (0..self.tracked.len()).rev() {
-            let tracked = &mut self.tracked[index];
-            let is_there = there.contains(&tracked.id());
-            if tracked.gave.elapsed() < CLOSE_AFTER {
-                continue;
-            }
-            match is_there {
-                true if !self.config.place.is_one_file() => tracked.close(),
-                true => {}
-                false => self.forget(index, recorder)?,
-            }
-        }
-        Ok(failures.first()?)
-    }
-
-    /// Takes a file that was not known under this inode.
-    fn adopt(&mut self, found: &Found) -> io::Result<()> {
-        let id = found.id();
-        if self.ignored.contains(&id) || self.tracked.len() >= FILES_MAX {
-            return Ok(());
-        }
-        // Of an empty file nobody can tell what it is an older part of.
-        if found.is_sibling && found.bytes == 0 {
-            return Ok(());
-        }
-        let octets_max = self.config.line_octets_max;
-        let is_same_file = |mark: &&Mark| (mark.device, mark.inode) == id;
-        let by_inode = self.past.iter().filter(is_same_file);
-        // The same content elsewhere: moved to another disk, compressed, copied and truncated.
-        let by_head = self.past.iter().filter(|mark| mark.head_octets > 0);
-        let live = self.tracked.iter().map(|tracked| &tracked.mark);
-        let by_head = by_head.chain(live.filter(|mark| mark.head_octets > 0));
-        let marks: Vec<Mark> = by_inode.chain(by_head).cloned().collect();
-        for mark in marks {
-            if let Some(tracked) = Tracked::open(found, mark.clone(), octets_max)? {
-                self.past.retain(|of| *of != mark);
-                self.track(tracked, mark.state.as_deref());
-                return Ok(());
-            }
-        }
-        let is_of_before = found.is_sibling && found.modified < self.since;
-        if is_of_before || (found.is_sibling && !self.was_read_before) {
-            self.ignored.insert(id);
-            return Ok(());
-        }
-        let is_passed_over = !self.was_read_before && self.config.start == Start::End;
-        let mark = if is_passed_over { at_end(found)? } else { Mark::default() };
-        if let Some(tracked) = Tracked::open(found, mark, octets_max)? {
-            self.track(tracked, None);
-        }
-        Ok(())
-    }
-
-    fn track(&mut self, mut tracked: Tracked, state: Option<&str>) {
-        if !self.config.format.spans_files() {
-            let mut own = Lines::new(self.config.format, &self.config.reading);
-            state.into_iter().for_each(|state| own.restore(state));
-            tracked.own = Some(own);
-        }
-        self.has_changed = true;
-        let file = tracked.path.display();
-        tracing::info!(source = self.config.name, %file, offset = tracked.mark.offset, "records are read");
-        self.tracked.push(tracked);
-    }
-
-    /// A file is gone, and nobody writes to it any more.
-    fn forget(&mut self, index: usize, recorder: &mut Recorder) -> Result<(), StepError> {
-        let tracked = &mut self.tracked[index];
-        if let Some(own) = tracked.own.as_mut().filter(|own| own.is_within_record()) {
-            let mut events = Vec::new();
-            if let Err(error) = own.end(&mut events) {
-                self.counters.malformed_lines.increment();
-                self.told.tell(&self.config.name, &tracked.path, tracked.line(), &error);
-            }
-            self.record(&events, recorder)?;
-            self.tracked[index].passed();
-        }
-        let tracked = self.tracked.remove(index);
-        let file = tracked.path.display();
-        tracing::info!(source = self.config.name, %file, "records are read to the end");
-        self.past.push(tracked.mark);
-        let too_many = self.past.len().saturating_sub(PAST_MAX);
-        self.past.drain(..too_many);
-        self.has_changed = true;
         Ok(())
     }
 
@@ -376,7 +265,7 @@ impl<'c> Source<'c> {
             }
         };
         let octets = tracked.read(&mut self.buffer, &mut take)?;
-        if octets == 0 && tracked.mark.is_over {
+        if octets == 0 && tracked.is_over() {
             tracked.end(&mut take);
             if let Some(lines) = tracked.own.as_mut().or(shared.as_mut()) {
                 if let Err(error) = lines.end(events) {
@@ -398,33 +287,6 @@ impl<'c> Source<'c> {
         Ok(octets == 0)
     }
 
-    /// A file was truncated, and is written anew. What was not read of it yet may be in a copy.
-    fn restart(&mut self, index: usize) -> io::Result<()> {
-        let tracked = self.tracked.remove(index);
-        let (path, id) = (tracked.path.clone(), tracked.id());
-        // It goes on as before: the names of columns may not be told again.
-        let state = tracked.mark.state.clone();
-        tracing::info!(source = self.config.name, file = %path.display(), "a file was truncated");
-        self.past.push(tracked.mark);
-        self.wants_siblings = true;
-        let found = self.config.place.list(self.config.place.is_one_file())?;
-        // The copies first: their lines are older.
-        let (new, copies): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.id() == id);
-        let mut failures = Failures::default();
-        for found in &copies {
-            if !self.tracked.iter().any(|tracked| tracked.id() == found.id()) {
-                failures.add(self.adopt(found));
-            }
-        }
-        for found in new {
-            let mark = Mark { state: state.clone(), ..Mark::default() };
-            if let Some(tracked) = Tracked::open(&found, mark, self.config.line_octets_max)? {
-                self.track(tracked, state.as_deref());
-            }
-        }
-        failures.first()
-    }
-
     /// Remembers how far it has read, durably, if it is time to.
     fn checkpoint(&mut self, is_last: bool) {
         let is_due = is_last || self.checkpoint_due <= Instant::now();
@@ -438,8 +300,8 @@ impl<'c> Source<'c> {
         let marks = self.past.iter().chain(self.tracked.iter().map(|tracked| &tracked.mark));
         let state = self.shared.as_ref().and_then(Lines::state);
         let format = self.config.format.name();
-        let now: Timestamp = SystemTime::now().into();
-        let checkpoint = Checkpoint::new(format, now, marks.cloned().collect(), state);
+        let at: Timestamp = self.all_taken_at.into();
+        let checkpoint = Checkpoint::new(format, at, marks.cloned().collect(), state);
         match checkpoint.write(path) {
             Ok(()) => self.has_changed = false,
             // Lines are read again then, and are counted once all the same.
@@ -479,18 +341,6 @@ impl Told {
 /// What is said of a line that is too long.
 pub(super) fn too_long(Torn { octets_max }: Torn) -> LineError {
     LineError::new(format!("longer than {octets_max} octets"))
-}
-
-/// The mark of a file of which only what comes is read.
-fn at_end(found: &Found) -> io::Result<Mark> {
-    let file = File::open(&found.path)?;
-    let head = head(&file, HEAD_OCTETS.min(found.bytes))?;
-    Ok(Mark {
-        head_octets: head.len() as u64,
-        head: digest_of(&head),
-        offset: found.bytes,
-        ..Mark::default()
-    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     checkpoint::Mark,
-    files::{Content, Found, HEAD_OCTETS, digest_of, head},
+    files::{Content, Found, HEAD_OCTETS, Head, digest_of},
     lines::{LineBuffer, Torn},
 };
 use std::{
@@ -57,29 +57,31 @@ pub(super) enum Look {
 }
 
 impl Tracked {
-    /// A file that is read from its mark on; none where it does not begin with what was read.
-    pub(super) fn open(
+    /// A file that begins so, and is read from its mark on.
+    pub(super) fn new(
         found: &Found,
+        file: File,
+        mut head: Head,
         mark: Mark,
         line_octets_max: usize,
-    ) -> io::Result<Option<Self>> {
-        let file = File::open(&found.path)?;
-        let head = head(&file, mark.head_octets)?;
-        let is_it = head.len() as u64 == mark.head_octets
-            && (mark.head_octets == 0 || digest_of(&head) == mark.head);
-        if !is_it {
-            return Ok(None);
-        }
-        let content = Content::of(&file)?;
+    ) -> Self {
         let (device, inode) = (found.device, found.inode);
         let (fed, line) = (mark.offset, mark.lines);
-        Ok(Some(Self {
+        let is_over = mark.over_at == Some(found.bytes);
+        let mut mark = Mark { device, inode, ..mark };
+        // It is known again by what it begins with, though nothing of it was read yet.
+        if mark.head_octets == 0 {
+            mark.head_octets = head.octets.len() as u64;
+            mark.head = head.digest(mark.head_octets).unwrap_or_default().into();
+        }
+        head.octets.truncate(usize::try_from(fed).unwrap_or(usize::MAX));
+        Self {
             path: found.path.clone(),
-            mark: Mark { device, inode, ..mark },
+            mark,
             file: Some(file),
-            content,
+            content: head.content,
             decoder: None,
-            head,
+            head: head.octets,
             fed,
             line,
             lines: LineBuffer::new(line_octets_max),
@@ -87,9 +89,9 @@ impl Tracked {
             bytes: found.bytes,
             modified: found.modified,
             looked_at: None,
-            exhausted_at: None,
+            exhausted_at: is_over.then_some((found.bytes, found.modified)),
             gave: Instant::now(),
-        }))
+        }
     }
 
     /// What it is among the files of the system.
@@ -102,12 +104,18 @@ impl Tracked {
         self.line
     }
 
+    /// Does a file begin with what was read of this one?
+    pub(super) fn begins(&self, head: &Head) -> bool {
+        let octets = usize::try_from(self.mark.head_octets).unwrap_or(usize::MAX);
+        let read = self.head.get(..octets).filter(|read| !read.is_empty());
+        read.is_some_and(|read| head.octets.starts_with(read))
+    }
+
     /// Octets of the file that were not read yet.
     pub(super) fn lag_bytes(&self) -> u64 {
         match self.content {
-            _ if self.mark.is_over => 0,
             Content::Plain => self.bytes.saturating_sub(self.fed),
-            _ if self.exhausted_at.is_some() => 0,
+            _ if self.exhausted_at.is_some_and(|(bytes, _)| bytes == self.bytes) => 0,
             _ => self.bytes,
         }
     }
@@ -128,7 +136,12 @@ impl Tracked {
             let is_same = self.exhausted_at == Some((self.bytes, self.modified));
             // What is being written is uncompressed when the writer rests.
             let is_fresh = self.modified.elapsed().is_ok_and(|age| age < WRITER_RESTS);
-            return Ok(if is_same || is_fresh { Look::Nothing } else { Look::More });
+            if is_same || is_fresh {
+                return Ok(Look::Nothing);
+            }
+            // It may have been written anew, or be another with the same inode.
+            let is_other = self.decoder.is_none() && !self.is_same_content()?;
+            return Ok(if is_other { Look::Replaced } else { Look::More });
         }
         if self.bytes < self.fed {
             return Ok(Look::Replaced);
@@ -188,6 +201,11 @@ impl Tracked {
         Ok(octets)
     }
 
+    /// Is it compressed, and read to its end?
+    pub(super) fn is_over(&self) -> bool {
+        self.mark.over_at.is_some()
+    }
+
     /// Takes the last line, where the file ends without a line end.
     pub(super) fn end(&mut self, take: impl FnOnce(u64, Result<&[u8], Torn>, Option<&mut Lines>)) {
         let (line, own) = (&mut self.line, &mut self.own);
@@ -195,6 +213,17 @@ impl Tracked {
             *line += 1;
             take(*line, whole, own.as_mut());
         });
+    }
+
+    /// Does a compressed file begin as it did?
+    fn is_same_content(&mut self) -> io::Result<bool> {
+        let file = match &self.file {
+            Some(file) => file.try_clone()?,
+            None => File::open(&self.path)?,
+        };
+        let head = Head::of(&file)?;
+        self.file = Some(file);
+        Ok(head.octets.starts_with(&self.head))
     }
 
     fn uncompress(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -212,12 +241,12 @@ impl Tracked {
             }
             self.decoder = Some(decoder);
         }
-        self.mark.is_over = false;
+        self.mark.over_at = None;
         let decoder = self.decoder.as_mut().expect("it was made above");
         let read = decoder.read(buffer);
         match read {
             Ok(octets) if octets > 0 => return Ok(octets),
-            Ok(_) => self.mark.is_over = true,
+            Ok(_) => self.mark.over_at = Some(self.bytes),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 tracing::debug!(%error, "a compressed file ends before its end");
             }
@@ -233,10 +262,11 @@ impl Tracked {
 
     /// Everything up to the last whole line is recorded, and no record goes on behind it.
     pub(super) fn passed(&mut self) {
+        let was_begun = self.mark.offset > 0;
         self.mark.offset = self.fed - self.lines.unfinished();
         self.mark.lines = self.line;
         let octets = self.mark.offset.min(HEAD_OCTETS).min(self.head.len() as u64);
-        if octets != self.mark.head_octets {
+        if octets > 0 && (!was_begun || octets != self.mark.head_octets) {
             self.mark.head_octets = octets;
             let octets = usize::try_from(octets).unwrap_or(usize::MAX);
             self.mark.head = digest_of(&self.head[..octets]);

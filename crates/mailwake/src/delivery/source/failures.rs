@@ -28,6 +28,10 @@ impl Failures {
         Ok(())
     }
 
+    pub(super) fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(super) fn first(self) -> io::Result<()> {
         self.0.map_or(Ok(()), Err)
     }

@@ -1,10 +1,12 @@
+mod listing;
+
 use super::*;
 use crate::event_log::{EventLog, LogConfig, Position, reader::Entry};
 use flate2::{Compression, write::GzEncoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, File},
     io::Write,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -54,8 +56,8 @@ impl Case {
         self.start_at(Start::Beginning);
     }
 
-    fn start_at(&mut self, start: Start) {
-        let config = SourceConfig {
+    fn config(&self, start: Start) -> SourceConfig {
+        SourceConfig {
             name: "test".into(),
             format: Format::Postfix,
             place: self.path.parse().expect("a path"),
@@ -63,9 +65,16 @@ impl Case {
             reading: Reading::new(Timestamp(0)),
             line_octets_max: 1_000,
             checkpoint: Some(self.folder.path().join("test.checkpoint")),
-        };
-        let shutdown = CancellationToken::new();
-        let recorder = Recorder::of_log(self.log.writer(), shutdown.clone()).expect("a recorder");
+        }
+    }
+
+    fn recorder(&self, shutdown: &CancellationToken) -> Recorder {
+        Recorder::of_log(self.log.writer(), shutdown.clone()).expect("a recorder")
+    }
+
+    fn start_at(&mut self, start: Start) {
+        let (config, shutdown) = (self.config(start), CancellationToken::new());
+        let recorder = self.recorder(&shutdown);
         let counters = self.counters.clone();
         let thread = thread::spawn(move || run(config, recorder, &counters).expect("it reads"));
         self.running = Some((shutdown, thread));
@@ -119,6 +128,12 @@ fn lines(range: std::ops::Range<u32>) -> String {
         )
     };
     range.map(line).collect()
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(text.as_bytes()).expect("compressed");
+    gzip.finish().expect("compressed")
 }
 
 fn wanted(range: std::ops::Range<u32>) -> Vec<String> {
@@ -203,9 +218,7 @@ fn what_was_rotated_and_compressed_meanwhile_is_read() {
     case.start();
     case.wait_for_lines(5);
     case.stop();
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(lines(0..7).as_bytes()).expect("compressed");
-    fs::write(case.file("mail.log.2.gz"), gzip.finish().expect("compressed")).expect("written");
+    fs::write(case.file("mail.log.2.gz"), gzip(&lines(0..7))).expect("written");
     fs::remove_file(case.file("mail.log")).expect("removed");
     case.write("mail.log-1", &lines(7..9));
     case.write("mail.log", &lines(9..11));
