@@ -212,6 +212,12 @@ impl Etl {
     async fn write(&mut self, signals: &mut Signals, log: &mut dyn Write) -> Result<()> {
         let mut has_told = false;
         while let Err(error) = self.spool.write(&self.events) {
+            if let SpoolError::TooLarge { index, .. } = error {
+                self.events.remove(index);
+                self.malformed += 1;
+                tell(log, &format!("a record is lost: {error}"));
+                continue;
+            }
             if !std::mem::replace(&mut has_told, true) {
                 tell(log, &format!("records wait: {error}"));
             }

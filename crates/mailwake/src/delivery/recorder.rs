@@ -1,7 +1,10 @@
 //! Events come in, and are on disk when `record` returns: in the log, or in the spool of the
 //! process that writes it. A log that refuses is waited for.
 
-use super::{counters::SourceCounters, spool::Spool};
+use super::{
+    counters::SourceCounters,
+    spool::{Spool, SpoolError},
+};
 use crate::event_log::writer::{AppendError, Appending, Writer};
 use std::{io, time::Duration};
 use tokio::runtime::{Builder, Runtime};
@@ -150,12 +153,15 @@ async fn append(writer: &Writer, parts: &[&[Event]]) -> Vec<Result<(), Refused>>
 }
 
 fn spool_all(spool: &mut Spool, parts: &[&[Event]]) -> Vec<Result<(), Refused>> {
-    let written = parts.iter().try_for_each(|part| spool.write(part)).and_then(|()| spool.seal());
-    let outcome = |()| match &written {
-        Ok(()) => Ok(()),
-        Err(error) => Err(Refused::ForNow(error.to_string())),
+    let written: Vec<_> = parts.iter().map(|part| spool.write(part)).collect();
+    let sealed = spool.seal();
+    let outcome = |written: Result<(), SpoolError>| match (written, &sealed) {
+        (Ok(()), Ok(())) => Ok(()),
+        (Err(error @ SpoolError::TooLarge { .. }), _) => Err(Refused::TooLarge(error.to_string())),
+        (Err(error), _) => Err(Refused::ForNow(error.to_string())),
+        (Ok(()), Err(error)) => Err(Refused::ForNow(error.to_string())),
     };
-    parts.iter().map(|_| outcome(())).collect()
+    written.into_iter().map(outcome).collect()
 }
 
 /// A part that is too large, as two; one event alone is left out.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `*.open` | being written; its writer holds a lock on it |
 //! | `*.events` | whole, to be taken in the order of the names |
+//! | `*.damaged` | was taken as far as it is whole, and is kept for whoever looks into it |
 //!
 //! What was written is there as long as the system stands, even when its writer is killed: a
 //! file without a lock is taken as it is. When it is sealed, it is on disk.
@@ -29,7 +30,7 @@ const POLL: Duration = Duration::from_millis(250);
 /// Octets of a file behind which the next is begun.
 const FILE_OCTETS: u64 = 4 << 20;
 
-/// Octets of an event; more is damage.
+/// Octets of an event, as many as the log takes; more is damage.
 const EVENT_OCTETS_MAX: usize = 1 << 20;
 
 /// Why events are not spooled.
@@ -52,6 +53,14 @@ pub enum SpoolError {
         path: PathBuf,
         /// Its limit.
         octets_max: u64,
+    },
+    /// An event is larger than any log takes. Nothing was written.
+    #[error("an event of {octets} octets, at most {EVENT_OCTETS_MAX} fit")]
+    TooLarge {
+        /// Which of those that were to be written.
+        index: usize,
+        /// Its size.
+        octets: usize,
     },
 }
 
@@ -81,8 +90,11 @@ impl Spool {
     /// Writes events, so that they outlive this process.
     pub fn write(&mut self, events: &[Event]) -> Result<(), SpoolError> {
         let mut octets = Vec::with_capacity(512 * events.len());
-        for event in events {
+        for (index, event) in events.iter().enumerate() {
             let body = event::encode(event);
+            if body.len() > EVENT_OCTETS_MAX {
+                return Err(SpoolError::TooLarge { index, octets: body.len() });
+            }
             let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
             octets.extend_from_slice(&length.to_le_bytes());
             octets.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
@@ -230,14 +242,18 @@ fn take_all(
             Err(error) => return Err(io_error("read", &path, error).into()),
         };
         let (events, damage) = decode(&octets);
-        if let Some(at) = damage {
-            counters.spool_damages.increment();
-            let (file, events) = (path.display(), events.len());
-            tracing::warn!(%file, "the spool is damaged behind {events} events, octet {at}");
-        }
         recorder.record(&events, own)?;
         counters.spool_events.add(events.len() as u64);
-        fs::remove_file(&path).map_err(|error| io_error("remove", &path, error))?;
+        let Some(at) = damage else {
+            fs::remove_file(&path).map_err(|error| io_error("remove", &path, error))?;
+            continue;
+        };
+        // What is behind the damage may still be of use to somebody.
+        let kept = path.with_extension("damaged");
+        fs::rename(&path, &kept).map_err(|error| io_error("rename", &path, error))?;
+        counters.spool_damages.increment();
+        let (file, events) = (kept.display(), events.len());
+        tracing::warn!(%file, "the spool is damaged behind {events} events, octet {at}: it is kept");
     }
     Ok(())
 }

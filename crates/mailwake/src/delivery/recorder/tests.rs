@@ -65,6 +65,17 @@ fn event_that_no_log_takes_does_not_hold_up_the_others() {
 }
 
 #[test]
+fn event_that_no_spool_takes_does_not_hold_up_the_others() {
+    let folder = tempfile::tempdir().expect("folder");
+    let spool = Spool::open(folder.path(), 16 << 20).expect("a spool");
+    let counters = SourceCounters::new("test");
+    let mut recorder = Recorder::of_spool(spool, CancellationToken::new()).expect("one");
+    let events = [event(0, 1), event(1, 2 << 20), event(2, 1)];
+    recorder.record(&events, &counters).expect("they are taken");
+    assert_eq!((counters.events.get(), counters.malformed_lines.get()), (2, 1));
+}
+
+#[test]
 fn waiting_ends_when_it_is_told_to_stop() {
     let folder = tempfile::tempdir().expect("folder");
     let (log, _) = EventLog::open(&LogConfig::new(folder.path())).expect("a log");

@@ -77,10 +77,13 @@ fn what_a_killed_writer_has_left_is_taken_as_far_as_it_goes() {
     let mut octets = Vec::new();
     File::open(&open.path).expect("opened").read_to_end(&mut octets).expect("read");
     fs::write(&open.path, &octets[..octets.len() - 5]).expect("torn");
+    let kept = open.path.with_extension("damaged");
     drop(open);
     let (events_taken, counters) = taken(folder.path(), 2);
     assert_eq!(events_taken, events(0..2));
     assert_eq!(counters.spool_damages.get(), 1);
+    assert_eq!(fs::read(kept).expect("it is kept").len(), octets.len() - 5);
+    assert_eq!(spool.waiting().expect("counted"), 0, "nothing waits");
 }
 
 #[test]
