@@ -77,7 +77,7 @@ pub(super) fn fresh<'a>(main: &Connection, entries: &'a [LogEntry]) -> Result<Ve
             continue;
         };
         if let Some(queue_id) = told_queue_id(event) {
-            batch.told.insert(queue_id, (event.timestamp, event.message_id));
+            batch.told.entry(queue_id).or_default().push((event.timestamp, event.message_id));
         }
         if !is_record(event) {
             fresh.push(Fresh { entry, found: None });
@@ -100,8 +100,8 @@ fn told_queue_id(event: &Event) -> Option<&str> {
 /// What entries of one batch say about each other.
 #[derive(Default)]
 struct Batch<'a> {
-    /// Queue ids that were told, with the time and the message.
-    told: HashMap<&'a str, (Timestamp, MessageId)>,
+    /// Queue ids that were told, with the times and the messages.
+    told: HashMap<&'a str, Vec<(Timestamp, MessageId)>>,
     records: HashSet<EventId>,
 }
 
@@ -126,24 +126,43 @@ impl Batch<'_> {
         if event.message_id != MessageId::UNKNOWN {
             return Ok(None);
         }
-        match self.told.get(queue_id) {
-            Some((told, message)) if told.0 <= event.timestamp.0.saturating_add(CLOCKS_MS) => {
-                Ok(Some(*message))
-            }
-            _ => of_queue_id(main, queue_id, event.timestamp),
-        }
+        let at = event.timestamp;
+        let told = self.told.get(queue_id).into_iter().flatten().copied();
+        let nearest = told
+            .chain(known_message(main, queue_id, at)?)
+            .filter_map(|(told, message)| Some((distance(told, at)?, message)))
+            .min_by_key(|(distance, _)| *distance);
+        Ok(nearest.map(|(_, message)| message))
     }
 }
 
-/// The message that a queue id meant at a time: the last one before it that upstream has told it
-/// of, since queue ids are used again; or else one a little later, as far as clocks differ.
+/// How well a message that was received at a time fits a record of another one, the best
+/// first: the last one before it, since queue ids are used again; or else one a little later, as
+/// far as clocks differ. `None` where it cannot be meant.
+fn distance(received: Timestamp, at: Timestamp) -> Option<(bool, u64)> {
+    let earliest = at.0.saturating_sub(QUEUED_MS);
+    let can_be = (earliest..=at.0.saturating_add(CLOCKS_MS)).contains(&received.0);
+    let is_later = received.0 > at.0.saturating_add(SECOND_MS);
+    can_be.then(|| (is_later, received.0.abs_diff(at.0)))
+}
+
+/// The message that a queue id meant at a time, as far as the database knows.
 pub(super) fn of_queue_id(
     main: &Connection,
     queue_id: &str,
     at: Timestamp,
 ) -> Result<Option<MessageId>> {
+    Ok(known_message(main, queue_id, at)?.map(|(_, message)| message))
+}
+
+/// The same, with the time at which it was received; by the order of `distance`.
+fn known_message(
+    main: &Connection,
+    queue_id: &str,
+    at: Timestamp,
+) -> Result<Option<(Timestamp, MessageId)>> {
     main.prepare_cached(
-        "SELECT message_id FROM messages
+        "SELECT received_at, message_id FROM messages
          WHERE queue_id = ?1 AND received_at >= ?2 AND received_at <= ?4
          ORDER BY received_at > ?3, abs(received_at - ?3) LIMIT 1",
     )?
@@ -154,7 +173,7 @@ pub(super) fn of_queue_id(
             at.0.saturating_add(SECOND_MS),
             at.0.saturating_add(CLOCKS_MS)
         ],
-        |row| row.get(0).map(MessageId::from_octets),
+        |row| Ok((Timestamp(row.get(0)?), MessageId::from_octets(row.get(1)?))),
     )
     .optional()
 }

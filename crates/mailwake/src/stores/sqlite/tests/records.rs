@@ -289,10 +289,33 @@ fn queue_id_that_is_used_again_means_the_message_of_the_time() {
         entries.chunks(batch).for_each(|batch| store.apply(batch).expect("applied"));
         assert_eq!(state(&directory, 2), Some(MessageState::Bounced), "{batch}");
         assert_eq!(store.records().parked, 1);
-        if batch < 7 {
-            assert_eq!(state(&directory, 1), Some(MessageState::Delivered));
-        }
+        assert_eq!(state(&directory, 1), Some(MessageState::Delivered), "{batch}");
     }
+}
+
+/// One is known already, and the other is told of in the batch of the record.
+#[test]
+fn nearer_message_is_meant_whether_it_was_known_before_or_not() {
+    let check = |second: i64, record_at: i64, meant: u8| {
+        let directory = directory();
+        let mut store = store(&directory);
+        let mut later = reception(2, "");
+        later.timestamp = Timestamp(MIDNIGHT + second);
+        let entries = logged([
+            reception(1, ""),
+            injection(1, 10, "A"),
+            later,
+            injection(2, second, "A"),
+            delivery("A", record_at),
+        ]);
+        store.apply(&entries[..2]).expect("applied");
+        store.apply(&entries[2..]).expect("applied");
+        assert_eq!(state(&directory, meant), Some(MessageState::Delivered), "{second} {record_at}");
+    };
+    check(9 * HOUR, HOUR, 1);
+    check(HOUR + 60_000, HOUR, 1);
+    check(9 * HOUR, 10 * HOUR, 2);
+    check(9 * HOUR, 9 * HOUR - 500, 2);
 }
 
 #[test]
