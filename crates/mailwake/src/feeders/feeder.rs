@@ -10,6 +10,7 @@ mod gather;
 mod known;
 mod metrics;
 mod pause;
+mod prepared;
 mod replay;
 mod status;
 #[cfg(test)]
@@ -32,7 +33,8 @@ use crate::{
     },
 };
 use courier::{Courier, Delivered};
-use gather::{Gather, Prepared};
+use gather::Gather;
+use prepared::Prepared;
 use replay::Again;
 use std::{
     io,
@@ -204,6 +206,7 @@ pub fn run<S: Sink>(
         next: None,
         under_way: None,
         again: None,
+        again_due: Instant::now(),
         kind,
     };
     let ended = runtime.block_on(feeder.run(shutdown));
@@ -228,6 +231,8 @@ struct Feeder<S: Sink> {
     next: Option<Prepared>,
     under_way: Option<Prepared>,
     again: Option<Again>,
+    /// When it is looked what is to be sent again.
+    again_due: Instant,
 }
 
 impl<S: Sink> Feeder<S> {
@@ -264,23 +269,23 @@ impl<S: Sink> Feeder<S> {
             drop(tokio::time::timeout(TICK, shutdown.cancelled()).await);
             return Ok(());
         }
-        if self.under_way.is_some() {
-            if self.deliver(shutdown).await? == Delivered::Interrupted {
-                return Ok(());
+        // One batch of it between two of the log, so that neither waits for long.
+        let is_again = self.send_again(shutdown).await;
+        if let Some(mut prepared) = self.under_way.take() {
+            self.counters.set_oldest(prepared.oldest());
+            let delivered = self.deliver(&mut prepared, shutdown).await;
+            if !matches!(delivered, Ok(Delivered::All)) {
+                self.under_way = Some(prepared);
+                return delivered.map(|_| ());
             }
-            self.under_way = None;
+            self.passed = self.passed.max(prepared.end);
             // What has arrived is noted at once, lest it is sent again after a crash.
             return self.begin_next();
         }
-        if self.next.is_some() {
-            return self.begin_next();
-        }
-        let is_again = self.send_again(shutdown).await?;
-        if self.again.is_none() {
+        if self.next.is_none() {
             self.gather_more(is_again, shutdown).await?;
-            self.begin_next()?;
         }
-        Ok(())
+        self.begin_next()
     }
 
     /// Begins with the next batch, if there is one.
@@ -289,7 +294,7 @@ impl<S: Sink> Feeder<S> {
         if self.next.is_none() {
             self.next = self.gather.take(Instant::now());
         }
-        match &self.next {
+        match &mut self.next {
             Some(next) if next.is_empty() => {
                 self.courier.finish(next.end.0, &next.dead)?;
                 self.passed = self.passed.max(next.end);
@@ -301,19 +306,20 @@ impl<S: Sink> Feeder<S> {
         Ok(())
     }
 
-    /// Sends what is under way, and gathers the next batch meanwhile.
-    async fn deliver(&mut self, shutdown: &CancellationToken) -> Result<Delivered, FeedError> {
-        let Some(prepared) = &mut self.under_way else { return Ok(Delivered::All) };
+    /// Sends a batch; meanwhile the next one of the log is gathered, and the state is told.
+    async fn deliver(
+        &mut self,
+        prepared: &mut Prepared,
+        shutdown: &CancellationToken,
+    ) -> Result<Delivered, FeedError> {
         self.counters.under_way.set(prepared.batch.items.len() as u64);
-        self.counters.set_oldest(prepared.oldest());
-        let end = prepared.end;
         let (gather, tick_due) = (&mut self.gather, &mut self.tick_due);
         let teller = (&self.config, &*self.counters, self.kind);
         let mut delivering = pin!(self.courier.deliver(prepared, shutdown));
         let delivered = loop {
             tokio::select! {
                 biased;
-                delivered = &mut delivering => break delivered?,
+                delivered = &mut delivering => break delivered,
                 // What is under way goes on; the next step meets the error again.
                 gathered = gather.more(), if !gather.is_full() => drop(gathered),
                 () = tokio::time::sleep_until((*tick_due).into()) => {
@@ -322,11 +328,10 @@ impl<S: Sink> Feeder<S> {
                 }
             }
         };
-        if delivered == Delivered::All {
+        if matches!(delivered, Ok(Delivered::All | Delivered::Later(_))) {
             self.counters.under_way.set(0);
-            self.passed = self.passed.max(end);
         }
-        Ok(delivered)
+        delivered
     }
 
     /// Until there is a batch, or something else to do.
@@ -336,7 +341,7 @@ impl<S: Sink> Feeder<S> {
         shutdown: &CancellationToken,
     ) -> Result<(), FeedError> {
         let now = Instant::now();
-        let until = if is_in_haste { now } else { self.tick_due.max(now) };
+        let until = if is_in_haste { now } else { self.tick_due.min(self.again_due).max(now) };
         while !self.gather.is_full() && !self.gather.is_due(Instant::now()) {
             let until = self.gather.due().map_or(until, |due| due.min(until));
             tokio::select! {
@@ -355,7 +360,7 @@ impl<S: Sink> Feeder<S> {
     /// Makes the batch anew, from the log, that was under way when the feeder ended last.
     fn resume(&mut self) -> Result<(), FeedError> {
         let Some(left) = self.courier.left()? else { return Ok(()) };
-        let prepared = self.gather.make_anew(&left)?;
+        let mut prepared = self.gather.make_anew(&left)?;
         let (events, missing) = (prepared.batch.items.len(), left.places.len());
         tracing::info!(
             feeder = self.config.name,
@@ -364,7 +369,7 @@ impl<S: Sink> Feeder<S> {
             missing = missing.saturating_sub(events),
             "feeder goes on with the batch that was under way"
         );
-        self.courier.resume(left, &prepared);
+        self.courier.resume(left, &mut prepared);
         self.under_way = Some(prepared);
         Ok(())
     }

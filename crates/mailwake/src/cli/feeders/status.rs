@@ -186,6 +186,9 @@ fn write_told(told: &Status, out: &mut impl Write) -> Result<()> {
     if let Some(trouble) = &told.trouble {
         writeln!(out, "  trouble: {}", trouble.escape_debug())?;
     }
+    if let Some(trouble) = &told.replay_trouble {
+        writeln!(out, "  what is to be sent again waits: {}", trouble.escape_debug())?;
+    }
     if let Some(at) = told.next_attempt_at {
         let circuit = if told.is_circuit_open { ", the circuit is open" } else { "" };
         writeln!(

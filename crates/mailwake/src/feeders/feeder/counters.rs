@@ -68,6 +68,8 @@ pub struct Counters {
     pub last_error: Trouble,
     /// What keeps the feeder itself from working.
     pub trouble: Trouble,
+    /// What keeps it from sending again what an operator has asked for.
+    pub replay_trouble: Trouble,
     failed_batches: Mutex<VecDeque<FailedBatch>>,
 }
 

@@ -4,15 +4,14 @@
 use super::{
     FeedError, FeederConfig,
     counters::{Counters, FailedBatch},
-    gather::{Prepared, is_too_old, too_old},
     milliseconds, now,
     pause::pause,
+    prepared::{Prepared, Trials, is_too_old, too_old},
 };
 use crate::{
-    feeders::sink::{Batch, Item, Limits, Receipt, SendError, Sink},
+    feeders::sink::{Limits, Receipt, SendError, Sink},
     stores::ledger::{DeadLetter, Ledger, UnderWay},
 };
-use aws_lc_rs::digest::{SHA256, digest};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -44,6 +43,8 @@ pub(super) enum Delivered {
     All,
     /// The feeder stops, or is paused.
     Interrupted,
+    /// What was asked for waits until then; the log goes on.
+    Later(Instant),
 }
 
 pub(super) struct Courier<S> {
@@ -53,14 +54,8 @@ pub(super) struct Courier<S> {
     counters: Arc<Counters>,
     config: FeederConfig,
     limits: Limits,
-    /// Pieces of the batch that are still to be sent, the next one last.
-    pieces: Vec<(usize, usize)>,
-    /// How often the next piece was sent.
-    attempts: u32,
     /// The ledger has a batch under way.
     is_begun: bool,
-    /// The batch is one of the log, which a crash must not take apart.
-    is_of_log: bool,
     failures: u32,
     failing_since: Option<Timestamp>,
     next_attempt: Option<Instant>,
@@ -86,10 +81,7 @@ impl<S: Sink> Courier<S> {
             counters,
             config: config.clone(),
             limits,
-            pieces: Vec::new(),
-            attempts: 0,
             is_begun: false,
-            is_of_log: true,
             failures: 0,
             failing_since,
             next_attempt: None,
@@ -108,39 +100,31 @@ impl<S: Sink> Courier<S> {
     }
 
     /// Goes on with a batch that was made anew.
-    pub(super) fn resume(&mut self, left: UnderWay, prepared: &Prepared) {
-        let events = prepared.batch.items.len();
-        (self.is_begun, self.is_of_log, self.attempts) = (true, true, left.attempts);
+    pub(super) fn resume(&mut self, left: UnderWay, prepared: &mut Prepared) {
+        self.is_begun = true;
+        prepared.begin_anew();
         // Another configuration may have no form for what it had before.
-        self.pieces = match events == left.places.len() {
-            true => left.pieces,
-            false => Some((0, events)).filter(|_| events > 0).into_iter().collect(),
-        };
+        if prepared.batch.items.len() == left.places.len() {
+            prepared.pieces = left.pieces;
+        }
+        prepared.batch.attempts = left.attempts;
     }
 
     /// Notes, on disk, that a batch is under way.
-    pub(super) fn begin(&mut self, prepared: &Prepared) -> Result<(), FeedError> {
-        let pieces = vec![(0, prepared.batch.items.len())];
+    pub(super) fn begin(&mut self, prepared: &mut Prepared) -> Result<(), FeedError> {
+        prepared.begin_anew();
         let under_way = UnderWay {
             id: prepared.batch.id,
             begin: prepared.begin.0,
             end: prepared.end.0,
             places: prepared.places.clone(),
-            pieces: pieces.clone(),
+            pieces: prepared.pieces.clone(),
             attempts: 0,
         };
         self.ledger.begin(&under_way, &prepared.dead)?;
-        (self.is_begun, self.is_of_log, self.attempts, self.pieces) = (true, true, 0, pieces);
+        self.is_begun = true;
         self.told_dead(&prepared.dead);
         Ok(())
-    }
-
-    /// Takes a batch that is not of the log.
-    pub(super) fn take(&mut self, prepared: &Prepared) {
-        let events = prepared.batch.items.len();
-        let pieces = (events > 0).then_some((0, events));
-        (self.is_of_log, self.attempts) = (false, 0);
-        self.pieces = pieces.into_iter().collect();
     }
 
     /// Notes, on disk, that nothing is under way.
@@ -159,8 +143,16 @@ impl<S: Sink> Courier<S> {
         prepared: &mut Prepared,
         shutdown: &CancellationToken,
     ) -> Result<Delivered, FeedError> {
-        while let Some(&(first, count)) = self.pieces.last() {
-            self.rest(shutdown).await;
+        while let Some(&(first, count)) = prepared.pieces.last() {
+            match prepared.trials {
+                None => self.rest(shutdown).await,
+                Some(trials) => {
+                    let due = trials.next_attempt.max(self.next_attempt);
+                    if let Some(due) = due.filter(|due| *due > Instant::now()) {
+                        return Ok(Delivered::Later(due));
+                    }
+                }
+            }
             if shutdown.is_cancelled() || self.ledger.is_paused()? {
                 return Ok(Delivered::Interrupted);
             }
@@ -168,11 +160,10 @@ impl<S: Sink> Courier<S> {
                 continue;
             }
             let part;
-            prepared.batch.attempts = self.attempts;
             let batch = match count == prepared.batch.items.len() {
                 true => &prepared.batch,
                 false => {
-                    part = part_of(&prepared.batch, first, count, self.attempts);
+                    part = prepared.part(first, count);
                     &part
                 }
             };
@@ -183,7 +174,7 @@ impl<S: Sink> Courier<S> {
             };
             let (id, octets) = (batch.id, batch.body.len());
             match sent {
-                Ok(receipt) => self.arrived(count, octets, &receipt)?,
+                Ok(receipt) => self.arrived(prepared, octets, &receipt)?,
                 Err(error) => self.failed(prepared, id, begun.elapsed(), &error)?,
             }
         }
@@ -222,18 +213,25 @@ impl<S: Sink> Courier<S> {
         self.counters.next_attempt_at.set(0);
     }
 
-    fn arrived(&mut self, count: usize, octets: usize, receipt: &Receipt) -> Result<(), FeedError> {
+    fn arrived(
+        &mut self,
+        prepared: &mut Prepared,
+        octets: usize,
+        receipt: &Receipt,
+    ) -> Result<(), FeedError> {
+        let Some((_, count)) = prepared.pieces.pop() else { return Ok(()) };
+        prepared.batch.attempts = 0;
         // First of all: a kill before it is noted has the piece sent again.
-        self.pieces.pop();
-        if self.is_of_log {
-            self.ledger.arrived(&self.pieces)?;
+        match &mut prepared.trials {
+            None => self.ledger.arrived(&prepared.pieces)?,
+            Some(trials) => *trials = Trials::default(),
         }
         self.counters.batches.increment();
         self.counters.events.add(count as u64);
         self.counters.octets.add(octets as u64);
         self.counters.duplicates.add(receipt.duplicates);
         self.counters.last_success_at.set(now().0.max(0).cast_unsigned());
-        (self.failures, self.refused_in_row, self.attempts) = (0, 0, 0);
+        (self.failures, self.refused_in_row) = (0, 0);
         self.broken_since = None;
         self.counters.failures.set(0);
         self.counters.circuit_open.set(0);
@@ -250,16 +248,18 @@ impl<S: Sink> Courier<S> {
     /// `finish` says so.
     fn keep_pieces(
         &mut self,
+        prepared: &mut Prepared,
         pieces: Vec<(usize, usize)>,
         attempts: u32,
         dead: &[DeadLetter],
     ) -> Result<(), FeedError> {
-        if self.is_of_log && !(pieces.is_empty() && dead.is_empty()) {
+        let is_of_log = prepared.trials.is_none();
+        if is_of_log && !(pieces.is_empty() && dead.is_empty()) {
             self.ledger.go_on(&pieces, attempts, dead)?;
         } else if !dead.is_empty() {
             self.ledger.put_aside(dead)?;
         }
-        (self.pieces, self.attempts) = (pieces, attempts);
+        (prepared.pieces, prepared.batch.attempts) = (pieces, attempts);
         self.told_dead(dead);
         Ok(())
     }
@@ -282,20 +282,20 @@ impl<S: Sink> Courier<S> {
 
     fn failed(
         &mut self,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         batch_id: Uuid,
         latency: Duration,
         error: &SendError,
     ) -> Result<(), FeedError> {
-        let Some(&(first, count)) = self.pieces.last() else { return Ok(()) };
-        self.attempts = self.attempts.saturating_add(1);
+        let Some(&(first, count)) = prepared.pieces.last() else { return Ok(()) };
+        prepared.batch.attempts = prepared.batch.attempts.saturating_add(1);
         let (reason, status) = (error.to_string(), status(error));
         self.counters.failed.increment();
         self.counters.last_error.set(Some(reason.clone()));
         self.counters.note_failure(FailedBatch {
             batch_id: batch_id.to_string(),
             at: now(),
-            attempts: self.attempts,
+            attempts: prepared.batch.attempts,
             status,
             reason: reason.clone(),
             latency_ms: milliseconds(latency),
@@ -305,9 +305,10 @@ impl<S: Sink> Courier<S> {
         if is_whole && count > 1 {
             let half = count / 2;
             let halves = [(first + half, count - half), (first, half)];
+            let pieces = prepared.others().chain(halves).collect();
             self.counters.splits.increment();
             tracing::debug!(feeder = self.name, events = count, reason, "a batch goes in halves");
-            return self.keep_pieces(self.others().chain(halves).collect(), 0, &[]);
+            return self.keep_pieces(prepared, pieces, 0, &[]);
         }
         if is_whole && !self.is_far_side_broken() {
             self.put_piece_aside(prepared, &reason, status)?;
@@ -315,12 +316,6 @@ impl<S: Sink> Courier<S> {
             return Ok(());
         }
         self.try_again(prepared, error, &reason, status)
-    }
-
-    /// All pieces but the next one.
-    fn others(&self) -> impl Iterator<Item = (usize, usize)> {
-        let others = self.pieces.split_last().map_or(&[][..], |(_, others)| others);
-        others.iter().copied()
     }
 
     /// Nothing arrives, one event after the other is refused: it may be no fault of the events.
@@ -339,25 +334,26 @@ impl<S: Sink> Courier<S> {
 
     fn try_again(
         &mut self,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         error: &SendError,
         reason: &str,
         status: Option<u16>,
     ) -> Result<(), FeedError> {
         let now = now();
-        if self.failing_since.is_none() {
-            self.failing_since = Some(now);
-            self.ledger.set_failing_since(Some(now))?;
-            tracing::warn!(feeder = self.name, reason, "a batch has not arrived, it is sent again");
-        }
+        self.note_failing(prepared, now, reason)?;
         if self.is_given_up(prepared, now) {
             let hours = self.config.retry_for.as_secs() / 3_600;
             let reason = format!("given up after {hours} hours: {reason}");
             return self.put_piece_aside(prepared, &reason, status);
         }
-        self.failures = self.failures.saturating_add(1);
-        self.counters.failures.set(u64::from(self.failures));
-        self.counters.circuit_open.set(u64::from(self.failures >= FAILURES_MAX));
+        let failures = match &mut prepared.trials {
+            None => &mut self.failures,
+            Some(trials) => &mut trials.failures,
+        };
+        *failures = failures.saturating_add(1);
+        let failures = *failures;
+        self.counters.failures.set(u64::from(failures));
+        self.counters.circuit_open.set(u64::from(failures >= FAILURES_MAX));
         let asked = match error {
             SendError::Retry { after, .. } => *after,
             SendError::Unauthorized { .. } => {
@@ -366,19 +362,46 @@ impl<S: Sink> Courier<S> {
             }
             SendError::TooLarge { .. } | SendError::Refused { .. } => None,
         };
-        let pause = pause(self.config.pauses, self.failures, random(), asked);
-        self.next_attempt = Some(Instant::now() + pause);
+        let pause = pause(self.config.pauses, failures, random(), asked);
+        let next_attempt = Some(Instant::now() + pause);
+        match &mut prepared.trials {
+            Some(trials) if asked.is_none() => trials.next_attempt = next_attempt,
+            // Who wants to be left alone is, whatever is to be sent.
+            _ => self.next_attempt = next_attempt,
+        }
         let next = now.0.saturating_add(milliseconds(pause)).max(0);
         self.counters.next_attempt_at.set(next.cast_unsigned());
         tracing::debug!(feeder = self.name, reason, ?pause, "a batch waits to be sent again");
-        self.keep_pieces(self.pieces.clone(), self.attempts, &[])
+        let (pieces, attempts) = (prepared.pieces.clone(), prepared.batch.attempts);
+        self.keep_pieces(prepared, pieces, attempts, &[])
+    }
+
+    /// Notes since when nothing arrives.
+    fn note_failing(
+        &mut self,
+        prepared: &mut Prepared,
+        now: Timestamp,
+        reason: &str,
+    ) -> Result<(), FeedError> {
+        if let Some(trials) = &mut prepared.trials {
+            trials.failing_since.get_or_insert_with(Instant::now);
+        } else if self.failing_since.is_none() {
+            self.failing_since = Some(now);
+            self.ledger.set_failing_since(Some(now))?;
+            tracing::warn!(feeder = self.name, reason, "a batch has not arrived, it is sent again");
+        }
+        Ok(())
     }
 
     /// Each event is tried for as long as the configuration says, and for as long as nothing
     /// arrives: those that come after an outage has begun have their own time.
     fn is_given_up(&self, prepared: &Prepared, now: Timestamp) -> bool {
-        let Some(&(first, count)) = self.pieces.last() else { return false };
-        let begin = now.0.saturating_sub(milliseconds(self.config.retry_for));
+        let Some(&(first, count)) = prepared.pieces.last() else { return false };
+        let retry_for = self.config.retry_for;
+        if let Some(trials) = prepared.trials {
+            return trials.failing_since.is_some_and(|since| since.elapsed() >= retry_for);
+        }
+        let begin = now.0.saturating_sub(milliseconds(retry_for));
         let newest =
             prepared.events[first..first + count].iter().map(|event| event.timestamp).max();
         self.failing_since.is_some_and(|since| since.0 <= begin)
@@ -388,20 +411,21 @@ impl<S: Sink> Courier<S> {
     /// Puts all of the next piece aside.
     fn put_piece_aside(
         &mut self,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         reason: &str,
         status: Option<u16>,
     ) -> Result<(), FeedError> {
-        let Some(&(first, count)) = self.pieces.last() else { return Ok(()) };
+        let Some(&(first, count)) = prepared.pieces.last() else { return Ok(()) };
         let range = first..first + count;
         let dead: Vec<_> = range.map(|index| prepared.letter(index, reason, status)).collect();
-        self.keep_pieces(self.others().collect(), 0, &dead)
+        let pieces = prepared.others().collect();
+        self.keep_pieces(prepared, pieces, 0, &dead)
     }
 
     /// Puts those events of the next piece aside that have become too old meanwhile. Says
     /// whether there were any.
-    fn put_too_old_aside(&mut self, prepared: &Prepared) -> Result<bool, FeedError> {
-        let Some(&(first, count)) = self.pieces.last() else { return Ok(false) };
+    fn put_too_old_aside(&mut self, prepared: &mut Prepared) -> Result<bool, FeedError> {
+        let Some(&(first, count)) = prepared.pieces.last() else { return Ok(false) };
         let now = now();
         let is_old =
             |index: &usize| is_too_old(self.limits, prepared.events[*index].timestamp, now);
@@ -419,33 +443,10 @@ impl<S: Sink> Courier<S> {
             begin = index + 1;
         }
         let dead: Vec<_> = dead.into_iter().map(|index| too_old(prepared, index)).collect();
-        self.keep_pieces(self.others().chain(left.into_iter().rev()).collect(), 0, &dead)?;
+        let pieces = prepared.others().chain(left.into_iter().rev()).collect();
+        self.keep_pieces(prepared, pieces, 0, &dead)?;
         Ok(true)
     }
-}
-
-/// A part of a batch, with an id of its own that is always the same.
-fn part_of(batch: &Batch, first: usize, count: usize, attempts: u32) -> Batch {
-    let items = &batch.items[first..first + count];
-    let start = items.first().map_or(0, |item| item.range.start);
-    let end = items.last().map_or(0, |item| item.range.end);
-    let shifted = items.iter().map(|item| Item {
-        range: item.range.start - start..item.range.end - start,
-        ..item.clone()
-    });
-    Batch {
-        id: id_of(format!("{} {first} {count}", batch.id).as_bytes()),
-        attempts,
-        items: shifted.collect(),
-        body: batch.body[start..end].to_vec(),
-    }
-}
-
-/// An id that says what it is made of (RFC 9562 §5.8).
-pub(super) fn id_of(octets: &[u8]) -> Uuid {
-    let digest = digest(&SHA256, octets);
-    let half = digest.as_ref().first_chunk().copied().unwrap_or_default();
-    uuid::Builder::from_custom_bytes(half).into_uuid()
 }
 
 fn status(error: &SendError) -> Option<u16> {

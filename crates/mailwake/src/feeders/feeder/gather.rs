@@ -2,14 +2,20 @@
 //! and written by the form of the sink. Nothing is read that the store has not applied yet, so
 //! that what the log says of a message is known.
 
-use super::{FeedError, FeederConfig, Filter, counters::Counters, known::Known, milliseconds, now};
+use super::{
+    FeedError, FeederConfig, Filter,
+    counters::Counters,
+    known::Known,
+    milliseconds, now,
+    prepared::{Prepared, Trials, is_too_old, too_old},
+};
 use crate::{
     event_log::{
         Position,
         reader::{Entry, Reader},
     },
-    feeders::sink::{Batch, FedEvent, Form, Item, Limits},
-    stores::ledger::{DeadLetter, UnderWay},
+    feeders::sink::{Form, Limits},
+    stores::ledger::UnderWay,
 };
 use std::{
     mem,
@@ -34,92 +40,6 @@ const MESSAGE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// So far clocks may differ, in milliseconds.
 const CLOCKS_MS: i64 = 2_000;
-
-/// Why events are too old, in the words of a dead letter.
-const TOO_OLD: &str = "it was older than event_age_hours_max: the far side takes none so old, and \
-     sending it again does not help";
-
-/// A batch, and what it stands for.
-#[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) batch: Batch,
-    /// Its events, one for each item.
-    pub(super) events: Vec<Event>,
-    /// Where they stand in the log.
-    pub(super) places: Vec<u64>,
-    /// The part of the log that it stands for.
-    pub(super) begin: Position,
-    pub(super) end: Position,
-    /// Events of that part that go no further.
-    pub(super) dead: Vec<DeadLetter>,
-}
-
-impl Prepared {
-    pub(super) fn at(begin: Position, id: Uuid) -> Self {
-        let batch = Batch { id, attempts: 0, items: Vec::new(), body: Vec::new() };
-        let (events, places, dead) = (Vec::new(), Vec::new(), Vec::new());
-        Self { batch, events, places, begin, end: begin, dead }
-    }
-
-    /// Is there nothing to be sent?
-    pub(super) fn is_empty(&self) -> bool {
-        self.batch.items.is_empty()
-    }
-
-    /// When its first event happened.
-    pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.events.first().map(|event| event.timestamp)
-    }
-
-    /// An event of it, with the reason why it goes no further.
-    pub(super) fn letter(&self, index: usize, reason: &str, status: Option<u16>) -> DeadLetter {
-        DeadLetter {
-            event: self.events[index].clone(),
-            dead_at: now(),
-            batch_id: self.batch.id,
-            reason: reason.into(),
-            status,
-        }
-    }
-
-    /// Appends an event, as the form writes it. False for one that it does not know.
-    pub(super) fn append(
-        &mut self,
-        form: &mut impl Form,
-        event: Event,
-        message: Option<&MessageRecord>,
-        place: u64,
-    ) -> bool {
-        let start = self.batch.body.len();
-        if !form.append(FedEvent { event: &event, message }, &mut self.batch.body) {
-            return false;
-        }
-        let range = start..self.batch.body.len();
-        let (event_id, message_id) = (event.event_id, event.message_id);
-        self.batch.items.push(Item { event_id, message_id, range });
-        self.events.push(event);
-        self.places.push(place);
-        true
-    }
-
-    /// Takes the last event out again.
-    fn take_back(&mut self) -> Option<Event> {
-        let item = self.batch.items.pop()?;
-        self.batch.body.truncate(item.range.start);
-        self.places.pop();
-        self.events.pop()
-    }
-}
-
-/// Is an event too old for the far side?
-pub(super) fn is_too_old(limits: Limits, at: Timestamp, now: Timestamp) -> bool {
-    limits.event_age_max.is_some_and(|max| at.0 < now.0.saturating_sub(milliseconds(max)))
-}
-
-/// An event that is too old.
-pub(super) fn too_old(prepared: &Prepared, index: usize) -> DeadLetter {
-    prepared.letter(index, TOO_OLD, None)
-}
 
 /// An entry that was read and is not in a batch yet.
 struct Waiting {
@@ -361,6 +281,7 @@ impl<F: Form> Gather<F> {
         filter: &Filter,
     ) -> Result<(Prepared, usize), FeedError> {
         let mut written = Prepared::at(Position::START, Uuid::nil());
+        written.trials = Some(Trials::default());
         let (mut looked_at, is_joined) = (0, self.known.is_asked());
         for (place, mut event) in entries {
             if filter.covers_type(&event) {
@@ -382,6 +303,7 @@ impl<F: Form> Gather<F> {
                 break;
             }
         }
+        written.begin_anew();
         Ok((written, looked_at))
     }
 

@@ -1,10 +1,11 @@
 //! Events that are sent again because an operator asks for it: dead letters, and those of some
-//! time, which the store has. They go between the batches of the log, with their old ids.
+//! time, which the store has. They go between the batches of the log, with their old ids, and
+//! whatever goes wrong with them, the log goes on.
 
 use super::{
-    FeedError, Feeder, Filter,
-    courier::{Delivered, id_of},
-    gather::Prepared,
+    FeedError, Feeder, Filter, RETRY_AFTER, TICK,
+    courier::Delivered,
+    prepared::{Prepared, id_of},
 };
 use crate::{
     feeders::sink::Sink,
@@ -14,7 +15,7 @@ use crate::{
         sqlite::StoreReader,
     },
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Events that are read at once.
@@ -36,37 +37,74 @@ enum Of {
     Replay(Replay),
 }
 
+/// What has come of a turn.
+enum Turn {
+    /// A batch has arrived, or was put aside.
+    Sent,
+    /// One waits until then.
+    Later(Instant),
+    /// There is none.
+    Nothing,
+}
+
 impl<S: Sink> Feeder<S> {
-    /// Sends one batch of what is to be sent again. Says whether there was any.
-    pub(super) async fn send_again(
-        &mut self,
-        shutdown: &CancellationToken,
-    ) -> Result<bool, FeedError> {
-        if self.again.is_none() {
-            let next = match self.dead_letters()? {
+    /// Sends one batch of what is to be sent again, if its time has come, and says whether it
+    /// did. What goes wrong with that is told and tried again later: the log does not wait.
+    pub(super) async fn send_again(&mut self, shutdown: &CancellationToken) -> bool {
+        if self.again_due > Instant::now() {
+            return false;
+        }
+        let sent = self.send_one_again(shutdown).await;
+        self.again_due = match &sent {
+            Ok(Turn::Sent) => Instant::now(),
+            Ok(Turn::Later(due)) => *due,
+            Ok(Turn::Nothing) => Instant::now() + TICK,
+            Err(_) => Instant::now() + RETRY_AFTER,
+        };
+        let trouble = sent.as_ref().err().map(ToString::to_string);
+        if let Some(error) = &trouble {
+            self.counters.errors.increment();
+            if self.counters.replay_trouble.get().is_none() {
+                let feeder = &self.config.name;
+                tracing::warn!(feeder, error, "what is to be sent again waits");
+            }
+        }
+        self.counters.replay_trouble.set(trouble);
+        matches!(sent, Ok(Turn::Sent))
+    }
+
+    async fn send_one_again(&mut self, shutdown: &CancellationToken) -> Result<Turn, FeedError> {
+        let next = match self.again.take() {
+            Some(again) => Some(again),
+            None => match self.dead_letters()? {
                 Some(again) => Some(again),
                 None => self.events_of_replay()?,
-            };
-            let Some(next) = next else { return Ok(false) };
-            self.courier.take(&next.prepared);
-            self.again = Some(next);
+            },
+        };
+        let Some(mut again) = next else { return Ok(Turn::Nothing) };
+        let turn = match self.deliver(&mut again.prepared, shutdown).await {
+            Ok(Delivered::All) => self.note_again(&again.of).map(|()| Turn::Sent),
+            Ok(Delivered::Interrupted) => Ok(Turn::Later(Instant::now())),
+            Ok(Delivered::Later(due)) => Ok(Turn::Later(due)),
+            Err(error) => Err(error),
+        };
+        if !matches!(turn, Ok(Turn::Sent)) {
+            self.again = Some(again);
         }
-        if let Some(again) = &mut self.again {
-            let delivered = self.courier.deliver(&mut again.prepared, shutdown).await?;
-            if delivered == Delivered::Interrupted {
-                return Ok(true);
+        turn
+    }
+
+    /// Notes that a batch has arrived.
+    fn note_again(&mut self, of: &Of) -> Result<(), FeedError> {
+        match of {
+            Of::DeadLetters(up_to) => {
+                // Those that were refused again are not asked for any more, and stay.
+                self.courier.ledger.remove_dead_letters(LetterFilter::AskedFor, *up_to)?;
+                self.counters.dead_letters.set(self.courier.ledger.count_dead_letters()?);
             }
-            match &again.of {
-                Of::DeadLetters(up_to) => {
-                    // Those that were refused again are not asked for any more, and stay.
-                    self.courier.ledger.remove_dead_letters(LetterFilter::AskedFor, *up_to)?;
-                    self.counters.dead_letters.set(self.courier.ledger.count_dead_letters()?);
-                }
-                Of::Replay(replay) => self.courier.ledger.set_replay(replay)?,
-            }
+            Of::Replay(replay) => self.courier.ledger.set_replay(replay)?,
         }
-        self.again = None;
-        Ok(true)
+        Ok(())
     }
 
     fn dead_letters(&mut self) -> Result<Option<Again>, FeedError> {
@@ -87,10 +125,11 @@ impl<S: Sink> Feeder<S> {
                 formless.push(DeadLetter { reason: NO_FORM.into(), ..letter });
             }
         }
-        self.courier.ledger.take_dead_letters(up_to)?;
+        // In this order each of them is asked for still, should the ledger refuse in between.
         if !formless.is_empty() {
             self.courier.ledger.put_aside(&formless)?;
         }
+        self.courier.ledger.take_dead_letters(up_to)?;
         Ok(Some(Again { prepared: with_id(prepared), of: Of::DeadLetters(up_to) }))
     }
 

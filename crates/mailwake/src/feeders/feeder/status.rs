@@ -48,6 +48,8 @@ pub struct Status {
     pub last_error: Option<String>,
     /// What keeps the feeder itself from working.
     pub trouble: Option<String>,
+    /// What keeps it from sending again what an operator has asked for.
+    pub replay_trouble: Option<String>,
     /// The batches that failed last, the latest last.
     pub failed_batches: Vec<FailedBatch>,
 }
@@ -81,6 +83,7 @@ impl Status {
             next_attempt_at: time(counters.next_attempt_at.get()),
             last_error: counters.last_error.get(),
             trouble: counters.trouble.get(),
+            replay_trouble: counters.replay_trouble.get(),
             failed_batches: counters.failed_batches(),
         }
     }

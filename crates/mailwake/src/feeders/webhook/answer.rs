@@ -42,34 +42,42 @@ pub(super) fn is_refusal(status: StatusCode) -> bool {
 
 /// Since when a receiver refuses a batch. A whole batch that is refused is the sign of a broken
 /// endpoint more often than of a broken event: so it is sent again for a while, before parts of
-/// it are. Parts inherit the time of the whole.
+/// it are. Parts inherit the time of the whole. An endpoint that takes another batch meanwhile is
+/// not broken.
 #[derive(Debug, Default)]
-pub(super) struct Refusal(Option<(Instant, HashSet<EventId>)>);
+pub(super) struct Refusal(Option<Refused>);
+
+#[derive(Debug)]
+struct Refused {
+    since: Instant,
+    events: HashSet<EventId>,
+    /// Another batch has arrived since then.
+    takes_others: bool,
+}
 
 impl Refusal {
     /// Is it to be sent again as it is? `batch` was refused `now`.
     pub(super) fn is_patient(&mut self, batch: &Batch, patience: Duration, now: Instant) -> bool {
-        let is_known = self.knows(batch);
-        let (since, _) = match &mut self.0 {
-            Some(refusal) if is_known => refusal,
-            other => {
-                let events = batch.items.iter().map(|item| item.event_id).collect();
-                other.insert((now, events))
-            }
-        };
-        now.saturating_duration_since(*since) < patience
+        if !self.knows(batch) {
+            let events = batch.items.iter().map(|item| item.event_id).collect();
+            self.0 = Some(Refused { since: now, events, takes_others: false });
+        }
+        self.0.as_ref().is_some_and(|refused| {
+            !refused.takes_others && now.saturating_duration_since(refused.since) < patience
+        })
     }
 
     /// Is the batch the one that was refused, or a part of it?
     fn knows(&self, batch: &Batch) -> bool {
-        let Some((_, events)) = &self.0 else { return false };
+        let Some(Refused { events, .. }) = &self.0 else { return false };
         batch.items.first().is_some_and(|item| events.contains(&item.event_id))
     }
 
-    /// A batch has arrived: that of before is over, unless this was a part of it.
+    /// A batch has arrived, perhaps a part of the one that was refused.
     pub(super) fn arrived(&mut self, batch: &Batch) {
-        if !self.knows(batch) {
-            self.0 = None;
+        let is_other = !self.knows(batch);
+        if let Some(refused) = &mut self.0 {
+            refused.takes_others |= is_other;
         }
     }
 }

@@ -81,3 +81,79 @@ fn state_is_told_to_who_asks_from_outside() {
     assert_eq!((failed.attempts, failed.status, failed.events), (1, Some(503), 3));
     assert_eq!(failed.batch_id, far.sent()[0].id);
 }
+
+/// The far side takes no event of the replay, and all others.
+#[test]
+fn replay_that_does_not_arrive_holds_nothing_up() {
+    let scene = Scene::new();
+    scene.apply(&[reception(1, "spring")]);
+    let events = opens(1..4);
+    scene.apply(&events);
+    scene.until_done(&Far::taking_all(), 3);
+    scene.ledger().ask_for_replay(events[0].timestamp, now(), now()).expect("written");
+    let far = Far::new(|sent| match sent.events.contains(&"open 1 spring".to_owned()) {
+        true => Err(retry()),
+        false => Ok(Receipt::default()),
+    });
+    let running = scene.start(&far);
+    running.eventually(|counters| counters.failed.get() >= 2);
+    for number in 4..8 {
+        scene.apply(&opens([number]));
+        running.eventually(|counters| counters.events.get() == number.unsigned_abs() - 3);
+    }
+    let failed = running.counters.failed.get();
+    running.eventually(|counters| counters.failed.get() > failed);
+    running.eventually(|_| {
+        let told = Status::read(scene.folder.path(), "far").expect("read");
+        told.is_some_and(|told| told.is_running && told.last_error.is_some())
+    });
+    running.stop();
+    assert!(scene.ledger().next_replay().expect("read").is_some());
+    assert_eq!(scene.ledger().failing_since().expect("read"), None);
+    assert_eq!(scene.dead(), []);
+}
+
+#[test]
+fn replay_and_log_take_turns() {
+    let scene = Scene::new();
+    scene.apply(&[reception(1, "spring")]);
+    let events = opens(1..25);
+    scene.apply(&events);
+    scene.until_done(&Far::taking_all(), 24);
+    scene.apply(&opens(25..49));
+    scene
+        .ledger()
+        .ask_for_replay(events[0].timestamp, events[23].timestamp, now())
+        .expect("written");
+    let far = Far::taking_all();
+    scene.until(&far, |counters| counters.events.get() == 47);
+    let place = |line: &str| far.events().iter().position(|sent| sent == line);
+    assert!(place("open 25 spring") < place("open 23 spring"), "{:?}", far.sent());
+    assert!(place("open 1 spring") < place("open 48 spring"), "{:?}", far.sent());
+}
+
+#[test]
+fn dead_letter_that_cannot_be_read_is_told_and_holds_nothing_up() {
+    let scene = Scene::new();
+    scene.apply(&[reception(1, "spring")]);
+    scene.apply(&opens(1..3));
+    scene.until_done(&Far::new(|_| Err(refused())), 2);
+    scene.ledger().ask_for_dead_letters().expect("written");
+    let database = rusqlite::Connection::open(Ledger::file(scene.folder.path(), "far"));
+    let database = database.expect("a database");
+    let spoil = "UPDATE dead_letters SET event = x'00' WHERE number = 1";
+    database.execute(spoil, []).expect("written");
+    let far = Far::taking_all();
+    let running = scene.start(&far);
+    running.eventually(|counters| counters.replay_trouble.get().is_some());
+    scene.apply(&opens([3]));
+    running.eventually(|counters| counters.events.get() == 1);
+    assert_eq!(running.counters.trouble.get(), None);
+    database.execute("DELETE FROM dead_letters WHERE number = 1", []).expect("written");
+    running.eventually(|counters| {
+        counters.events.get() == 2 && counters.replay_trouble.get().is_none()
+    });
+    running.stop();
+    assert_eq!(far.events(), lines([3, 2]));
+    assert_eq!(scene.dead(), []);
+}

@@ -73,5 +73,6 @@ fn parts_inherit_the_time_of_the_whole() {
     assert!(!refusal.is_patient(&batch(4..8), patience, at(61)));
     assert!(refusal.is_patient(&batch(8..9), patience, at(62)), "another batch");
     refusal.arrived(&batch(9..12));
-    assert!(refusal.is_patient(&batch(8..9), patience, at(200)), "it was all over");
+    assert!(!refusal.is_patient(&batch(8..9), patience, at(63)), "others are taken meanwhile");
+    assert!(refusal.is_patient(&batch(12..13), patience, at(200)), "a later one");
 }
