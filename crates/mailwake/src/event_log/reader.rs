@@ -29,7 +29,7 @@ pub struct Reader {
 }
 
 /// Who says how far the log is durable.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Source {
     /// The log of this process.
     Memory(watch::Receiver<Published>),
@@ -171,6 +171,12 @@ impl Reader {
         let known = *published.borrow();
         let source = Source::Memory(published);
         Self { directory: directory.into(), position: from, source, known, open: None }
+    }
+
+    /// Another reader of the same log, from `from` on.
+    pub fn another(&self, from: Position) -> Self {
+        let (directory, source) = (self.directory.clone(), self.source.clone());
+        Self { directory, position: from, source, known: self.known, open: None }
     }
 
     /// Goes to another place: `read` gives the entry that stands there next.

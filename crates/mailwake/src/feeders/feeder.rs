@@ -7,6 +7,7 @@
 mod counters;
 mod courier;
 mod gather;
+mod keeper;
 mod known;
 mod metrics;
 mod pause;
@@ -17,6 +18,7 @@ mod status;
 mod tests;
 
 pub use counters::{Counters, FailedBatch};
+pub use keeper::keep_running;
 pub use metrics::expose;
 pub use status::{Status, status_file};
 

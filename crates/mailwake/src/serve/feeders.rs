@@ -5,7 +5,7 @@ use crate::{
     config::{Config, Feeder, SinkConfig},
     event_log::{cursor::Cursor, reader::Reader},
     feeders::{
-        feeder::{self, CURSOR_PREFIX, Counters, FeedError, FeederConfig, cursor_name},
+        feeder::{self, CURSOR_PREFIX, Counters, cursor_name, keep_running},
         ingest::Ingest,
         ndjson::Ndjson,
         redis::RedisSink,
@@ -18,11 +18,13 @@ use anyhow::{Context, Result};
 use std::{
     collections::BTreeMap,
     fs,
+    path::PathBuf,
     sync::{Arc, PoisonError},
     thread::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use tracking::bounce::Rules;
 
 /// A feeder that runs.
 pub(super) struct Running {
@@ -31,12 +33,13 @@ pub(super) struct Running {
     thread: JoinHandle<Result<()>>,
 }
 
-/// What a feeder is given but for its sink.
-struct Ends {
-    config: FeederConfig,
-    reader: Reader,
-    cursor: Cursor,
-    ledger: Ledger,
+/// What a feeder is made of, however often.
+struct Parts {
+    feeder: Feeder,
+    log_directory: PathBuf,
+    /// Of the log of this process, if it has one.
+    log: Option<Reader>,
+    rules: Arc<Rules>,
     counters: Arc<Counters>,
     shutdown: CancellationToken,
 }
@@ -102,35 +105,23 @@ impl Server {
         feeder: &Feeder,
         counters: Arc<Counters>,
     ) -> Result<Running> {
-        let directory = &config.event_log.directory;
-        let name = &feeder.config.name;
+        let log_directory = &config.event_log.directory;
         // From here on the log keeps what it is to bring, whatever else is wrong.
-        let cursor = Cursor::open(directory, &cursor_name(name))?;
-        let data = &feeder.config.directory;
-        fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
-        let reader = match &self.log {
-            Some(log) => log.reader(cursor.position()),
-            None => Reader::open(directory, cursor.position())?,
-        };
+        let cursor = Cursor::open(log_directory, &cursor_name(&feeder.config.name))?;
         let shutdown = self.consumers.child_token();
-        let ends = Ends {
-            config: feeder.config.clone(),
-            reader,
-            cursor,
-            ledger: Ledger::open(data, name)?,
-            counters: counters.clone(),
+        let parts = Parts {
+            feeder: feeder.clone(),
+            log_directory: log_directory.clone(),
+            log: self.log.as_ref().map(|log| log.reader(cursor.position())),
+            rules: Arc::new(config.bounce_rules.clone()),
+            counters,
             shutdown: shutdown.clone(),
         };
-        let rules = Arc::new(config.bounce_rules.clone());
-        let thread = match &feeder.sink {
-            SinkConfig::Ingest(config) => {
-                drive(ends, Ingest::load((**config).clone(), rules, counters)?)
-            }
-            SinkConfig::Ndjson(config) => drive(ends, Ndjson::open((**config).clone(), rules)?),
-            SinkConfig::Webhook(config) => drive(ends, Webhook::load((**config).clone(), rules)?),
-            SinkConfig::Redis(config) => drive(ends, RedisSink::new((**config).clone(), rules)),
-        }?;
-        info!(feeder = name, kind = feeder.sink.kind(), "feeder is ready");
+        let thread = spawn("feeder", CancellationToken::new(), move || {
+            let (config, kind) = (&parts.feeder.config, parts.feeder.sink.kind());
+            let Parts { counters, shutdown, .. } = &parts;
+            Ok(keep_running(config, kind, counters, shutdown, || parts.run())?)
+        })?;
         Ok(Running { feeder: feeder.clone(), shutdown, thread })
     }
 
@@ -143,20 +134,31 @@ impl Server {
     }
 }
 
-/// Starts the thread of a feeder. That it ends keeps no other part from its work.
-fn drive<S: Sink + 'static>(ends: Ends, sink: S) -> Result<JoinHandle<Result<()>>> {
-    spawn("feeder", CancellationToken::new(), move || {
-        let Ends { config, reader, cursor, ledger, counters, shutdown } = ends;
-        let (name, told) = (config.name.clone(), counters.clone());
-        let ended = feeder::run(config, reader, cursor, ledger, sink, counters, &shutdown);
-        if let Err(error) = ended {
-            tell_end(&name, &error, &told);
+impl Parts {
+    /// Makes the feeder, and runs it until its shutdown or an error that does not pass.
+    fn run(&self) -> Result<()> {
+        let (rules, counters) = (self.rules.clone(), self.counters.clone());
+        match &self.feeder.sink {
+            SinkConfig::Ingest(config) => {
+                self.drive(Ingest::load((**config).clone(), rules, counters)?)
+            }
+            SinkConfig::Ndjson(config) => self.drive(Ndjson::open((**config).clone(), rules)?),
+            SinkConfig::Webhook(config) => self.drive(Webhook::load((**config).clone(), rules)?),
+            SinkConfig::Redis(config) => self.drive(RedisSink::new((**config).clone(), rules)),
         }
-        Ok(())
-    })
-}
+    }
 
-fn tell_end(name: &str, error: &FeedError, counters: &Counters) {
-    error!(feeder = name, "feeder has stopped, events stay in the event log: {error}");
-    counters.trouble.set(Some(format!("feeder {name} has stopped: {error}")));
+    fn drive<S: Sink>(&self, sink: S) -> Result<()> {
+        let (config, counters) = (self.feeder.config.clone(), self.counters.clone());
+        let cursor = Cursor::open(&self.log_directory, &cursor_name(&config.name))?;
+        let data = &config.directory;
+        fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
+        let reader = match &self.log {
+            Some(log) => log.another(cursor.position()),
+            None => Reader::open(&self.log_directory, cursor.position())?,
+        };
+        let ledger = Ledger::open(data, &config.name)?;
+        info!(feeder = config.name, kind = sink.kind(), "feeder is ready");
+        Ok(feeder::run(config, reader, cursor, ledger, sink, counters, &self.shutdown)?)
+    }
 }

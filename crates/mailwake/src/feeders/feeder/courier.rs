@@ -465,7 +465,7 @@ async fn late(shutdown: &CancellationToken) {
 }
 
 /// Spreads attempts; without randomness they come back together.
-fn random() -> u32 {
+pub(super) fn random() -> u32 {
     let mut octets = [128; 4];
     aws_lc_rs::rand::fill(&mut octets).ok();
     u32::from_be_bytes(octets)

@@ -233,6 +233,24 @@ impl Scene {
         Running { shutdown, counters, thread }
     }
 
+    /// Starts it as `serve` does, which starts it again.
+    fn keep(&self, far: &Far) -> Running {
+        let (config, far) = (self.config.clone(), far.clone());
+        let (counters, shutdown) = (Arc::<Counters>::default(), CancellationToken::new());
+        let (told, stop) = (counters.clone(), shutdown.clone());
+        let (log, directory) = (self.log.reader(Position::START), self.log_directory());
+        let thread = thread::spawn(move || {
+            keep_running(&config, "test", &told, &stop, || {
+                let cursor = Cursor::open(&directory, &cursor_name("far"))?;
+                let ledger = Ledger::open(&config.directory, "far")?;
+                let (config, reader) = (config.clone(), log.another(cursor.position()));
+                run(config, reader, cursor, ledger, far.clone(), told.clone(), &stop)
+            })
+            .map_err(FeedError::Runtime)
+        });
+        Running { shutdown, counters, thread }
+    }
+
     /// Runs until it is so, and stops.
     fn until(&self, far: &Far, is_so: impl Fn(&Counters) -> bool) {
         let running = self.start(far);

@@ -1,6 +1,10 @@
 //! What operators ask of a feeder.
 
 use super::*;
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 #[test]
 fn feeder_that_is_paused_sends_nothing_and_goes_on_later() {
@@ -156,4 +160,33 @@ fn dead_letter_that_cannot_be_read_is_told_and_holds_nothing_up() {
     running.stop();
     assert_eq!(far.events(), lines([3, 2]));
     assert_eq!(scene.dead(), []);
+}
+
+/// What keeps it from starting goes: nobody has to ask for another start.
+#[test]
+fn feeder_that_cannot_start_or_panics_is_told_and_starts_again() {
+    let scene = Scene::new();
+    scene.apply(&[reception(1, "spring")]);
+    scene.apply(&opens(1..4));
+    let ledger = Ledger::file(scene.folder.path(), "far");
+    fs::create_dir(&ledger).expect("made");
+    let panics = Arc::new(AtomicBool::new(true));
+    let still = panics.clone();
+    let far = Far::new(move |_| match still.load(Relaxed) {
+        false => Ok(Receipt::default()),
+        true => panic!("a mistake, for a test"),
+    });
+    let running = scene.keep(&far);
+    running.eventually(|counters| counters.errors.get() >= 2);
+    let trouble = running.counters.trouble.get().expect("it is told");
+    assert!(trouble.starts_with("feeder far is not running: feed: open ledger"), "{trouble}");
+    assert_eq!(far.sent(), []);
+    fs::remove_dir(&ledger).expect("removed");
+    let panicked = "feeder far is not running: it panicked, which is a mistake in mailwake";
+    running.eventually(|counters| counters.trouble.get().as_deref() == Some(panicked));
+    panics.store(false, Relaxed);
+    running.eventually(|counters| counters.events.get() == 3 && counters.trouble.get().is_none());
+    running.stop();
+    let sent = far.sent();
+    assert!(sent.len() > 1 && sent.iter().all(|sent| sent.events == lines(1..4)), "{sent:?}");
 }
