@@ -29,6 +29,7 @@ use tracking::bounce::Rules;
 /// A feeder that runs.
 pub(super) struct Running {
     feeder: Feeder,
+    rules: Arc<Rules>,
     shutdown: CancellationToken,
     thread: JoinHandle<Result<()>>,
 }
@@ -53,6 +54,7 @@ impl Server {
             config.feeders.feeders.iter().map(|one| (one.config.name.clone(), one)).collect();
         let stays = |name: &String, one: &mut Running| {
             wanted.get(name).is_some_and(|wanted| **wanted == one.feeder)
+                && *one.rules == config.bounce_rules
                 && !one.thread.is_finished()
         };
         let leaving: Vec<_> = running.extract_if(.., |name, one| !stays(name, one)).collect();
@@ -109,11 +111,12 @@ impl Server {
         // From here on the log keeps what it is to bring, whatever else is wrong.
         let cursor = Cursor::open(log_directory, &cursor_name(&feeder.config.name))?;
         let shutdown = self.consumers.child_token();
+        let rules = Arc::new(config.bounce_rules.clone());
         let parts = Parts {
             feeder: feeder.clone(),
             log_directory: log_directory.clone(),
             log: self.log.as_ref().map(|log| log.reader(cursor.position())),
-            rules: Arc::new(config.bounce_rules.clone()),
+            rules: rules.clone(),
             counters,
             shutdown: shutdown.clone(),
         };
@@ -122,7 +125,7 @@ impl Server {
             let Parts { counters, shutdown, .. } = &parts;
             Ok(keep_running(config, kind, counters, shutdown, || parts.run())?)
         })?;
-        Ok(Running { feeder: feeder.clone(), shutdown, thread })
+        Ok(Running { feeder: feeder.clone(), rules, shutdown, thread })
     }
 
     /// Waits until each has ended. They are told before.

@@ -15,8 +15,19 @@ use std::sync::Arc;
 pub struct Rules {
     /// The site's own, in the order in which they are asked.
     site: Vec<Arc<RuleSet>>,
+    /// What these were made of.
+    texts: Vec<Arc<str>>,
     built_in: Arc<RuleSet>,
 }
+
+/// Rules are the same that were made of the same: the built-in ones always are.
+impl PartialEq for Rules {
+    fn eq(&self, other: &Self) -> bool {
+        self.texts == other.texts
+    }
+}
+
+impl Eq for Rules {}
 
 /// A class, and why it is this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +50,14 @@ impl Rules {
     pub fn built_in() -> Self {
         let built_in = file::read(include_str!("../bounce_rules.toml"), "")
             .expect("a test reads the rules that mailwake comes with");
-        Self { site: Vec::new(), built_in: Arc::new(built_in) }
+        Self { site: Vec::new(), texts: Vec::new(), built_in: Arc::new(built_in) }
     }
 
     /// Adds rules of a site, in TOML of the same form as the built-in ones. They are asked
     /// behind those that were added before, and before everything else.
     pub fn with_site(mut self, toml: &str) -> Result<Self, RulesError> {
         self.site.push(Arc::new(file::read(toml, "site/")?));
+        self.texts.push(toml.into());
         Ok(self)
     }
 
@@ -53,6 +65,7 @@ impl Rules {
     /// or `bounce_code,rule` for reports by mail.
     pub fn with_momentum_overrides(mut self, lines: &str) -> Result<Self, RulesError> {
         self.site.push(Arc::new(overrides::read(lines)?));
+        self.texts.push(lines.into());
         Ok(self)
     }
 

@@ -9,6 +9,7 @@ use crate::support::{
     wait_for,
 };
 use serde_json::Value;
+use std::fs;
 
 fn configure(installation: &Installation, port: u16, lines: &str) {
     let table = format!(
@@ -75,5 +76,32 @@ fn a_receiver_that_fails_is_told_and_tried_until_it_is_well() {
     let id = failed["batch_id"].as_str().expect("an id");
     assert!(endpoint.arrivals().batch_ids().contains(&id), "it is the same batch: {id}");
     wait_for("a closed circuit", PATIENCE, || (installation.metric(open) == 0.0).then_some(()));
+    assert!(serving.stop().success(), "SIGTERM ends serve in order");
+}
+
+/// Bounces have their classes by the rules, so these reach whoever writes events.
+#[test]
+fn rules_that_have_changed_reach_feeders_at_sighup() {
+    let endpoint = Endpoint::start(Plan::default());
+    let installation = Installation::new(9);
+    let rules = installation.folder().join("rules.toml");
+    let rule = |class: &str| {
+        format!("[[text]]\nname = \"ours\"\nclass = {class}\nany = [\"no such shop\"]\n")
+    };
+    fs::write(&rules, rule("10")).expect("written");
+    let table = format!("[bounces]\nrules_file = \"{}\"\n", rules.display());
+    configure(&installation, endpoint.port, &table);
+    let serving = installation.serve();
+    let count = |words: &str| serving.log().matches(words).count();
+    let wait_for_count = |words: &str, times: usize| {
+        wait_for(words, PATIENCE, || (count(words) >= times).then_some(()));
+    };
+    wait_for_count("feeder is ready", 1);
+    serving.reload();
+    wait_for_count("were reloaded", 1);
+    assert_eq!(count("feeder is ready"), 1, "nothing has changed");
+    fs::write(&rules, rule("30")).expect("written");
+    serving.reload();
+    wait_for_count("feeder is ready", 2);
     assert!(serving.stop().success(), "SIGTERM ends serve in order");
 }
