@@ -82,10 +82,7 @@ impl Sink for Ndjson {
     async fn send(&mut self, batch: &Batch) -> Result<Receipt, SendError> {
         let written = match &mut self.files {
             Some(files) => files.write(batch),
-            None => {
-                let mut output = io::stdout().lock();
-                output.write_all(&batch.body).and_then(|()| output.flush()).map(|()| 0)
-            }
+            None => write_out(batch.body.clone()).await.map(|()| 0),
         };
         match written {
             Ok(duplicates) => Ok(Receipt { status: None, duplicates }),
@@ -101,4 +98,15 @@ impl Sink for Ndjson {
             files.finish_if_old();
         }
     }
+}
+
+/// Writes to standard output. Whoever reads it may not for long: the thread that waits for that is
+/// not the feeder's, which can be stopped meanwhile.
+async fn write_out(body: Vec<u8>) -> io::Result<()> {
+    let writing = tokio::task::spawn_blocking(move || {
+        let mut output = io::stdout().lock();
+        output.write_all(&body)?;
+        output.flush()
+    });
+    writing.await.map_err(io::Error::other)?
 }

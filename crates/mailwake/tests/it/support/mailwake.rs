@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::{
     fs,
+    io::PipeReader,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
 };
@@ -156,16 +157,35 @@ impl Installation {
         self.serve_with(roles, &[])
     }
 
+    /// Starts `mailwake serve` with stdout in a pipe, whose other end is given.
+    pub(crate) fn serve_into_pipe(&self) -> (Serving, PipeReader) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut command = self.serve_command("gateway,tracker,delivery,store");
+        let log = self.directory.path().join("serve.log");
+        let server =
+            Server::start_writing_to(writer.into(), "mailwake", "mailwake", &mut command, log);
+        (self.wait_until_started(server, "gateway,tracker,delivery,store"), reader)
+    }
+
     /// The same, with further variables in its environment.
     pub(crate) fn serve_with(&self, roles: &str, variables: &[(&str, &str)]) -> Serving {
-        let mut command = Command::new(BINARY);
+        let mut command = self.serve_command(roles);
         command.envs(variables.iter().copied());
+        let log = self.directory.path().join("serve.log");
+        let server = Server::start("mailwake", "mailwake", &mut command, log);
+        self.wait_until_started(server, roles)
+    }
+
+    fn serve_command(&self, roles: &str) -> Command {
+        let mut command = Command::new(BINARY);
         command.args(["serve", "--role", roles, "--config"]).arg(self.configuration());
         if roles == "store" {
             command.args(["--admin-listen", "127.0.0.1:0"]);
         }
-        let log = self.directory.path().join("serve.log");
-        let mut server = Server::start("mailwake", "mailwake", &mut command, log);
+        command
+    }
+
+    fn wait_until_started(&self, mut server: Server, roles: &str) -> Serving {
         let ports = [("gateway", self.gateway_port), ("tracker", self.tracker_port)];
         for (_, port) in ports.iter().filter(|(role, _)| roles.contains(role)) {
             server.wait_until_listening(&[*port]);

@@ -33,12 +33,24 @@ impl Server {
         log: PathBuf,
     ) -> Self {
         let output = File::options().append(true).create(true).open(&log).expect("open log file");
+        Self::start_writing_to(output.into(), name, package, command, log)
+    }
+
+    /// The same, with stdout elsewhere.
+    pub(crate) fn start_writing_to(
+        stdout: Stdio,
+        name: &'static str,
+        package: &str,
+        command: &mut Command,
+        log: PathBuf,
+    ) -> Self {
+        let output = File::options().append(true).create(true).open(&log).expect("open log file");
         // Servers lie outside the PATH of users on Debian.
         let path = std::env::var("PATH").unwrap_or_default();
         let child = command
             .env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin:/sbin"))
             .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("second handle of the log file"))
+            .stdout(stdout)
             .stderr(output)
             .process_group(0)
             .spawn()
