@@ -94,13 +94,18 @@ impl Files {
     /// Writes a batch, and gives how many of its events were there already: none, or all. They
     /// are on disk when this returns.
     pub(super) fn write(&mut self, batch: &Batch) -> io::Result<u64> {
+        let id = batch.id.to_string();
+        let is_last = self.last.as_ref().is_some_and(|last| last.batch == id);
+        if !is_last {
+            // Behind a whole batch: one that is written again stays in its file.
+            self.finish_if_old();
+        }
         let mut open = match self.open.take() {
             Some(open) => open,
             None => self.open_part()?,
         };
         let inode = open.file.metadata()?.ino();
-        let id = batch.id.to_string();
-        match self.last.as_ref().filter(|last| last.batch == id) {
+        match self.last.as_ref().filter(|_| is_last) {
             // The file with it was finished since, which is done behind a whole batch alone.
             Some(last) if last.inode != inode => {
                 self.open = Some(open);
@@ -115,11 +120,7 @@ impl Files {
             }
         }
         // Should this fail, the file is opened and repaired again.
-        open.file.set_len(open.length)?;
-        open.file.seek(SeekFrom::Start(open.length))?;
-        open.file.write_all(&batch.body)?;
-        open.file.sync_data()?;
-        open.length += batch.body.len() as u64;
+        append(&mut open, &batch.body)?;
         if open.length >= self.octets_max {
             return self.finish(&open).map(|()| 0);
         }
@@ -167,6 +168,20 @@ impl Files {
         file.sync_data()?;
         fs::rename(fresh, self.path("last"))
     }
+}
+
+/// Writes a batch behind what the file has, or nothing of it.
+fn append(open: &mut Open, body: &[u8]) -> io::Result<()> {
+    open.file.set_len(open.length)?;
+    open.file.seek(SeekFrom::Start(open.length))?;
+    if let Err(error) = open.file.write_all(body).and_then(|()| open.file.sync_data()) {
+        // Another batch may be the next one: lines of this one in front of it would be there
+        // twice.
+        open.file.set_len(open.length).ok();
+        return Err(error);
+    }
+    open.length += body.len() as u64;
+    Ok(())
 }
 
 /// Where the last batch was to go. A file that says nothing of the kind is as none.

@@ -105,6 +105,19 @@ async fn file_that_is_old_is_finished_while_nothing_comes() {
     assert_eq!(finished(&folder), ["one\n"]);
 }
 
+/// It is never at rest, and each batch is as old as the last file.
+#[tokio::test]
+async fn file_that_is_old_is_finished_while_batches_come() {
+    let folder = TempDir::new().expect("a folder");
+    let config = NdjsonConfig { age_max: Duration::ZERO, ..config(folder.path()) };
+    let mut sink = Ndjson::open(config, Arc::new(Rules::built_in())).expect("a sink");
+    for (id, line) in [(1, "one"), (1, "one"), (2, "two"), (3, "three")] {
+        sink.send(&batch(id, line)).await.expect("written");
+    }
+    assert_eq!(finished(&folder), ["one\n", "two\n"]);
+    assert_eq!(part(&folder), "three\n");
+}
+
 #[tokio::test]
 async fn directory_that_is_gone_is_an_error_that_may_pass() {
     let folder = TempDir::new().expect("a folder");
