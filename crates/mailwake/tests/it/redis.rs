@@ -8,7 +8,7 @@ mod source;
 
 use crate::support::{PATIENCE, wait_for};
 use mailwake::{
-    delivery::redis::{Counters, Layout as SourceLayout, SourceConfig, run},
+    delivery::redis::{Counters, Layout as SourceLayout, SourceConfig, SourceCounters, run},
     event_log::{EventLog, LogConfig, Position, reader::Entry},
     feeders::{
         redis::{Durability, Layout, ListConfig, RedisSink, RedisSinkConfig, StreamsConfig},
@@ -110,6 +110,7 @@ struct Reading {
     _directory: TempDir,
     log: EventLog,
     counters: Arc<Counters>,
+    told: Option<Arc<SourceCounters>>,
     source: SourceConfig,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
@@ -119,8 +120,9 @@ impl Reading {
         let directory = tempfile::tempdir().expect("a directory");
         let (log, _) = EventLog::open(&LogConfig::new(directory.path())).expect("a log");
         let source = SourceConfig { name: "test".into(), redis, layout };
+        let counters = Arc::default();
         let mut reading =
-            Self { _directory: directory, log, counters: Arc::default(), source, running: None };
+            Self { _directory: directory, log, counters, told: None, source, running: None };
         reading.start_again();
         reading
     }
@@ -129,6 +131,7 @@ impl Reading {
         let (config, writer, shutdown) =
             (self.source.clone(), self.log.writer(), CancellationToken::new());
         let (counters, stop) = (self.counters.source("test"), shutdown.clone());
+        self.told = Some(counters.clone());
         let thread = thread::spawn(move || {
             run(config, writer, &counters, &stop).expect("a thread that can wait");
         });
@@ -162,6 +165,16 @@ impl Reading {
             let read = self.events();
             (read.len() >= events).then_some(read)
         })
+    }
+}
+
+impl Reading {
+    /// Waits until it tells such a trouble.
+    fn wait_for_trouble(&self, words: &str) {
+        wait_for(words, PATIENCE, || {
+            let told = self.told.as_ref().and_then(|told| told.trouble.get());
+            told.filter(|trouble| trouble.contains(words))
+        });
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::{Log, MALFORMED_KEPT_MAX, Read, StepError, repetitions::Repetitions};
 use crate::net::redis::{Failure, Redis, RedisError, beside};
-use redis::{FromRedisValue, Pipeline, Value, cmd, from_redis_value};
+use redis::{FromRedisValue, Value, cmd, from_redis_value};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracking::trk_queue;
@@ -15,13 +15,28 @@ const ENTRIES_MAX: usize = 500;
 /// Takes entries off the list that are its first ones. Those that are not, another reader has
 /// taken, as the feeder of the Go reference does while it still runs.
 const DONE: &str = "\
-local first = redis.call('LINDEX', KEYS[1], 0)
 for i = 1, #ARGV do
-  if first == ARGV[i] then
+  if redis.call('LINDEX', KEYS[1], 0) == ARGV[i] then
     redis.call('LPOP', KEYS[1])
-    first = redis.call('LINDEX', KEYS[1], 0)
   end
 end
+return redis.call('LLEN', KEYS[1])
+";
+
+/// The same, and of each a copy is kept before. A server without memory refuses that, unless the
+/// script has written something before: there the entry goes first, and the copy cannot fail any
+/// more.
+const KEEP: &str = "\
+for i = 2, #ARGV do
+  if redis.call('LINDEX', KEYS[1], 0) == ARGV[i] then
+    local kept = redis.pcall('RPUSH', KEYS[2], ARGV[i])
+    local is_full = type(kept) == 'table' and kept.err and string.find(kept.err, 'OOM')
+    if type(kept) == 'table' and kept.err and not is_full then return kept end
+    redis.call('LPOP', KEYS[1])
+    if is_full then redis.call('RPUSH', KEYS[2], ARGV[i]) end
+  end
+end
+redis.call('LTRIM', KEYS[2], ARGV[1], -1)
 return redis.call('LLEN', KEYS[1])
 ";
 
@@ -57,25 +72,34 @@ impl ListReader {
             self.log.counters.waiting.set(0);
             return Ok(0);
         }
-        let (now, mut events, mut malformed) = (Instant::now(), Vec::new(), Vec::new());
+        let (now, mut events, mut malformed) = (Instant::now(), Vec::new(), 0);
+        // Events and what is none go by turns: while no copy of that can be kept, nothing behind
+        // it goes to the log over and over.
         for entry in &entries {
             match trk_queue::read(entry, self.repetitions.count(entry, now)) {
-                Ok(event) => events.push(event),
-                Err(error) => {
+                Ok(event) if malformed == 0 => events.push(event),
+                Err(error) if events.is_empty() => {
                     self.log.malformed(&error, &self.malformed);
-                    malformed.push(entry);
+                    malformed += 1;
+                }
+                _ => {
+                    self.repetitions.take_back(entry);
+                    break;
                 }
             }
         }
         self.log.take(&events).await?;
-        let mut group = Pipeline::new();
-        if !malformed.is_empty() {
-            group.cmd("RPUSH").arg(&self.malformed).arg(malformed);
-            group.cmd("LTRIM").arg(&self.malformed).arg(-MALFORMED_KEPT_MAX).arg(-1);
-        }
-        group.cmd("EVAL").arg(DONE).arg(1).arg(&self.queue).arg(&entries);
-        let answers = self.redis.ask(vec![group]).await?.into_iter().flatten();
-        let waiting: u64 = read(answers.last().unwrap_or(Value::Nil))?;
+        let mut done = cmd("EVAL");
+        match malformed {
+            0 => done.arg(DONE).arg(1).arg(&self.queue),
+            _ => {
+                done.arg(KEEP).arg(2).arg(&self.queue).arg(&self.malformed);
+                done.arg(-MALFORMED_KEPT_MAX)
+            }
+        };
+        let entries = &entries[..events.len() + malformed];
+        done.arg(entries);
+        let waiting: u64 = read(self.redis.ask_one(done).await?)?;
         self.log.counters.waiting.set(waiting);
         Ok(entries.len())
     }

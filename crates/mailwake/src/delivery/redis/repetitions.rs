@@ -32,13 +32,18 @@ impl Repetitions {
             self.old = std::mem::take(&mut self.new);
             self.since = now;
         }
-        let mut hasher = DefaultHasher::new();
-        entry.hash(&mut hasher);
-        let entry = hasher.finish();
+        let entry = hash(entry);
         let before = self.old.remove(&entry).unwrap_or_default();
         let count = self.new.entry(entry).or_insert(before);
         *count = count.saturating_add(1);
         *count - 1
+    }
+
+    /// An entry that was counted just now comes again as the same one.
+    pub(super) fn take_back(&mut self, entry: &[u8]) {
+        if let Some(count) = self.new.get_mut(&hash(entry)) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     /// Forgets all: what comes now may have come before.
@@ -46,6 +51,12 @@ impl Repetitions {
         self.new.clear();
         self.old.clear();
     }
+}
+
+fn hash(entry: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    entry.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -15,10 +15,30 @@ const ENTRIES_MAX: usize = 250;
 const CLAIM_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Makes the group if it is not there, from the first entry on. A script, for the answer that it
-/// is there would be an error.
+/// is there would be an error. A server without memory does not even look whether it is; where it
+/// is not, reading says so.
 const MAKE_GROUP: &str = "\
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
-if made.err and not string.find(made.err, 'BUSYGROUP') then return made end
+local passes = {'BUSYGROUP', 'OOM'}
+for i = 1, #passes do
+  if made.err and string.find(made.err, passes[i]) then return 1 end
+end
+if made.err then return made end
+return 1
+";
+
+/// Keeps an entry that is no event beside its stream, and acknowledges it behind that. A server
+/// without memory refuses the copy, unless the script has written something before: there the
+/// acknowledgement goes first, and the copy cannot fail any more.
+const KEEP: &str = "\
+local copy = {KEYS[2], 'MAXLEN', '~', ARGV[3], '*'}
+for i = 5, #ARGV do copy[#copy + 1] = ARGV[i] end
+local kept = redis.pcall('XADD', unpack(copy))
+local is_full = type(kept) == 'table' and kept.err and string.find(kept.err, 'OOM')
+if type(kept) == 'table' and kept.err and not is_full then return kept end
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+if ARGV[4] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end
+if is_full then redis.call('XADD', unpack(copy)) end
 return 1
 ";
 
@@ -138,30 +158,39 @@ impl StreamsReader {
         for (index, ids) in all.into_iter().filter(|(_, ids)| !ids.is_empty()) {
             let name = &self.names[index];
             let kept_in = beside(name, ":malformed");
-            let mut group = Pipeline::new();
+            let (mut group, mut done) = (Pipeline::new(), Vec::with_capacity(ids.len()));
             entries += ids.len();
-            for entry in &ids {
-                if entry.fields.is_empty() {
-                    continue;
-                }
+            for entry in ids {
                 match stream::read(|name| entry.field(name)) {
                     Ok(event) => events.push(event),
+                    // It was removed while it was pending.
+                    Err(_) if entry.fields.is_empty() => {}
                     Err(error) => {
                         self.log.malformed(&error, &kept_in);
-                        keep(entry, &kept_in, &mut group);
+                        self.keep(&entry, name, &kept_in, &mut group);
+                        continue;
                     }
                 }
+                done.push(entry.id);
             }
-            let ids: Vec<Vec<u8>> = ids.into_iter().map(|entry| entry.id).collect();
-            group.cmd("XACK").arg(name).arg(&self.config.group).arg(&ids);
-            if self.config.removes {
-                group.cmd("XDEL").arg(name).arg(&ids);
+            if !done.is_empty() {
+                group.cmd("XACK").arg(name).arg(&self.config.group).arg(&done);
+                if self.config.removes {
+                    group.cmd("XDEL").arg(name).arg(&done);
+                }
             }
             groups.push(group);
         }
         self.log.take(&events).await?;
         self.redis.ask(groups).await?;
         Ok(entries)
+    }
+
+    /// Keeps an entry that is no event.
+    fn keep(&self, entry: &StreamEntry, name: &str, kept_in: &str, group: &mut Pipeline) {
+        group.cmd("EVAL").arg(KEEP).arg(2).arg(name).arg(kept_in);
+        group.arg(&self.config.group).arg(&entry.id).arg(MALFORMED_KEPT_MAX);
+        group.arg(u8::from(self.config.removes)).arg(&entry.fields);
     }
 
     async fn transfer(&mut self) -> Result<usize, StepError> {
@@ -208,12 +237,6 @@ fn alone(command: redis::Cmd) -> Pipeline {
     let mut group = Pipeline::with_capacity(1);
     group.add_command(command);
     group
-}
-
-/// Keeps an entry that is no event beside its stream.
-fn keep(entry: &StreamEntry, kept_in: &str, group: &mut Pipeline) {
-    group.cmd("XADD").arg(kept_in).arg("MAXLEN").arg("~").arg(MALFORMED_KEPT_MAX).arg("*");
-    group.arg(&entry.fields);
 }
 
 impl StreamEntry {

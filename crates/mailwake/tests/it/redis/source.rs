@@ -60,12 +60,57 @@ fn a_full_server_is_emptied() {
     for hundred in 0..100 {
         let entries: Vec<_> = (0..100).map(|n| entry("c", hundred * 100 + n, 10)).collect();
         push(&redis, &entries);
+        push(&redis, &[format!("torn {hundred}")]);
     }
     let _: String = redis.ask(&["CONFIG", "SET", "maxmemory", "2mb"]);
     let reading = Reading::start(redis.config(), list_source());
     reading.wait_for(10_000);
     wait_for("an empty queue", PATIENCE, || {
         (redis.ask::<u32>(&["LLEN", "trk_queue"]) == 0).then_some(())
+    });
+    let malformed: u32 = redis.ask(&["LLEN", "{trk_queue}:malformed"]);
+    assert_eq!(malformed, 100, "what is no event was kept all the same");
+}
+
+/// Nor does it lose what is no event: a copy is there before the entry is acknowledged.
+#[test]
+fn entries_that_are_no_events_are_kept_by_a_full_server() {
+    let options = ["--maxmemory-policy", "noeviction"];
+    let Some(redis) = Redis::start(Program::Redis, "full server", &options) else { return };
+    let _: String = redis.ask(&["XADD", "trk:{0}", "*", "weather", "fair"]);
+    let mut sink = Sending::new(redis.config(), streams(1));
+    let batch = sink.batch(1, &[open(1)]);
+    sink.send(&batch).expect("a receipt");
+    let _: String = redis.ask(&["XGROUP", "CREATE", "trk:{0}", "central", "0"]);
+    let _: String = redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    let reading = Reading::start(redis.config(), stream_source(1, "one"));
+    assert_eq!(reading.wait_for(1), [open(1)]);
+    wait_for("what is malformed", PATIENCE, || {
+        (redis.ask::<u32>(&["XLEN", "trk:{0}:malformed"]) == 1).then_some(())
+    });
+}
+
+/// The place for copies is something else: an operator has to act, and nothing is lost until then.
+#[test]
+fn entries_that_cannot_be_kept_stay() {
+    let Some(redis) = Redis::start(Program::Redis, "no place for copies", &[]) else { return };
+    let _: String = redis.ask(&["SET", "trk:{0}:malformed", "taken"]);
+    let _: String = redis.ask(&["SET", "{trk_queue}:malformed", "taken"]);
+    let _: String = redis.ask(&["XADD", "trk:{0}", "*", "weather", "fair"]);
+    push(&redis, &["torn".into(), entry("o", 1, 1)]);
+    let streams = Reading::start(redis.config(), stream_source(1, "one"));
+    let list = Reading::start(redis.config(), list_source());
+    streams.wait_for_trouble("WRONGTYPE");
+    list.wait_for_trouble("WRONGTYPE");
+    let pending: (u32, redis::Value, redis::Value, redis::Value) =
+        redis.ask(&["XPENDING", "trk:{0}", "central"]);
+    assert_eq!((pending.0, redis.ask::<u32>(&["LLEN", "trk_queue"])), (1, 2));
+    let _: u32 = redis.ask(&["DEL", "trk:{0}:malformed"]);
+    let _: u32 = redis.ask(&["DEL", "{trk_queue}:malformed"]);
+    wait_for("the copies", PATIENCE, || {
+        let of_stream: u32 = redis.ask(&["XLEN", "trk:{0}:malformed"]);
+        let of_list: u32 = redis.ask(&["LLEN", "{trk_queue}:malformed"]);
+        ((of_stream, of_list) == (1, 1)).then_some(())
     });
 }
 
