@@ -69,9 +69,10 @@ impl From<redis::RedisError> for RedisError {
     fn from(error: redis::RedisError) -> Self {
         let text = error.to_string();
         let redirects = [ServerErrorKind::Moved, ServerErrorKind::Ask].map(ErrorKind::Server);
+        let of_script = of_script(&text);
         Self {
-            failure: failure(&error, &text),
-            reason: format!("Redis: {}", told(&text)),
+            failure: of_script.map_or_else(|| failure(&error, &text), failure_of_script),
+            reason: format!("Redis: {}", told(of_script.unwrap_or(&text))),
             is_redirect: redirects.contains(&error.kind()),
         }
     }
@@ -104,6 +105,25 @@ fn failure(error: &redis::RedisError, text: &str) -> Failure {
             _ => Failure::Away,
         },
         _ => Failure::Away,
+    }
+}
+
+/// What a command in a script has said, as Redis 6 wraps it: `ERR Error running script (call to
+/// f_…): @user_script:1: @user_script: 1: -OOM command not allowed`. Later ones answer with the
+/// code of the command itself, and behind it where in the script that was.
+fn of_script(text: &str) -> Option<&str> {
+    let (_, behind) = text.rsplit_once("@user_script:")?;
+    let (line, said) = behind.trim_start_matches(['"', ':', ' ']).split_once(": ")?;
+    let is_line = !line.is_empty() && line.bytes().all(|octet| octet.is_ascii_digit());
+    is_line.then(|| said.trim_start_matches('-'))
+}
+
+fn failure_of_script(said: &str) -> Failure {
+    match said.split(' ').next().unwrap_or_default() {
+        "OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "CLUSTERDOWN" | "MASTERDOWN"
+        | "TRYAGAIN" | "BUSY" => Failure::Away,
+        // Such as WRONGTYPE, and those rights that are missing, for which there is no code.
+        _ => Failure::Denied,
     }
 }
 

@@ -79,6 +79,37 @@ fn what_an_operator_has_to_do_is_told() {
     check_failure("-WRONGTYPE a list\r\n", Failure::Denied, "Redis: \"WRONGTYPE\": a list");
 }
 
+/// The answers of Redis 6.2.5.
+#[test]
+fn errors_in_scripts_of_old_servers_are_those_of_their_commands() {
+    let check = |said: &str, wanted: Failure, told: &str| {
+        let answer = format!(
+            "-ERR Error running script (call to f_b4be54ddebb59e27ee8ef92d62d9bdb463e08ca1): \
+             @user_script:1: {said}\r\n"
+        );
+        check_failure(&answer, wanted, told);
+    };
+    check(
+        "@user_script: 1: -OOM command not allowed when used memory > 'maxmemory'. ",
+        Failure::Away,
+        "Redis: OOM command not allowed when used memory > 'maxmemory'. ",
+    );
+    check(
+        "@user_script: 1: -READONLY You can't write against a read only replica. ",
+        Failure::Away,
+        "Redis: READONLY You can't write against a read only replica. ",
+    );
+    check(
+        "WRONGTYPE Operation against a key holding the wrong kind of value",
+        Failure::Denied,
+        "Redis: WRONGTYPE Operation against a key holding the wrong kind of value",
+    );
+    let rights = "The user executing the script can't run this command or subcommand";
+    check(&format!("@user_script: 1: {rights}"), Failure::Denied, &format!("Redis: {rights}"));
+    let alone = format!("-@user_script: 1: {rights}\r\n");
+    check_failure(&alone, Failure::Denied, &format!("Redis: {rights}"));
+}
+
 #[test]
 fn what_was_sent_is_not_told() {
     check_failure(
