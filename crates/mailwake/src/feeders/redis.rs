@@ -67,6 +67,7 @@ pub enum RedisForm {
     /// For the list and the keys of the Go reference.
     List(ListConfig),
 }
+
 impl RedisSink {
     /// Gets ready; nobody is asked yet.
     pub fn new(config: RedisSinkConfig, rules: Arc<Rules>) -> Self {
@@ -80,23 +81,34 @@ impl RedisSink {
 
     /// Sends groups that each begin with a script which tells how many events it has taken, and
     /// makes sure of them. Gives how many were taken.
-    async fn take(&mut self, mut groups: Vec<Pipeline>) -> Result<u64, RedisError> {
-        let sure = self.durability.command(self.redis.config().timeout);
-        for group in &mut groups {
+    async fn take(&mut self, groups: Vec<Pipeline>) -> Result<u64, RedisError> {
+        let answers = self.ask_surely(groups).await?;
+        let firsts = answers.into_iter().filter_map(|answer| answer.into_iter().next());
+        firsts.map(number).sum()
+    }
+
+    /// Sends groups, and waits for those who must have what they write.
+    async fn ask_surely(
+        &mut self,
+        mut groups: Vec<Pipeline>,
+    ) -> Result<Vec<Vec<Value>>, RedisError> {
+        let config = self.redis.config();
+        let sure = self.durability.command(config.timeout);
+        // What a connection waits for is all that was written over it: where groups go to one
+        // server, in their order, it is asked for once.
+        let first = if config.is_cluster { 0 } else { groups.len().saturating_sub(1) };
+        for group in &mut groups[first..] {
             sure.iter().for_each(|sure| {
                 group.add_command(sure.clone());
             });
         }
-        let answers = self.redis.ask(groups).await?;
-        let mut taken = 0;
-        for answer in answers {
-            let mut answer = answer.into_iter();
-            taken += answer.next().map_or(Ok(0), number)?;
-            if let Some(sure) = answer.next() {
+        let mut answers = self.redis.ask(groups).await?;
+        if sure.is_some() {
+            for sure in answers[first..].iter_mut().filter_map(Vec::pop) {
                 self.durability.check(sure)?;
             }
         }
-        Ok(taken)
+        Ok(answers)
     }
 }
 
@@ -187,9 +199,9 @@ impl Sink for RedisSink {
                 self.take(groups).await
             }
             RedisForm::List(config) => {
-                let (keys, entries, group) = list::groups(config, batch);
-                match self.redis.ask(keys).await {
-                    Ok(_) if entries == 0 => Ok(batch.items.len() as u64),
+                let (keys, entry_count, group) = list::groups(config, batch);
+                match self.ask_surely(keys).await {
+                    Ok(_) if entry_count == 0 => Ok(batch.items.len() as u64),
                     // Keys are no entries: what is counted is the batch as such.
                     Ok(_) => self.take(vec![group]).await.map(|taken| match taken {
                         0 => 0,

@@ -28,6 +28,7 @@ use tracking::{
     bounce::Rules,
     event::{Event, Occurrence, Visit},
     ids::{EventId, MessageId, Timestamp},
+    message::MessageRecord,
 };
 
 const AT: i64 = 1_795_233_600_000;
@@ -77,12 +78,17 @@ impl Sending {
 
     /// A batch of events, with an id of its own.
     fn batch(&self, number: usize, events: &[Event]) -> Batch {
+        self.batch_of(number, events, None)
+    }
+
+    /// The same, of a message.
+    fn batch_of(&self, number: usize, events: &[Event], message: Option<&MessageRecord>) -> Batch {
         let mut form = self.sink.form();
         let id = uuid::Uuid::from_u128(number as u128);
         let mut batch = Batch { id, attempts: 0, items: Vec::new(), body: Vec::new() };
         for event in events {
             let start = batch.body.len();
-            assert!(form.append(FedEvent { event, message: None }, &mut batch.body), "{event:?}");
+            assert!(form.append(FedEvent { event, message }, &mut batch.body), "{event:?}");
             let (event_id, message_id) = (event.event_id, event.message_id);
             batch.items.push(Item { event_id, message_id, range: start..batch.body.len() });
         }

@@ -7,7 +7,7 @@ use crate::net::redis::{Failure, Redis, RedisError, beside};
 use redis::{FromRedisValue, Value, cmd, from_redis_value};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracking::trk_queue;
+use tracking::{event::Event, trk_queue};
 
 /// Entries that are read at once.
 const ENTRIES_MAX: usize = 500;
@@ -72,10 +72,21 @@ impl ListReader {
             self.log.counters.waiting.set(0);
             return Ok(0);
         }
+        let (events, malformed) = self.sort(&entries);
+        let entries = &entries[..events.len() + malformed];
+        let taken = self.take(&events, malformed, entries).await;
+        if taken.is_err() {
+            // They may be on the list still, and are no repetitions of themselves then.
+            entries.iter().for_each(|entry| self.repetitions.take_back(entry));
+        }
+        taken.map(|()| entries.len())
+    }
+
+    /// The first entries that are events, or how many of the first are none. These go by turns:
+    /// while no copy can be kept of what is none, nothing behind it goes to the log over and over.
+    fn sort(&mut self, entries: &[Vec<u8>]) -> (Vec<Event>, usize) {
         let (now, mut events, mut malformed) = (Instant::now(), Vec::new(), 0);
-        // Events and what is none go by turns: while no copy of that can be kept, nothing behind
-        // it goes to the log over and over.
-        for entry in &entries {
+        for entry in entries {
             match trk_queue::read(entry, self.repetitions.count(entry, now)) {
                 Ok(event) if malformed == 0 => events.push(event),
                 Err(error) if events.is_empty() => {
@@ -88,7 +99,17 @@ impl ListReader {
                 }
             }
         }
-        self.log.take(&events).await?;
+        (events, malformed)
+    }
+
+    /// Takes events to the log, and entries off the list.
+    async fn take(
+        &mut self,
+        events: &[Event],
+        malformed: usize,
+        entries: &[Vec<u8>],
+    ) -> Result<(), StepError> {
+        self.log.take(events).await?;
         let mut done = cmd("EVAL");
         match malformed {
             0 => done.arg(DONE).arg(1).arg(&self.queue),
@@ -97,22 +118,16 @@ impl ListReader {
                 done.arg(-MALFORMED_KEPT_MAX)
             }
         };
-        let entries = &entries[..events.len() + malformed];
         done.arg(entries);
         let waiting: u64 = read(self.redis.ask_one(done).await?)?;
         self.log.counters.waiting.set(waiting);
-        Ok(entries.len())
+        Ok(())
     }
 }
 
 impl Read for ListReader {
     async fn step(&mut self) -> Result<usize, StepError> {
-        let step = self.transfer().await;
-        if step.is_err() {
-            // What was counted may be on the list still, and is no repetition then.
-            self.repetitions.forget();
-        }
-        step
+        self.transfer().await
     }
 
     fn shutdown(&self) -> &CancellationToken {

@@ -41,15 +41,11 @@ impl Repetitions {
 
     /// An entry that was counted just now comes again as the same one.
     pub(super) fn take_back(&mut self, entry: &[u8]) {
-        if let Some(count) = self.new.get_mut(&hash(entry)) {
+        let entry = hash(entry);
+        let count = self.new.get_mut(&entry).or_else(|| self.old.get_mut(&entry));
+        if let Some(count) = count {
             *count = count.saturating_sub(1);
         }
-    }
-
-    /// Forgets all: what comes now may have come before.
-    pub(super) fn forget(&mut self) {
-        self.new.clear();
-        self.old.clear();
     }
 }
 
@@ -74,7 +70,8 @@ mod tests {
         assert_eq!(repetitions.count(b"a", later), 2);
         let much_later = later + 3 * REMEMBERED_FOR;
         assert_eq!(repetitions.count(b"b", much_later), 0);
-        repetitions.forget();
-        assert_eq!(repetitions.count(b"a", much_later), 0);
+        assert_eq!(repetitions.count(b"b", much_later), 1);
+        repetitions.take_back(b"b");
+        assert_eq!(repetitions.count(b"b", much_later), 1);
     }
 }

@@ -120,8 +120,8 @@ fn of_script(text: &str) -> Option<&str> {
 
 fn failure_of_script(said: &str) -> Failure {
     match said.split(' ').next().unwrap_or_default() {
-        "OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "CLUSTERDOWN" | "MASTERDOWN"
-        | "TRYAGAIN" | "BUSY" => Failure::Away,
+        "OOM" | "READONLY" | "LOADING" | "MISCONF" | "NOREPLICAS" | "CLUSTERDOWN"
+        | "MASTERDOWN" | "TRYAGAIN" | "BUSY" => Failure::Away,
         // Such as WRONGTYPE, and those rights that are missing, for which there is no code.
         _ => Failure::Denied,
     }

@@ -4,12 +4,16 @@ use super::{Sending, list, open, streams};
 use crate::support::redis::{Program, Redis, config};
 use mailwake::{
     feeders::{
-        redis::Durability,
+        redis::{Durability, Layout, ListConfig},
         sink::{Receipt, SendError},
     },
     net::redis::RedisConfig,
 };
-use std::fs;
+use std::{fs, time::Duration};
+use tracking::{
+    event::{Event, Occurrence, UpstreamReply},
+    message::MessageRecord,
+};
 
 fn taken(duplicates: u64) -> Receipt {
     Receipt { status: None, duplicates }
@@ -104,6 +108,34 @@ fn a_replica_is_passed_by() {
         ["trk:{0}", "trk:{1}"].iter().map(|name| server.ask::<u32>(&["XLEN", name])).sum()
     };
     assert_eq!((lengths(&redis), lengths(&replica)), (2, 2));
+}
+
+/// A message that was delivered has a key in the Go reference's form, and no entry.
+#[test]
+fn keys_without_an_entry_wait_for_replicas_as_well() {
+    let Some(redis) = Redis::start(Program::Redis, "keys and replicas", &[]) else { return };
+    let message_kept_for = Some(Duration::from_secs(60));
+    let layout = Layout::List(ListConfig { queue: "trk_queue".into(), message_kept_for });
+    let durability = Durability { replicas: 1, is_on_disk: false };
+    let mut sink = Sending::surely(redis.config(), layout, durability);
+    let delivery = Occurrence::Delivery(UpstreamReply::default());
+    let event = Event { occurrence: delivery, ..open(1) };
+    let facts = serde_json::json!({
+        "transmission_id": "7", "rcpt_to": "ann@example.com", "msg_from": "news@shop.example",
+        "customer_id": "acme", "subaccount_id": "7", "campaign_id": "", "msg_size": 100,
+        "open_tracking": true, "initial_pixel": false, "click_tracking": true, "links": 1,
+    });
+    let message = MessageRecord {
+        message_id: event.message_id,
+        received_at: event.timestamp,
+        injected_at: None,
+        reception: serde_json::from_value(facts).expect("a reception"),
+        attempt: None,
+    };
+    let batch = sink.batch_of(1, &[event], Some(&message));
+    let error = sink.send(&batch).expect_err("no replica");
+    let SendError::Retry { reason, .. } = error else { panic!("{error:?}") };
+    assert_eq!(reason, "0 of 1 replicas of Redis have the batch yet");
 }
 
 #[test]
