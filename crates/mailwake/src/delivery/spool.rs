@@ -182,12 +182,16 @@ impl Drop for Spool {
 }
 
 /// Takes what comes into the spool, until it is told to stop. Blocks: give it a thread of its
-/// own.
-pub fn take(folder: &Path, mut recorder: Recorder, counters: &Counters) -> Result<(), SpoolError> {
+/// own. `own` are the counters of the spool as a source.
+pub fn take(
+    folder: &Path,
+    mut recorder: Recorder,
+    counters: &Counters,
+    own: &SourceCounters,
+) -> Result<(), SpoolError> {
     make(folder)?;
-    let own = counters.source("spool");
     loop {
-        match take_all(folder, &mut recorder, counters, &own) {
+        match take_all(folder, &mut recorder, counters, own) {
             Ok(()) => own.set_trouble(None),
             Err(TakeError::Stopped) => return Ok(()),
             Err(TakeError::Spool(error)) => {

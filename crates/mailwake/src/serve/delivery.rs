@@ -43,10 +43,12 @@ impl Server {
         }
         let (folder, recorder) = (config.spool(), self.recorder(log)?);
         let counters = self.vitals.delivery.clone();
+        // Here, so that its metrics are served from the start.
+        let own = counters.source("spool");
         self.delivery.push(spawn("spool", CancellationToken::new(), move || {
-            if let Err(error) = delivery::take_spool(&folder, recorder, &counters) {
+            if let Err(error) = delivery::take_spool(&folder, recorder, &counters, &own) {
                 error!("what other processes have read is not taken: {error}");
-                counters.source("spool").set_trouble(Some(error.to_string()));
+                own.set_trouble(Some(error.to_string()));
             }
             Ok(())
         })?);

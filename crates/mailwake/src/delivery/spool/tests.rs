@@ -26,7 +26,8 @@ fn taken(folder: &Path, wanted: usize) -> (Vec<Event>, Arc<Counters>) {
     let (shutdown, counters) = (CancellationToken::new(), Arc::new(Counters::default()));
     let recorder = Recorder::of_log(log.writer(), shutdown.clone()).expect("a recorder");
     let (of_thread, path) = (counters.clone(), folder.to_path_buf());
-    let thread = thread::spawn(move || take(&path, recorder, &of_thread));
+    let own = counters.source("spool");
+    let thread = thread::spawn(move || take(&path, recorder, &of_thread, &own));
     let deadline = Instant::now() + Duration::from_secs(20);
     while counters.spool_events.get() < wanted as u64 {
         assert!(Instant::now() < deadline, "{} of {wanted}", counters.spool_events.get());
