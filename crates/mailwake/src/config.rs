@@ -215,12 +215,12 @@ pub enum ConfigError {
         error: std::io::Error,
     },
     /// The file is no TOML.
-    #[error("read configuration {}: {error}", path.display())]
+    #[error("read configuration {}: {told}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// Where it stops to be TOML.
-        error: Box<toml::de::Error>,
+        told: String,
     },
     /// The file is TOML, and not what mailwake needs.
     #[error("the configuration has mistakes, {} in all:\n{}", .0.len(), list(.0))]
@@ -288,9 +288,10 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: path.into(), error })?;
-        let table = text
-            .parse::<Table>()
-            .map_err(|error| ConfigError::Syntax { path: path.into(), error: Box::new(error) })?;
+        let table = text.parse::<Table>().map_err(|error| ConfigError::Syntax {
+            path: path.into(),
+            told: reader::syntax(&error, &text),
+        })?;
         Self::of(&table)
     }
 

@@ -131,7 +131,7 @@ fn read_http(section: &Section<'_>, reading: &Reading) -> Option<DeliveryHttp> {
     let listen = section.required("listen", super::LISTEN);
     let path: Option<UrlPath> =
         section.parsed("path", "/records", "must be the path of a URL, like \"/records\"");
-    let token_file = section.parsed("token_file", "", "must be the path of a file");
+    let token_file = section.given("token_file", "must be the path of a file");
     let body = super::mebibytes(section, "body_mib_max", 16, 1..=256);
     let connections_max = section.count("connections_max", 64, 1..=10_000, "connections");
     let seconds = section.integer("timeout_seconds", 30, 1..=3_600, "seconds");

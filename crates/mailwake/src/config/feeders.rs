@@ -206,9 +206,9 @@ fn secret(
     file_key: &'static str,
     variable_key: &'static str,
 ) -> Option<Secret> {
-    let file: Option<PathBuf> = table.parsed(file_key, "", "must be the path of a file");
+    let file: Option<PathBuf> = table.given(file_key, "must be the path of a file");
     let variable: Option<String> =
-        table.parsed(variable_key, "", "must be the name of an environment variable");
+        table.given(variable_key, "must be the name of an environment variable");
     if let (Some(_), Some(variable)) = (&file, &variable) {
         let right = format!("goes in place of {file_key}, and not with it");
         table.mistake(variable_key, Some(&Value::from(variable.clone())), right);

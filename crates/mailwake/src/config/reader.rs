@@ -1,7 +1,11 @@
 //! A table of the configuration file, read key by key. What is wrong is collected,
 //! not returned, so that an operator sees every mistake at once.
 
+mod shown;
+
 use super::unsubscribe::is_proxied;
+use shown::shown;
+pub(super) use shown::syntax;
 use std::{cell::RefCell, collections::BTreeSet, fmt, ops::RangeInclusive, str::FromStr};
 use toml::{Table, Value};
 
@@ -10,7 +14,7 @@ use toml::{Table, Value};
 pub struct Mistake {
     /// The key with its tables, such as `gateway.listen`.
     pub key: String,
-    /// What stands there; `None` where something is missing.
+    /// What stands there, but for secrets; `None` where something is missing.
     pub value: Option<String>,
     /// What would be right.
     pub right: String,
@@ -43,7 +47,8 @@ pub struct Known {
 
 impl Findings {
     /// Adds a mistake. One that several tables read is told once, where it stands.
-    pub(super) fn add(&self, key: &str, value: Option<String>, right: impl Into<String>) {
+    pub(super) fn add(&self, key: &str, value: Option<&Value>, right: impl Into<String>) {
+        let value = value.map(|value| shown(key, value));
         let mistake = Mistake { key: key.into(), value, right: right.into() };
         let mut mistakes = self.mistakes.borrow_mut();
         if !mistakes.contains(&mistake) {
@@ -116,7 +121,7 @@ impl<'t> Section<'t> {
                 Value::Table(table) => Some(table),
                 other => {
                     let right = format!("must be a table: [{path}]");
-                    self.findings.add(&path, Some(other.to_string()), right);
+                    self.findings.add(&path, Some(other), right);
                     None
                 }
             };
@@ -144,14 +149,13 @@ impl<'t> Section<'t> {
         let mut entries = Vec::new();
         for (child, value) in table.into_iter().flatten() {
             let path = format!("{path}.{}", bare_or_quoted(child));
-            let value_text = || Some(value.to_string());
             let key = child.parse().ok();
             if key.is_none() {
-                self.findings.add(&path, value_text(), format!("its name {right_name}"));
+                self.findings.add(&path, Some(value), format!("its name {right_name}"));
             }
             let read = value.as_str().and_then(|text| text.parse().ok());
             if read.is_none() {
-                self.findings.add(&path, value_text(), right);
+                self.findings.add(&path, Some(value), right);
             }
             entries.extend(key.zip(read));
         }
@@ -243,6 +247,12 @@ impl<'t> Section<'t> {
             return None;
         }
         self.parsed(name, "", right)
+    }
+
+    /// As `parsed` without a default, and an empty text is a mistake: who writes a key means
+    /// something, and without it mailwake would be more open than it should be.
+    pub(super) fn given<T: FromStr>(&self, name: &'static str, right: &str) -> Option<T> {
+        self.parsed(name, "", right).map(|Given(given)| given)
     }
 
     /// A list of texts that some type is read from. By default there are none.
@@ -356,7 +366,7 @@ impl<'t> Section<'t> {
 
     /// Adds a mistake about a key of this table.
     pub(super) fn mistake(&self, name: &str, value: Option<&Value>, right: impl Into<String>) {
-        self.findings.add(&self.path_of(name), value.map(ToString::to_string), right);
+        self.findings.add(&self.path_of(name), value, right);
     }
 
     /// Adds a mistake about this table as such.
@@ -403,9 +413,20 @@ impl Drop for Section<'_> {
                     format!("is no key of mailwake; known here are {}", known.join(", "))
                 }
             };
-            let value = (!value.is_table()).then(|| value.to_string());
+            let value = Some(value).filter(|value| !value.is_table());
             self.findings.add(&self.path_of(&bare_or_quoted(key)), value, right);
         }
+    }
+}
+
+/// What is not empty.
+struct Given<T>(T);
+
+impl<T: FromStr> FromStr for Given<T> {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text.is_empty() { Err(()) } else { text.parse().map(Self).map_err(|_| ()) }
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn read(section: &Section<'_>, data_directory: &Path) -> TagsConfig {
     );
     let user: Option<String> = section.parsed("cassandra_user", "", "must be a name");
     let password_file: Option<PathBuf> =
-        section.parsed("cassandra_password_file", "", "must be the path of a file");
+        section.given("cassandra_password_file", "must be the path of a file");
     if kind == Kind::Cassandra && !section.has("cassandra_contact_points") {
         let right = "is missing; store = \"cassandra\" needs it";
         section.mistake("cassandra_contact_points", None, right);

@@ -20,7 +20,7 @@ pub(super) fn read(table: &Section<'_>) -> Option<IngestConfig> {
     let url: Option<Url> = table.parsed("url", "https://api.sparkpost.com", right);
     let allows_http = table.boolean("allow_http", false);
     let key = secret(table, "api_key_file", "api_key_variable");
-    if key.is_none() {
+    if key.is_none() && !table.has("api_key_file") && !table.has("api_key_variable") {
         let right = "is missing; must be the path of a file with the key, or api_key_variable \
                      the name of an environment variable";
         table.mistake("api_key_file", None, right);

@@ -107,7 +107,7 @@ fn authentication(table: &Section<'_>, allows_http: bool) -> Option<Authenticati
     let token = secret(table, "token_file", "token_variable");
     let token_server = token_server(table, auth == Auth::OAuth2, allows_http);
     let needs = |name: &'static str, has: bool, kind: Auth, word: &str| {
-        if auth == kind && !has {
+        if auth == kind && !has && !table.has(name) {
             table.mistake(name, None, format!("is missing; auth = {word:?} needs it"));
         }
         if auth != kind && has {
