@@ -1,10 +1,12 @@
 //! Octets come in as they are read, whole lines go out. A line that is too long is passed over
 //! as a whole, and told.
 
-/// What a line is too long for.
+/// A line that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Torn {
-    /// The limit, in octets.
+    /// Octets of it.
+    pub octets: u64,
+    /// How many there may be.
     pub octets_max: usize,
 }
 
@@ -29,7 +31,7 @@ impl LineBuffer {
         while let Some(end) = memchr::memchr(b'\n', octets) {
             let (line, rest) = octets.split_at(end);
             if self.octets == 0 {
-                take(within(line, self.octets_max));
+                take(within(line, line.len() as u64, self.octets_max));
             } else {
                 self.keep(line);
                 take(self.whole());
@@ -66,12 +68,12 @@ impl LineBuffer {
     }
 
     fn whole(&self) -> Result<&[u8], Torn> {
-        within(&self.unfinished, self.octets_max)
+        within(&self.unfinished, self.octets, self.octets_max)
     }
 }
 
-fn within(line: &[u8], octets_max: usize) -> Result<&[u8], Torn> {
-    if line.len() > octets_max { Err(Torn { octets_max }) } else { Ok(line) }
+fn within(line: &[u8], octets: u64, octets_max: usize) -> Result<&[u8], Torn> {
+    if line.len() > octets_max { Err(Torn { octets, octets_max }) } else { Ok(line) }
 }
 
 #[cfg(test)]

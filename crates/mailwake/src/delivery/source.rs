@@ -247,52 +247,46 @@ impl<'c> Source<'c> {
         let (events, told, path) = (&mut self.events, &mut self.told, tracked.path.clone());
         let name = &self.config.name;
         let lines = tracked.own.as_mut().or(shared.as_mut());
-        let mut is_within = lines.is_some_and(|lines| {
+        if let Some(lines) = lines {
             lines.set_now(SystemTime::now().into());
-            lines.is_within_record()
-        });
+        }
         let mut take = |line: u64, octets: Result<&[u8], Torn>, own: Option<&mut Lines>| {
-            let Some(lines) = own.or(shared.as_mut()) else { return };
+            let Some(lines) = own.or(shared.as_mut()) else { return false };
             counters.lines.increment();
             let read = match octets {
                 Ok(octets) => lines.line(octets, events),
                 Err(torn) => Err(too_long(torn)),
             };
-            is_within = lines.is_within_record();
             if let Err(error) = read {
                 counters.malformed_lines.increment();
                 told.tell(name, &path, line, &error);
             }
+            lines.is_within_record()
         };
         let octets = tracked.read(&mut self.buffer, &mut take)?;
         if octets == 0 && tracked.is_over() {
             tracked.end(&mut take);
-            if let Some(lines) = tracked.own.as_mut().or(shared.as_mut()) {
-                if let Err(error) = lines.end(events) {
-                    counters.malformed_lines.increment();
-                    told.tell(name, &path, tracked.line(), &error);
-                }
-                is_within = false;
+            if let Some(lines) = tracked.own.as_mut().or(shared.as_mut())
+                && let Err(error) = lines.end(events)
+            {
+                counters.malformed_lines.increment();
+                told.tell(name, &path, tracked.line(), &error);
             }
+            tracked.ended();
+            self.has_changed = true;
         }
         let events = mem::take(&mut self.events);
         self.record(&events, recorder)?;
         self.events = events;
         self.events.clear();
-        // A record that goes on in the next line is read again as a whole.
-        if !is_within {
-            self.tracked[index].passed();
-            self.has_changed = true;
-        }
+        self.has_changed |= self.tracked[index].passed();
         Ok(octets == 0)
     }
 
     /// Remembers how far it has read, durably, if it is time to.
     fn checkpoint(&mut self, is_last: bool) {
         let is_due = is_last || self.checkpoint_due <= Instant::now();
-        // Within an entry of the journal, the parser is ahead of the marks.
-        let is_within = self.shared.as_ref().is_some_and(Lines::is_within_record);
-        let is_due = is_due && self.has_changed && !is_within;
+        let is_due = is_due && self.has_changed;
         let Some(path) = self.config.checkpoint.as_deref().filter(|_| is_due) else {
             return;
         };
@@ -339,7 +333,7 @@ impl Told {
 }
 
 /// What is said of a line that is too long.
-pub(super) fn too_long(Torn { octets_max }: Torn) -> LineError {
+pub(super) fn too_long(Torn { octets_max, .. }: Torn) -> LineError {
     LineError::new(format!("longer than {octets_max} octets"))
 }
 

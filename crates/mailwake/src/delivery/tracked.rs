@@ -31,6 +31,9 @@ pub(super) struct Tracked {
     fed: u64,
     /// Lines that were read.
     line: u64,
+    /// Octets and lines up to the end of the last record: one that goes on in the next line is
+    /// read again as a whole.
+    whole: (u64, u64),
     lines: LineBuffer,
     /// Its own parser, where it is read by itself.
     pub(super) own: Option<Lines>,
@@ -84,6 +87,7 @@ impl Tracked {
             head: head.octets,
             fed,
             line,
+            whole: (fed, line),
             lines: LineBuffer::new(line_octets_max),
             own: None,
             bytes: found.bytes,
@@ -171,12 +175,12 @@ impl Tracked {
         Ok(if self.bytes == self.fed { Look::Nothing } else { Look::More })
     }
 
-    /// Reads on, and gives each line that is whole with its number. The number of octets that
-    /// were read; 0 where there are no more for now.
+    /// Reads on, and gives each line that is whole with its number; `take` tells whether a record
+    /// goes on behind it. The number of octets that were read; 0 where there are no more for now.
     pub(super) fn read(
         &mut self,
         buffer: &mut [u8],
-        mut take: impl FnMut(u64, Result<&[u8], Torn>, Option<&mut Lines>),
+        mut take: impl FnMut(u64, Result<&[u8], Torn>, Option<&mut Lines>) -> bool,
     ) -> io::Result<usize> {
         let octets = match self.content {
             Content::Plain => match &self.file {
@@ -187,13 +191,17 @@ impl Tracked {
             _ => self.uncompress(buffer)?,
         };
         let read = &buffer[..octets];
+        let mut offset = self.fed - self.lines.unfinished();
         self.fed += octets as u64;
         let room = usize::try_from(HEAD_OCTETS).unwrap_or(usize::MAX) - self.head.len();
         self.head.extend_from_slice(&read[..octets.min(room)]);
-        let (line, own) = (&mut self.line, &mut self.own);
-        self.lines.push(read, |whole| {
-            *line += 1;
-            take(*line, whole, own.as_mut());
+        let (number, own, passed) = (&mut self.line, &mut self.own, &mut self.whole);
+        self.lines.push(read, |line| {
+            *number += 1;
+            offset += line.map_or_else(|torn| torn.octets, |line| line.len() as u64) + 1;
+            if !take(*number, line, own.as_mut()) {
+                *passed = (offset, *number);
+            }
         });
         if octets > 0 {
             self.gave = Instant::now();
@@ -207,7 +215,10 @@ impl Tracked {
     }
 
     /// Takes the last line, where the file ends without a line end.
-    pub(super) fn end(&mut self, take: impl FnOnce(u64, Result<&[u8], Torn>, Option<&mut Lines>)) {
+    pub(super) fn end(
+        &mut self,
+        take: impl FnOnce(u64, Result<&[u8], Torn>, Option<&mut Lines>) -> bool,
+    ) {
         let (line, own) = (&mut self.line, &mut self.own);
         self.lines.end(|whole| {
             *line += 1;
@@ -260,18 +271,24 @@ impl Tracked {
         Ok(0)
     }
 
-    /// Everything up to the last whole line is recorded, and no record goes on behind it.
-    pub(super) fn passed(&mut self) {
-        let was_begun = self.mark.offset > 0;
-        self.mark.offset = self.fed - self.lines.unfinished();
-        self.mark.lines = self.line;
+    /// No record goes on behind the last whole line.
+    pub(super) fn ended(&mut self) {
+        self.whole = (self.fed - self.lines.unfinished(), self.line);
+    }
+
+    /// Everything up to the end of the last record is recorded. True where that is more than
+    /// before.
+    pub(super) fn passed(&mut self) -> bool {
+        let before = self.mark.offset;
+        (self.mark.offset, self.mark.lines) = self.whole;
         let octets = self.mark.offset.min(HEAD_OCTETS).min(self.head.len() as u64);
-        if octets > 0 && (!was_begun || octets != self.mark.head_octets) {
+        if octets > 0 && (before == 0 || octets != self.mark.head_octets) {
             self.mark.head_octets = octets;
             let octets = usize::try_from(octets).unwrap_or(usize::MAX);
             self.mark.head = digest_of(&self.head[..octets]);
         }
         self.mark.state = self.own.as_ref().and_then(Lines::state);
+        before != self.mark.offset
     }
 }
 

@@ -4,8 +4,10 @@ use super::*;
 /// long.
 fn lines(text: &str, piece: usize, octets_max: usize) -> Vec<Option<String>> {
     let mut buffer = LineBuffer::new(octets_max);
-    let mut lines = Vec::new();
+    let (mut lines, mut wanted) = (Vec::new(), text.split('\n'));
     let mut take = |line: Result<&[u8], Torn>| {
+        let octets = line.map_or_else(|torn| torn.octets, |line| line.len() as u64);
+        assert_eq!(Some(octets), wanted.next().map(|line| line.len() as u64));
         lines.push(line.ok().map(|line| String::from_utf8_lossy(line).into_owned()));
     };
     for octets in text.as_bytes().chunks(piece) {

@@ -177,6 +177,7 @@ impl Source<'_> {
                 self.told.tell(&self.config.name, &tracked.path, tracked.line(), &error);
             }
             self.record(&events, recorder)?;
+            self.tracked[index].ended();
             self.tracked[index].passed();
         }
         let tracked = self.tracked.remove(index);

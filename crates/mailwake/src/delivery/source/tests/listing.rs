@@ -109,3 +109,33 @@ fn compressed_file_that_was_replaced_is_read_from_its_start() {
     case.wait_for_lines(13);
     assert_eq!(case.recipients(), [wanted(0..3), wanted(10..20)].concat());
 }
+
+/// Entries of the journal: the last one is not complete.
+#[test]
+fn entry_that_is_not_complete_does_not_hold_up_the_place() {
+    let mut case = Case::new("journal");
+    let entry = |number: u32| {
+        let line = lines(number..number + 1);
+        let (_, text) = line.trim_end().split_once("]: ").expect("a line of syslog");
+        format!(
+            "__REALTIME_TIMESTAMP=1795341600123456\nSYSLOG_IDENTIFIER=postfix/smtp\n\
+             MESSAGE={text}\n\n"
+        )
+    };
+    let whole: String = (0..3).map(entry).collect();
+    let next = entry(3);
+    let (first, rest) = next.split_once("MESSAGE").expect("its last field");
+    case.write("journal", &(whole.clone() + first));
+    case.start();
+    case.wait_for_lines(14);
+    case.stop();
+    let checkpoint = Checkpoint::read(&case.folder.path().join("test.checkpoint"));
+    let checkpoint = checkpoint.expect("it is read").expect("it is there");
+    assert_eq!(checkpoint.marks[0].offset, whole.len() as u64);
+    assert_eq!(checkpoint.marks[0].lines, 12);
+    case.write("journal", &format!("MESSAGE{rest}"));
+    case.start();
+    case.wait_for_lines(18);
+    assert_eq!(case.recipients(), wanted(0..4));
+    assert_eq!((case.counters.lines.get(), case.counters.malformed_lines.get()), (18, 0));
+}
