@@ -6,25 +6,16 @@ mod answer;
 #[cfg(test)]
 mod tests;
 
-use crate::telemetry::Exposition;
+use crate::{net, telemetry::Exposition};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use std::{convert::Infallible, future::Future, io, net::TcpListener, rc::Rc, time::Duration};
-use tokio::{
-    net::TcpStream,
-    runtime::{Builder, LocalOptions},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_local,
-    time::{sleep, timeout},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 /// Octets of a request up to the end of its header fields; more are answered 431. It is
 /// the least that hyper takes.
 const HEADER_OCTETS_MAX: usize = 8 * 1024;
-
-/// How long accepting pauses when the system gives no connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// The limits of the operators' view. `Default` gives the defaults named here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,42 +50,13 @@ pub fn run(
     source: impl Source + 'static,
     shutdown: &CancellationToken,
 ) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    listener.set_nonblocking(true)?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let places = std::sync::Arc::new(Semaphore::new(config.connections_max));
-        let (source, tasks) = (Rc::new(source), TaskTracker::new());
-        let next = async || {
-            let place = places.clone().acquire_owned().await;
-            (listener.accept().await, place.expect("the semaphore is never closed"))
-        };
-        while let Some((accepted, place)) = shutdown.run_until_cancelled(next()).await {
-            match accepted {
-                Ok((stream, _)) => {
-                    let served = serve(config.timeout, stream, source.clone(), place);
-                    spawn_local(tasks.track_future(served));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "no connection to the operators' view is accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-        tasks.close();
-        // Each of them has its own limit of time.
-        tasks.wait().await;
-        Ok(())
-    })
+    let source = Rc::new(source);
+    let serve = |stream| serve(config.timeout, stream, source.clone());
+    net::accept(listener, config.connections_max, "to the operators' view", shutdown, serve)
 }
 
 /// Serves the one request of a connection.
-async fn serve(
-    limit: Duration,
-    stream: TcpStream,
-    source: Rc<impl Source + 'static>,
-    _place: OwnedSemaphorePermit,
-) {
+async fn serve(limit: Duration, stream: TcpStream, source: Rc<impl Source + 'static>) {
     let service = service_fn(|request| {
         let source = source.clone();
         async move { Ok::<_, Infallible>(answer::to(&request, &*source).await) }

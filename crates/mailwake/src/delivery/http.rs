@@ -5,7 +5,7 @@ use super::{
     counters::SourceCounters,
     recorder::{APPEND_EVENTS, record_now},
 };
-use crate::event_log::writer::Writer;
+use crate::{event_log::writer::Writer, net};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -28,18 +28,9 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{
-    net::TcpStream,
-    runtime::{Builder, LocalOptions},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_local,
-    time::{sleep, timeout},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_util::sync::CancellationToken;
 use tracking::delivery::{Format, Lines, Reading};
-
-/// How long accepting pauses when the system gives no connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Malformed records of a request that are told one by one.
 const TOLD_MAX: usize = 20;
@@ -71,33 +62,10 @@ pub fn run(
     counters: Arc<SourceCounters>,
     shutdown: &CancellationToken,
 ) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    listener.set_nonblocking(true)?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let places = Arc::new(Semaphore::new(config.connections_max));
-        let (endpoint, tasks) =
-            (Rc::new(Endpoint { config, writer, counters }), TaskTracker::new());
-        let next = async || {
-            let place = places.clone().acquire_owned().await;
-            (listener.accept().await, place.expect("the semaphore is never closed"))
-        };
-        while let Some((accepted, place)) = shutdown.run_until_cancelled(next()).await {
-            match accepted {
-                Ok((stream, _)) => {
-                    let served = serve(endpoint.clone(), stream, place, shutdown.clone());
-                    spawn_local(tasks.track_future(served));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "no connection with records is accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-        tasks.close();
-        tasks.wait().await;
-        Ok(())
-    })
+    let connections_max = config.connections_max;
+    let endpoint = Rc::new(Endpoint { config, writer, counters });
+    let serve = |stream| serve(endpoint.clone(), stream, shutdown.clone());
+    net::accept(listener, connections_max, "with records", shutdown, serve)
 }
 
 struct Endpoint {
@@ -106,12 +74,7 @@ struct Endpoint {
     counters: Arc<SourceCounters>,
 }
 
-async fn serve(
-    endpoint: Rc<Endpoint>,
-    stream: TcpStream,
-    _place: OwnedSemaphorePermit,
-    shutdown: CancellationToken,
-) {
+async fn serve(endpoint: Rc<Endpoint>, stream: TcpStream, shutdown: CancellationToken) {
     let limit = endpoint.config.timeout;
     let service = service_fn(|request| {
         let endpoint = endpoint.clone();

@@ -1,14 +1,17 @@
 //! Sockets and networks: listeners, limits, TLS, who belongs to which network, and who is
-//! behind a load balancer. Addresses and certificates come in, bound sockets and
-//! configurations of TLS go out; of what is said on a connection, only the header that a
+//! behind a load balancer. Addresses and certificates come in, bound sockets, connections
+//! and configurations of TLS go out; of what is said on a connection, only the header that a
 //! balancer puts in front of it is read here.
 
+mod accept;
 pub mod network;
 pub mod per_address;
 pub mod proxy_header;
 pub mod public;
 pub mod redis;
 pub mod tls;
+
+pub use accept::accept;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
