@@ -1,6 +1,16 @@
 use super::*;
-use crate::{event, ids::Timestamp};
+use crate::{
+    event::{self, Event},
+    ids::Timestamp,
+};
+use proptest::prelude::*;
 use std::{fs, path::Path};
+
+/// A log of each format whose lines say something of those behind them.
+const LOGS: [(Format, &[u8]); 2] = [
+    (Format::Exim, include_bytes!("../../testdata/delivery/exim/ways.log")),
+    (Format::Postfix, include_bytes!("../../testdata/delivery/postfix/ways.log")),
+];
 
 fn check(text: &str, wanted: Option<&str>) {
     assert_eq!(queue_id(text), wanted, "{text:?}");
@@ -48,4 +58,39 @@ pub(super) fn check_golden(format: Format, name: &str) {
         fs::write(&golden, &told).expect("write golden file");
     }
     assert_eq!(told, fs::read_to_string(&golden).expect("golden file"), "{name}");
+}
+
+/// What lines say that are all right.
+pub(super) fn events(reader: &mut Lines, lines: &[&str]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for line in lines {
+        reader.line(line.as_bytes(), &mut events).expect("a line");
+    }
+    events
+}
+
+proptest! {
+    /// Lines of a log, cut, joined and changed anywhere.
+    #[test]
+    fn no_line_brings_a_reader_down(
+        log in 0..LOGS.len(),
+        line in 0..64_usize,
+        cut in 0..600_usize,
+        inserted in any::<Vec<u8>>(),
+        other in 0..64_usize,
+    ) {
+        let (format, text) = LOGS[log];
+        let all: Vec<&[u8]> = text.split(|octet| *octet == b'\n').collect();
+        let (line, other) = (all[line % all.len()], all[other % all.len()]);
+        let (start, end) = line.split_at(cut.min(line.len()));
+        let mut reader = Lines::new(format, &Reading::new(Timestamp(1_795_341_600_000)));
+        let mut events = Vec::new();
+        for line in [other.to_vec(), [start, &inserted, end].concat(), [start, other].concat()] {
+            reader.line(&line, &mut events).ok();
+        }
+        let mut restored = Lines::new(format, &Reading::new(Timestamp(0)));
+        let state = reader.state().expect("a state");
+        restored.restore(&state);
+        prop_assert_eq!(restored.state(), Some(state));
+    }
 }

@@ -1,9 +1,8 @@
 use super::*;
-use crate::{
-    delivery::{Format, Lines, tests::check_golden},
-    event::Event,
+use crate::delivery::{
+    Format, Lines,
+    tests::{check_golden, events},
 };
-use proptest::prelude::*;
 
 #[test]
 fn golden_files_hold() {
@@ -17,14 +16,6 @@ const LINES: [&str; 3] = [
     "2026-11-22 09:00:02 1tEabc-0004Xy-2d == a@b.example R=r T=t defer (111): Connection refused",
     "2026-11-22 09:05:00 1tEabc-0004Xy-2d == a@b.example R=r T=t defer (111): Connection refused",
 ];
-
-fn events(reader: &mut Lines, lines: &[&str]) -> Vec<Event> {
-    let mut events = Vec::new();
-    for line in lines {
-        reader.line(line.as_bytes(), &mut events).expect("a line");
-    }
-    events
-}
 
 fn lines() -> Lines {
     Lines::new(Format::Exim, &Reading::new(Timestamp(1_795_341_600_000)))
@@ -94,29 +85,4 @@ fn torn_entry_of_the_journal_is_not_waited_for() {
     assert!(reader.is_within_record());
     assert_eq!(events(&mut reader, &LINES[1..2]).len(), 1);
     assert!(!reader.is_within_record());
-}
-
-proptest! {
-    /// Lines of a log, cut, joined and changed anywhere.
-    #[test]
-    fn no_line_brings_the_reader_down(
-        line in 0..64_usize,
-        cut in 0..600_usize,
-        inserted in any::<Vec<u8>>(),
-        other in 0..64_usize,
-    ) {
-        let text = include_bytes!("../../../testdata/delivery/exim/ways.log");
-        let all: Vec<&[u8]> = text.split(|octet| *octet == b'\n').collect();
-        let (line, other) = (all[line % all.len()], all[other % all.len()]);
-        let (start, end) = line.split_at(cut.min(line.len()));
-        let mut reader = Lines::new(Format::Exim, &Reading::new(Timestamp(1_795_341_600_000)));
-        let mut events = Vec::new();
-        for line in [other.to_vec(), [start, &inserted, end].concat(), [start, other].concat()] {
-            reader.line(&line, &mut events).ok();
-        }
-        let mut restored = Lines::new(Format::Exim, &Reading::new(Timestamp(0)));
-        let state = reader.state().expect("a state");
-        restored.restore(&state);
-        prop_assert_eq!(restored.state(), Some(state));
-    }
 }

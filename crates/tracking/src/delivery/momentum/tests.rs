@@ -1,7 +1,7 @@
 use super::*;
-use crate::{
-    delivery::{Format, Lines, Reading, tests::check_golden},
-    event::Event,
+use crate::delivery::{
+    Format, Lines, Reading,
+    tests::{check_golden, events},
 };
 use proptest::prelude::*;
 
@@ -20,14 +20,6 @@ const LINES: [&str; 2] = [
     "1795338000@00/00-25004-31B987F3@b@c@R@ann@example.com@news@shop.example@192.0.2.1@7@esmtp@g@v",
     "1795338005@00/00-25004-31B987F3@b@c@D@example.com@7@g@v@0@5@203.0.113.9",
 ];
-
-fn events(reader: &mut Lines, lines: &[&str]) -> Vec<Event> {
-    let mut events = Vec::new();
-    for line in lines {
-        reader.line(line.as_bytes(), &mut events).expect("a line");
-    }
-    events
-}
 
 #[test]
 fn recipient_is_known_again_after_a_restart() {

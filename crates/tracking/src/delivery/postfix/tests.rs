@@ -1,9 +1,8 @@
 use super::*;
-use crate::{
-    delivery::{Format, Lines, tests::check_golden},
-    event::Event,
+use crate::delivery::{
+    Format, Lines,
+    tests::{check_golden, events},
 };
-use proptest::prelude::*;
 
 fn reading() -> Reading {
     Reading::new(Timestamp(1_795_341_600_000))
@@ -23,14 +22,6 @@ const LINES: [&str; 3] = [
     "Nov 27 09:00:01 mx postfix/qmgr[1]: 39D9336AFA81: from=<n@shop.example>, status=expired, \
      returned to sender",
 ];
-
-fn events(reader: &mut Lines, lines: &[&str]) -> Vec<Event> {
-    let mut events = Vec::new();
-    for line in lines {
-        reader.line(line.as_bytes(), &mut events).expect("a line");
-    }
-    events
-}
 
 #[test]
 fn reading_goes_on_after_a_restart_with_what_was_known() {
@@ -73,29 +64,4 @@ fn what_is_known_of_mail_has_a_limit() {
     }
     assert!(!postfix.mail.has(&format!("{:012X}", 9_000)));
     assert!(postfix.mail.has(&format!("{:012X}", 59_999)));
-}
-
-proptest! {
-    /// Lines of a log, cut, joined and changed anywhere.
-    #[test]
-    fn no_line_brings_the_reader_down(
-        line in 0..64_usize,
-        cut in 0..600_usize,
-        inserted in any::<Vec<u8>>(),
-        other in 0..64_usize,
-    ) {
-        let text = include_bytes!("../../../testdata/delivery/postfix/ways.log");
-        let all: Vec<&[u8]> = text.split(|octet| *octet == b'\n').collect();
-        let (line, other) = (all[line % all.len()], all[other % all.len()]);
-        let (start, end) = line.split_at(cut.min(line.len()));
-        let mut reader = Lines::new(Format::Postfix, &Reading::new(Timestamp(1_795_341_600_000)));
-        let mut events = Vec::new();
-        for line in [other.to_vec(), [start, &inserted, end].concat(), [start, other].concat()] {
-            reader.line(&line, &mut events).ok();
-        }
-        let mut restored = Lines::new(Format::Postfix, &Reading::new(Timestamp(0)));
-        let state = reader.state().expect("a state");
-        restored.restore(&state);
-        prop_assert_eq!(restored.state(), Some(state));
-    }
 }
