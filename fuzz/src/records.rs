@@ -25,6 +25,23 @@ pub fn check(format: Format, input: &[u8]) {
     }
 }
 
+/// Reads `input` line by line by two readers, which tell the same; a third one takes over what they
+/// know behind the last line.
+pub fn check_twice(format: Format, input: &[u8]) {
+    let (mut first, mut second) = (lines_of(format), lines_of(format));
+    for line in input.split(|octet| *octet == b'\n') {
+        let (mut told, mut again) = (Vec::new(), Vec::new());
+        let read = first.line(line, &mut told);
+        assert_eq!(read, second.line(line, &mut again));
+        assert_eq!(told, again);
+    }
+    if let Some(state) = first.state() {
+        let mut restored = lines_of(format);
+        restored.restore(&state);
+        assert_eq!(restored.state(), Some(state));
+    }
+}
+
 fn lines_of(format: Format) -> Lines {
     Lines::new(format, &Reading::new(Timestamp(1_795_341_600_000)))
 }
