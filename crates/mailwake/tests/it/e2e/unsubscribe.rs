@@ -85,7 +85,30 @@ fn leave(authority: &Path, url: &str, way: &[&str]) -> String {
     run("curl", "curl", [&fixed[..], &["--resolve", &resolve], way, &told].concat())
 }
 
-fn set(installation: &Installation, authority: &Path, tracker: &Certificate) -> String {
+/// What each test begins with: a sender whose mail has the tracker lead over to its own endpoint, both
+/// with certificates.
+struct Set {
+    sink: Sink,
+    installation: Installation,
+    /// The sender's.
+    own: Certificate,
+    tracker: Certificate,
+    tracking_url: String,
+}
+
+impl Set {
+    fn new() -> Self {
+        let sink = Sink::start();
+        let installation = Installation::new(sink.port);
+        let own = Certificate::write(installation.folder(), "127.0.0.1");
+        let tracker = Certificate::write(installation.folder(), DOMAIN);
+        let tracking_url = configure(&installation, &own.file, &tracker);
+        Self { sink, installation, own, tracker, tracking_url }
+    }
+}
+
+/// Gives the tracking URL.
+fn configure(installation: &Installation, authority: &Path, tracker: &Certificate) -> String {
     let port = free_port();
     let url = format!("https://{DOMAIN}:{port}");
     installation.set(
@@ -109,11 +132,7 @@ fn who_leaves_by_one_click_is_told_to_the_sender() {
     if is_left_out("e2e: unsubscribing over the tracker") {
         return;
     }
-    let sink = Sink::start();
-    let installation = Installation::new(sink.port);
-    let own = Certificate::write(installation.folder(), "127.0.0.1");
-    let tracker = Certificate::write(installation.folder(), DOMAIN);
-    let tracking_url = set(&installation, &own.file, &tracker);
+    let Set { sink, installation, own, tracker, tracking_url } = Set::new();
     let (port, requests) = sender(own);
     let serving = installation.serve();
     let target = format!("https://127.0.0.1:{port}/leave?list=7&who=42");
@@ -152,11 +171,7 @@ fn proxying_that_begins_at_sighup_has_senders_told_without_a_restart() {
     if is_left_out("e2e: unsubscribing over the tracker since SIGHUP") {
         return;
     }
-    let sink = Sink::start();
-    let installation = Installation::new(sink.port);
-    let own = Certificate::write(installation.folder(), "127.0.0.1");
-    let tracker = Certificate::write(installation.folder(), DOMAIN);
-    set(&installation, &own.file, &tracker);
+    let Set { sink, installation, own, tracker, .. } = Set::new();
     let (port, requests) = sender(own);
     installation.set("list_unsubscribe = \"proxy\"", "list_unsubscribe = \"add\"");
     let serving = installation.serve();
@@ -176,11 +191,7 @@ fn who_leaves_while_senders_cannot_be_told_is_told_of_later() {
     if is_left_out("e2e: unsubscribing while senders cannot be told") {
         return;
     }
-    let sink = Sink::start();
-    let installation = Installation::new(sink.port);
-    let own = Certificate::write(installation.folder(), "127.0.0.1");
-    let tracker = Certificate::write(installation.folder(), DOMAIN);
-    set(&installation, &own.file, &tracker);
+    let Set { sink, installation, own, tracker, .. } = Set::new();
     let (authority, away) = (own.file.clone(), own.file.with_extension("away"));
     let (port, requests) = sender(own);
     fs::rename(&authority, &away).expect("rename");
