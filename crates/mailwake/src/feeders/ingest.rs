@@ -162,7 +162,7 @@ fn judge(answer: &Answer) -> Result<Receipt, SendError> {
     match status {
         200..=299 => Ok(Receipt { status: told, duplicates: 0 }),
         401 | 403 => Err(SendError::Unauthorized { reason, status: told }),
-        413 => Err(SendError::TooLarge { reason }),
+        413 => Err(SendError::TooLarge { reason, status: told }),
         400 | 422 => Err(SendError::Refused { reason, status: told }),
         420 | 429 => Err(retry(reason, told, Some(answer.retry_after.unwrap_or(TOO_MANY_PAUSE)))),
         // Also a URL that leads elsewhere: an operator sees it, and no event is lost by it.

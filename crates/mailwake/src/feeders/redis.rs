@@ -227,7 +227,7 @@ fn to_do(error: &RedisError, events: usize) -> SendError {
     match error.failure() {
         Failure::Away => SendError::Retry { reason, status: None, after: None },
         Failure::Denied => SendError::Unauthorized { reason, status: None },
-        Failure::Refused if events > 1 => SendError::TooLarge { reason },
+        Failure::Refused if events > 1 => SendError::TooLarge { reason, status: None },
         Failure::Refused => SendError::Refused { reason, status: None },
     }
 }

@@ -82,6 +82,8 @@ pub enum SendError {
     TooLarge {
         /// What the far side said.
         reason: String,
+        /// The status of the answer, where there was one.
+        status: Option<u16>,
     },
     /// Something in it is not taken: its halves are sent, until the event is found, which is put
     /// aside.

@@ -452,9 +452,9 @@ impl<S: Sink> Courier<S> {
 fn status(error: &SendError) -> Option<u16> {
     match error {
         SendError::Retry { status, .. }
+        | SendError::TooLarge { status, .. }
         | SendError::Refused { status, .. }
         | SendError::Unauthorized { status, .. } => *status,
-        SendError::TooLarge { .. } => None,
     }
 }
 

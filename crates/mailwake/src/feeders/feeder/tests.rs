@@ -358,7 +358,7 @@ fn batch_that_is_too_large_goes_in_halves_whose_ids_are_stable() {
         scene.apply(&opens(1..9));
         let mut is_lost = true;
         let far = Far::new(move |sent| match sent.events.len() {
-            3.. => Err(SendError::TooLarge { reason: "status 413".into() }),
+            3.. => Err(SendError::TooLarge { reason: "status 413".into(), status: Some(413) }),
             _ if std::mem::take(&mut is_lost) => Err(retry()),
             _ => Ok(Receipt::default()),
         });
@@ -379,9 +379,12 @@ fn single_event_that_is_too_large_is_put_aside() {
     let scene = Scene::new();
     scene.apply(&[reception(1, "spring")]);
     scene.apply(&opens(1..2));
-    let far = Far::answering([SendError::TooLarge { reason: "status 413".into() }]);
+    let far =
+        Far::answering([SendError::TooLarge { reason: "status 413".into(), status: Some(413) }]);
     scene.until_done(&far, 1);
     assert_eq!(scene.dead(), [(1, "status 413".into())]);
+    let letters = scene.ledger().dead_letters(LetterFilter::All, -1, 9).expect("read");
+    assert_eq!(letters[0].1.status, Some(413));
 }
 
 #[test]
@@ -462,7 +465,7 @@ fn halves_that_have_arrived_are_not_sent_again_after_a_crash() {
     scene.apply(&opens(1..9));
     let mut parts = 0;
     let far = Far::new(move |sent| match sent.events.len() {
-        8 => Err(SendError::TooLarge { reason: "status 413".into() }),
+        8 => Err(SendError::TooLarge { reason: "status 413".into(), status: Some(413) }),
         _ if std::mem::replace(&mut parts, 1) == 0 => Ok(Receipt::default()),
         _ => Err(retry()),
     });

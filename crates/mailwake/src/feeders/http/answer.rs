@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{HeaderMap, StatusCode, body::Incoming, header::RETRY_AFTER, http::response::Parts};
 use jiff::fmt::rfc2822::DateTimeParser;
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant, SystemTime},
+};
 use tokio::time::timeout_at;
 
 /// Octets of the content that are read. Answers to batches are short.
@@ -43,17 +46,29 @@ impl Answer {
         let is_text = |c: &char| c.is_whitespace() || !c.is_control();
         let messages: String = messages.chars().filter(is_text).collect();
         let words = messages.split_whitespace();
-        let words = words.map(|word| if word.contains('@') { "...@..." } else { word });
+        let words = words.map(without_address);
         let mut told = format!("status {}", self.status.as_u16());
         let mut between = ": ";
         for word in words {
             if told.len() + word.len() > TOLD_OCTETS_MAX {
                 break;
             }
-            told = told + between + word;
+            told = told + between + &word;
             between = " ";
         }
         told
+    }
+}
+
+/// A word without what may be an address, of a person or in a URL: its name and password, and its
+/// query, in which there may be secrets too.
+fn without_address(word: &str) -> Cow<'_, str> {
+    if word.contains('@') || word.contains("%40") {
+        return "...@...".into();
+    }
+    match word.split_once("://").and_then(|(_, rest)| rest.split_once(['?', '#'])) {
+        Some((_, query)) => format!("{}...", &word[..word.len() - query.len()]).into(),
+        None => word.into(),
     }
 }
 

@@ -44,6 +44,17 @@ fn reasons_tell_the_messages_of_the_api_without_addresses() {
 }
 
 #[test]
+fn reasons_tell_nothing_that_is_personal_or_secret() {
+    let told = |content| answer(500, content, None).told();
+    assert_eq!(told("no ann%40example.com here"), "status 500: no ...@... here");
+    assert_eq!(told("at https://me:pw@host/"), "status 500: at ...@...");
+    let url = "see https://host/u?rcpt=ann&key=s, please";
+    assert_eq!(told(url), "status 500: see https://host/u?... please");
+    assert_eq!(told("https://host/a#b"), "status 500: https://host/a#...");
+    assert_eq!(told("why? a://b"), "status 500: why? a://b");
+}
+
+#[test]
 fn ids_of_batches_are_read_where_they_are_some() {
     let id_of = |content| id(&answer(200, content, None));
     assert_eq!(id_of(r#"{"results":{"id":"0e7c-a1"}}"#).as_deref(), Some("0e7c-a1"));

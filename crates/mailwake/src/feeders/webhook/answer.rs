@@ -25,7 +25,7 @@ pub(super) fn judge(
         _ => format!("status {status}"),
     };
     Err(match status.as_u16() {
-        413 => SendError::TooLarge { reason },
+        413 => SendError::TooLarge { reason, status: code },
         // Receivers say 410 when they want no more of it at all.
         401 | 403 | 410 => SendError::Unauthorized { reason, status: code },
         _ if is_refusal(status) && !is_patient => SendError::Refused { reason, status: code },
