@@ -268,6 +268,7 @@ impl<S: Sink> Feeder<S> {
         let is_paused = self.courier.is_paused()?;
         self.counters.is_paused.set(u64::from(is_paused));
         if is_paused {
+            self.gather.look()?;
             drop(tokio::time::timeout(TICK, shutdown.cancelled()).await);
             return Ok(());
         }
@@ -372,6 +373,7 @@ impl<S: Sink> Feeder<S> {
             "feeder goes on with the batch that was under way"
         );
         self.courier.resume(left, &mut prepared);
+        self.counters.set_oldest(prepared.oldest());
         self.under_way = Some(prepared);
         Ok(())
     }

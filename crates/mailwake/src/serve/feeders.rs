@@ -110,6 +110,7 @@ impl Server {
         let log_directory = &config.event_log.directory;
         // From here on the log keeps what it is to bring, whatever else is wrong.
         let cursor = Cursor::open(log_directory, &cursor_name(&feeder.config.name))?;
+        counters.cursor.set(cursor.position().0);
         let shutdown = self.consumers.child_token();
         let rules = Arc::new(config.bounce_rules.clone());
         let parts = Parts {

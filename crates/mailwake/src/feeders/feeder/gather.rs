@@ -176,6 +176,17 @@ impl<F: Form> Gather<F> {
         Ok(())
     }
 
+    /// Looks at the next event without taking it in, so that it is known how long it waits and how
+    /// large events are.
+    pub(super) fn look(&mut self) -> Result<(), FeedError> {
+        if self.waiting.is_none()
+            && let Ok(waiting) = self.read()?
+        {
+            self.waiting = Some(waiting);
+        }
+        Ok(())
+    }
+
     fn read_some(&mut self) -> Result<Idle, FeedError> {
         for _ in 0..ENTRIES_AT_ONCE {
             if self.is_full() {
@@ -215,13 +226,17 @@ impl<F: Form> Gather<F> {
                 Some(Entry::Damage(_)) => {}
                 Some(Entry::Event { position, next, event }) => {
                     let since = Instant::now();
-                    self.counters.read_events.increment();
-                    self.counters.read_octets.add(next.0 - position.0);
+                    self.count(position, next);
                     self.known.learn(&event);
                     return Ok(Ok(Waiting { position, next, event, since }));
                 }
             }
         }
+    }
+
+    fn count(&self, position: Position, next: Position) {
+        self.counters.read_events.increment();
+        self.counters.read_octets.add(next.0 - position.0);
     }
 
     /// Puts an event into the batch, if it belongs there.
@@ -316,7 +331,8 @@ impl<F: Form> Gather<F> {
         while self.reader.position() < Position(left.end)
             && let Some(entry) = self.reader.read()?
         {
-            let Entry::Event { position, mut event, .. } = entry else { continue };
+            let Entry::Event { position, next, mut event } = entry else { continue };
+            self.count(position, next);
             self.known.learn(&event);
             while places.next_if(|place| *place < position.0).is_some() {}
             if places.next_if_eq(&position.0).is_none() {

@@ -16,6 +16,11 @@ fn feeder_that_is_paused_sends_nothing_and_goes_on_later() {
     let running = scene.start(&far);
     running.eventually(|counters| counters.is_paused.get() == 1);
     assert_eq!(far.sent(), []);
+    // How far it is behind is told all the same: about as many events as wait.
+    let durable = scene.log.reader(Position::START).durable().expect("read");
+    running.eventually(|counters| {
+        counters.lag_seconds() >= 60 && (2..=5).contains(&counters.lag_events(durable))
+    });
     scene.ledger().set_paused(false).expect("written");
     running.eventually(|counters| counters.events.get() == 3);
     running.stop();
