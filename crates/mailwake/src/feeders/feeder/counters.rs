@@ -64,7 +64,7 @@ pub struct Counters {
     pub read_octets: Counter,
     /// How many events.
     pub read_events: Counter,
-    /// What kept a batch from arriving last.
+    /// What kept a batch, or something in it, from arriving last.
     pub last_error: Trouble,
     /// What keeps the feeder itself from working.
     pub trouble: Trouble,

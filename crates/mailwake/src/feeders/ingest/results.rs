@@ -11,7 +11,8 @@ use hyper::{
     HeaderMap, Method,
     header::{AUTHORIZATION, HeaderValue},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -52,14 +53,45 @@ struct Asker {
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) batch_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) number_succeeded: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) number_failed: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub(super) number_duplicates: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub(super) error_type: String,
+    /// May the same events be taken later?
+    #[serde(default, deserialize_with = "boolean")]
+    pub(super) retryable: bool,
+}
+
+impl Told {
+    /// Has the API refused something?
+    fn is_refusal(&self) -> bool {
+        self.number_failed > 0 || !self.error_type.is_empty()
+    }
+}
+
+/// SparkPost writes numbers as texts in many places. What is none counts nothing.
+fn number<'de, D: Deserializer<'de>>(value: D) -> Result<u64, D::Error> {
+    Ok(match Value::deserialize(value)? {
+        Value::String(text) => text.trim().parse().unwrap_or_default(),
+        other => other.as_u64().unwrap_or_default(),
+    })
+}
+
+/// So also with what is true.
+fn boolean<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    Ok(match Value::deserialize(value)? {
+        Value::String(text) => matches!(text.as_str(), "true" | "1"),
+        other => other.as_bool().unwrap_or_default(),
+    })
+}
+
+/// Nothing where it is null.
+fn text<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Ok(Option::<String>::deserialize(value)?.unwrap_or_default())
 }
 
 impl Results {
@@ -131,15 +163,27 @@ impl Asker {
         self.counters.confirmed.add(told.number_succeeded);
         self.counters.refused_later.add(told.number_failed);
         self.counters.duplicates.add(told.number_duplicates);
-        if told.number_failed > 0 {
-            tracing::error!(
-                batch = told.batch_id,
-                events = told.number_failed,
-                error = told.error_type,
-                "the API took a batch and refused events of it later: its dashboard, or \
-                 GET /api/v1/ingest/events/failures/ID, tells which"
-            );
+        if !told.is_refusal() {
+            return;
         }
+        let what = match told.retryable {
+            true => "mailwake feeders replay sends them again, which may help",
+            false => "sending them again does not help",
+        };
+        let Told { batch_id: batch, number_failed: events, error_type: error, .. } = told;
+        let error: String = error.chars().filter(|c| !c.is_control()).take(64).collect();
+        let reason = format!(
+            "the API took batch {batch} and refused {events} events of it later ({error}): {what}"
+        );
+        tracing::error!(
+            batch,
+            events,
+            error,
+            retryable = told.retryable,
+            "the API took a batch and refused events of it later, {what}: its dashboard, or \
+             GET /api/v1/ingest/events/failures/ID, tells which"
+        );
+        self.counters.last_error.set(Some(reason));
     }
 }
 
@@ -147,7 +191,7 @@ impl Asker {
 pub(super) fn read(content: &[u8]) -> Vec<Told> {
     #[derive(Deserialize)]
     struct Answer {
-        results: Vec<serde_json::Value>,
+        results: Vec<Value>,
     }
     let answer: Option<Answer> = serde_json::from_slice(content).ok();
     let results = answer.into_iter().flat_map(|answer| answer.results);

@@ -67,7 +67,9 @@ fn results_are_read_one_by_one() {
     let content = br#"{"results":[
         {"type":"success","batch_id":"a","number_succeeded":9,"number_failed":0,"number_duplicates":1},
         {"type":"nonsense"},
-        {"type":"error","batch_id":"b","number_failed":2,"error_type":"validation","retryable":false}]}"#;
+        {"type":"error","batch_id":"b","number_failed":2,"error_type":"validation","retryable":false},
+        {"type":"error","batch_id":"c","number_succeeded":"7","number_failed":"3",
+         "number_duplicates":null,"error_type":null,"retryable":"true"}]}"#;
     let told = results::read(content);
     assert_eq!(
         told,
@@ -78,6 +80,7 @@ fn results_are_read_one_by_one() {
                 number_failed: 0,
                 number_duplicates: 1,
                 error_type: String::new(),
+                retryable: false,
             },
             Told {
                 batch_id: "b".into(),
@@ -85,6 +88,15 @@ fn results_are_read_one_by_one() {
                 number_failed: 2,
                 number_duplicates: 0,
                 error_type: "validation".into(),
+                retryable: false,
+            },
+            Told {
+                batch_id: "c".into(),
+                number_succeeded: 7,
+                number_failed: 3,
+                number_duplicates: 0,
+                error_type: String::new(),
+                retryable: true,
             },
         ]
     );
