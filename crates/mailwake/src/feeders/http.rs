@@ -36,7 +36,8 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
-    time::timeout_at,
+    task::JoinSet,
+    time::{sleep, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
@@ -45,6 +46,12 @@ const READY_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Octets of the head of an answer.
 const HEAD_OCTETS_MAX: usize = 32 * 1024;
+
+/// How long the next address of a host waits for one that has not answered (RFC 8305 §5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// Addresses of a host that are tried.
+const ADDRESSES_MAX: usize = 8;
 
 /// Where requests may go, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,23 +195,21 @@ impl Client {
         speak(connector.connect(name, stream).await.map_err(tls)?).await
     }
 
-    /// Connects to one of the addresses of the host that are allowed. It is these that were
-    /// looked at: the name is not looked up again.
+    /// Connects to one of the addresses of the host that are allowed, the first that answers. It
+    /// is these that were looked at: the name is not looked up again.
     async fn reach(&self, url: &Url) -> Result<TcpStream, HttpError> {
         let io = |what| move |error| HttpError::Io { what, error };
         let found = lookup_host((url.host(), url.port())).await;
         let found: Vec<SocketAddr> = found.map_err(io("look up the host"))?.collect();
-        let mut last = match found.is_empty() {
+        let none = match found.is_empty() {
             true => io("look up the host")(io::Error::other("it has no address")),
             false => HttpError::Private,
         };
-        for address in found.iter().filter(|address| self.is_allowed(**address)) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = io("connect")(error),
-            }
+        let allowed = found.into_iter().filter(|address| self.is_allowed(*address));
+        match connect_to_first(interlaced(allowed.collect())).await {
+            Some(connected) => connected.map_err(io("connect")),
+            None => Err(none),
         }
-        Err(last)
     }
 
     fn is_allowed(&self, address: SocketAddr) -> bool {
@@ -216,6 +221,39 @@ impl Client {
             }
         }
     }
+}
+
+/// A connection to the first of these that answers; none without an address.
+async fn connect_to_first(addresses: Vec<SocketAddr>) -> Option<io::Result<TcpStream>> {
+    let (mut attempts, mut last) = (JoinSet::new(), None);
+    let mut addresses = addresses.into_iter().take(ADDRESSES_MAX);
+    loop {
+        if let Some(address) = addresses.next() {
+            attempts.spawn(TcpStream::connect(address));
+        }
+        tokio::select! {
+            biased;
+            ended = attempts.join_next() => match ended {
+                Some(Ok(Ok(stream))) => return Some(Ok(stream)),
+                Some(Ok(Err(error))) => last = Some(Err(error)),
+                Some(Err(_)) => {}
+                None => return last,
+            },
+            // An address that does not answer takes no time from the others.
+            () = sleep(ATTEMPT_DELAY), if addresses.len() > 0 => {}
+        }
+    }
+}
+
+/// Addresses by turns of both families, the first one first (RFC 8305 §4).
+fn interlaced(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let count = addresses.len();
+    let is_first = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (ours, others): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == is_first);
+    let (mut ours, mut others) = (ours.into_iter(), others.into_iter());
+    let turns = (0..count).flat_map(|_| [ours.next(), others.next()]);
+    turns.flatten().collect()
 }
 
 fn request(url: &Url, call: Call) -> Request<Full<Bytes>> {

@@ -7,6 +7,7 @@ use std::{
     thread,
     time::SystemTime,
 };
+use tokio::{net::TcpSocket, time::timeout};
 
 fn client(reach: Reach) -> Client {
     let config = HttpConfig {
@@ -101,6 +102,39 @@ async fn hosts_that_are_not_of_the_internet_are_not_connected_to() {
     let config = HttpConfig { allows_http: false, ..client(Reach::Everywhere).config };
     let told = Client::load(config).expect("a client").call(&url, call("hi")).await;
     assert!(matches!(told, Err(HttpError::NotHttps)), "{told:?}");
+}
+
+/// Its queue is full of those whom nobody accepts, so who else comes gets no answer.
+#[tokio::test]
+async fn an_address_that_is_silent_takes_no_time_from_the_next_one() {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("bound");
+    let silent = socket.listen(1).expect("it listens");
+    let silent_at = silent.local_addr().expect("bound");
+    let mut waiting = Vec::new();
+    while let Ok(connected) =
+        timeout(Duration::from_millis(200), TcpStream::connect(silent_at)).await
+    {
+        waiting.push(connected.expect("a place in the queue"));
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = listener.local_addr().expect("bound");
+    let refused = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr());
+    let addresses = vec![refused.expect("bound"), silent_at, address];
+    let connected = timeout(Duration::from_secs(30), connect_to_first(addresses)).await;
+    let stream = connected.expect("in time").expect("an address").expect("a connection");
+    assert_eq!(stream.peer_addr().expect("connected"), address);
+    assert!(connect_to_first(Vec::new()).await.is_none());
+}
+
+#[test]
+fn families_of_addresses_go_by_turns() {
+    let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().expect("an address")).collect()
+    };
+    let found = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.2:1"]);
+    let right = addresses(&["[::1]:1", "10.0.0.1:1", "[::2]:1", "10.0.0.2:1", "[::3]:1"]);
+    assert_eq!(interlaced(found), right);
 }
 
 #[test]
