@@ -21,7 +21,7 @@ use crate::net::{
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    HeaderMap, Method, Request, Response,
+    HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
     client::conn::http1::{self, SendRequest},
     header::{HOST, HeaderValue, USER_AGENT},
@@ -37,7 +37,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
     task::JoinSet,
-    time::{sleep, timeout_at},
+    time::{sleep, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
@@ -135,9 +135,6 @@ impl Client {
     /// Sends a request, and gives what came back. A request that could not be sent over a kept
     /// connection goes over a new one; one that may have arrived is never sent again.
     pub async fn call(&mut self, url: &Url, call: Call) -> Result<Answer, HttpError> {
-        if !url.is_https() && !self.config.allows_http {
-            return Err(HttpError::NotHttps);
-        }
         let begun = Instant::now();
         let deadline = begun + self.config.timeout;
         let elapsed = |_| HttpError::Timeout(self.config.timeout);
@@ -150,7 +147,7 @@ impl Client {
             let (content, is_whole) = answer::content(body, deadline).await;
             // Who answers before the request is read to its end may never read on; the answer
             // counts all the same.
-            let ready = tokio::time::timeout(READY_PATIENCE, sender.ready()).await;
+            let ready = timeout(READY_PATIENCE, sender.ready()).await;
             let is_open = is_whole && matches!(ready, Ok(Ok(())));
             Ok((Answer::of(&head, content, begun.elapsed()), is_open.then_some(sender)))
         };
@@ -160,6 +157,16 @@ impl Client {
         Ok(answer)
     }
 
+    /// Sends a request over a connection of its own, as many at a time as are asked for, and gives
+    /// the status of the answer. Its content is not read.
+    pub async fn status_of(&self, url: &Url, call: Call) -> Result<StatusCode, HttpError> {
+        let elapsed = |_| HttpError::Timeout(self.config.timeout);
+        let exchange = self.exchange(None, url, request(url, call));
+        let (response, _) =
+            timeout(self.config.timeout, exchange).await.map_err(elapsed).flatten()?;
+        Ok(response.status())
+    }
+
     /// The head of the answer, and the connection that it came over.
     async fn exchange(
         &self,
@@ -167,6 +174,9 @@ impl Client {
         url: &Url,
         mut request: Request<Full<Bytes>>,
     ) -> Result<(Response<Incoming>, Sender), HttpError> {
+        if !url.is_https() && !self.config.allows_http {
+            return Err(HttpError::NotHttps);
+        }
         if let Some(mut sender) = kept {
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok((response, sender)),
@@ -260,10 +270,11 @@ fn request(url: &Url, call: Call) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(call.body));
     *request.method_mut() = call.method;
     *request.uri_mut() = url.path().clone();
-    *request.headers_mut() = call.headers;
     let agent = HeaderValue::from_static(concat!("mailwake/", env!("CARGO_PKG_VERSION")));
-    request.headers_mut().entry(USER_AGENT).or_insert(agent);
-    request.headers_mut().insert(HOST, url.authority().clone());
+    let headers = request.headers_mut();
+    headers.insert(HOST, url.authority().clone());
+    headers.insert(USER_AGENT, agent);
+    headers.extend(call.headers);
     request
 }
 

@@ -1,6 +1,6 @@
 //! A URL of http or https, taken apart.
 
-use hyper::{Uri, header::HeaderValue};
+use hyper::{Uri, header::HeaderValue, http::uri::Authority};
 use std::{fmt, str::FromStr};
 
 /// Where a request goes.
@@ -24,30 +24,44 @@ impl FromStr for Url {
     /// Refuses other schemes, URLs without a host, and those with a name or a password in them,
     /// which would end in logs.
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        let uri: Uri = text.parse().map_err(|_| UrlError)?;
+        let uri = text.parse().map_err(|_| UrlError)?;
+        let has_user = |authority: &Authority| authority.as_str().contains('@');
+        if Uri::authority(&uri).is_some_and(has_user) {
+            return Err(UrlError);
+        }
+        Self::of(&uri)
+    }
+}
+
+impl Url {
+    /// A URL of somebody else's: a name and a password in it are left out. Refuses other schemes,
+    /// and URLs without a host.
+    pub fn without_user(text: &str) -> Result<Self, UrlError> {
+        Self::of(&text.parse().map_err(|_| UrlError)?)
+    }
+
+    fn of(uri: &Uri) -> Result<Self, UrlError> {
         let is_https = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
             _ => return Err(UrlError),
         };
-        let authority = uri.authority().ok_or(UrlError)?;
         let host = uri.host().filter(|host| !host.is_empty()).ok_or(UrlError)?;
-        if authority.as_str().contains('@') {
-            return Err(UrlError);
-        }
+        let authority = match uri.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             is_https,
             host: bare.into(),
             port: uri.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
-            authority: HeaderValue::from_str(authority.as_str()).map_err(|_| UrlError)?,
+            authority: HeaderValue::from_str(&authority).map_err(|_| UrlError)?,
             path: path.parse().map_err(|_| UrlError)?,
         })
     }
-}
 
-impl Url {
     /// Is it in TLS?
     pub fn is_https(&self) -> bool {
         self.is_https

@@ -150,6 +150,14 @@ fn urls_are_taken_apart() {
 }
 
 #[test]
+fn urls_of_others_lose_who_asks() {
+    let url = Url::without_user("https://me:pw@Shop.example:8443/u?x=1").expect("a URL");
+    assert_eq!(url.to_string(), "https://Shop.example:8443/u");
+    assert_eq!(url.authority(), "Shop.example:8443");
+    assert_eq!(Url::without_user("mailto:ann@shop.example"), Err(target::UrlError));
+}
+
+#[test]
 fn retry_after_is_seconds_or_a_date() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
     let check = |value: &str, seconds: Option<u64>| {
