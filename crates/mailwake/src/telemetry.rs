@@ -3,9 +3,11 @@
 
 mod exposition;
 mod metric;
+mod trouble;
 
 pub use exposition::Exposition;
 pub use metric::{Counter, CounterBy, Durations, Entered, Gauge, Histogram, Label, Sizes};
+pub use trouble::Trouble;
 
 use std::io::{self, IsTerminal};
 use tracing::Level;

@@ -9,6 +9,5 @@ pub mod redis;
 pub mod secret;
 pub mod sink;
 pub mod store;
-pub mod trouble;
 pub mod unsubscribe;
 pub mod webhook;

@@ -1,6 +1,6 @@
 //! What the readers of Redis count.
 
-use crate::telemetry::{Counter, Exposition, Gauge};
+use crate::telemetry::{Counter, Exposition, Gauge, Trouble};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The counters of all sources.
@@ -26,22 +26,6 @@ pub struct SourceCounters {
     pub waiting: Gauge,
     /// Why nothing is read now.
     pub trouble: Trouble,
-}
-
-/// What keeps a source from reading.
-#[derive(Debug, Default)]
-pub struct Trouble(Mutex<Option<String>>);
-
-impl Trouble {
-    /// What it is; nothing while all is well.
-    pub fn get(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Sets what it is.
-    pub fn set(&self, trouble: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
 }
 
 impl Counters {

@@ -3,8 +3,7 @@
 use super::now;
 use crate::{
     event_log::Position,
-    feeders::trouble::Trouble,
-    telemetry::{Counter, Gauge},
+    telemetry::{Counter, Gauge, Trouble},
 };
 use std::{
     collections::VecDeque,

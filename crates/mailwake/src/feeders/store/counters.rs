@@ -1,9 +1,8 @@
 //! What the feeder of the store counts, and what keeps it from feeding now.
 
 use super::Position;
-use crate::feeders::trouble::Trouble;
 use crate::stores::sqlite::RecordCounts;
-use crate::telemetry::{Counter, Exposition, Gauge};
+use crate::telemetry::{Counter, Exposition, Gauge, Trouble};
 
 /// The feeder's counters, since it started.
 #[derive(Debug, Default)]

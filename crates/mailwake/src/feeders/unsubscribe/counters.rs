@@ -2,8 +2,7 @@
 
 use crate::{
     event_log::Position,
-    feeders::trouble::Trouble,
-    telemetry::{Counter, Exposition, Gauge},
+    telemetry::{Counter, Exposition, Gauge, Trouble},
 };
 
 /// The forwarder's counters, since it started.

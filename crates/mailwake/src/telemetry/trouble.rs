@@ -1,4 +1,4 @@
-//! What keeps a feeder from feeding now.
+//! What keeps a part from its work now.
 
 use std::sync::{Mutex, PoisonError};
 
