@@ -14,7 +14,7 @@ use crate::{
     },
     stores::ledger::Ledger,
 };
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use std::{
     collections::BTreeMap,
     fs,
@@ -146,7 +146,10 @@ impl Parts {
             SinkConfig::Ingest(config) => {
                 self.drive(Ingest::load((**config).clone(), rules, counters)?)
             }
-            SinkConfig::Ndjson(config) => self.drive(Ndjson::open((**config).clone(), rules)?),
+            SinkConfig::Ndjson(config) => {
+                let opened = Ndjson::open((**config).clone(), rules);
+                self.drive(opened.map_err(|error| anyhow!("open files of lines: {error}"))?)
+            }
             SinkConfig::Webhook(config) => self.drive(Webhook::load((**config).clone(), rules)?),
             SinkConfig::Redis(config) => self.drive(RedisSink::new((**config).clone(), rules)),
         }
@@ -156,7 +159,7 @@ impl Parts {
         let (config, counters) = (self.feeder.config.clone(), self.counters.clone());
         let cursor = Cursor::open(&self.log_directory, &cursor_name(&config.name))?;
         let data = &config.directory;
-        fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
+        fs::create_dir_all(data).map_err(|error| anyhow!("make {}: {error}", data.display()))?;
         let reader = match &self.log {
             Some(log) => log.another(cursor.position()),
             None => Reader::open(&self.log_directory, cursor.position())?,

@@ -27,7 +27,7 @@ pub fn keep_running<E: Display>(
         // Each attempt makes all that it works with, so nothing that a panic has left is used.
         let reason = match catch_unwind(AssertUnwindSafe(&mut attempt)) {
             Ok(Ok(())) => continue,
-            Ok(Err(error)) => format!("{error:#}"),
+            Ok(Err(error)) => error.to_string(),
             Err(_panic) => "it panicked, which is a mistake in mailwake".into(),
         };
         let is_new = begun.elapsed() > config.pauses.longest;
