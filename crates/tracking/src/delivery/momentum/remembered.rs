@@ -17,6 +17,11 @@ pub(super) struct Remembered {
 
 impl Remembered {
     pub(super) fn keep(&mut self, id: &str, rcpt_to: &str, msg_from: &str) {
+        // No id and no address has them, and they part what the state says.
+        let parts = |field: &&str| field.contains(['\t', '\r', '\n']);
+        if [id, rcpt_to, msg_from].iter().any(parts) {
+            return;
+        }
         self.number += 1;
         let addresses = format!("{rcpt_to}\n{msg_from}").into();
         self.messages.insert(id.into(), (addresses, self.number));

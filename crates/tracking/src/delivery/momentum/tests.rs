@@ -34,6 +34,15 @@ fn recipient_is_known_again_after_a_restart() {
 }
 
 #[test]
+fn what_is_no_address_is_not_remembered() {
+    let mut remembered = Remembered::default();
+    remembered.keep("1", "ann\t@example.com", "");
+    remembered.keep("2", "", "news\r@example.com");
+    remembered.keep("3\n", "", "");
+    assert_eq!(remembered.state(), None);
+}
+
+#[test]
 fn without_a_reception_the_recipient_is_unknown() {
     let all = events(&mut reader(), &LINES[1..]);
     assert_eq!(all[0].occurrence.attempt().expect("a record").rcpt_to, "");

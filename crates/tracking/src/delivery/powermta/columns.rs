@@ -100,7 +100,9 @@ impl Columns {
                 }
             }
         };
-        self.columns = names.map(|name| (column(name), name.trim().to_owned())).collect();
+        // What is remembered of them is one in a line.
+        let in_a_line = |name: &str| name.trim().replace(['\r', '\n'], " ");
+        self.columns = names.map(|name| (column(name), in_a_line(name))).collect();
         self.are_named = true;
     }
 

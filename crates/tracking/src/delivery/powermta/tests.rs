@@ -41,6 +41,18 @@ fn names_of_columns_are_known_again_after_a_restart() {
     assert_eq!(all.len(), 1);
 }
 
+/// A name in quotes may have a line end in it.
+#[test]
+fn names_of_columns_in_two_lines_are_known_again_too() {
+    let mut first = reader();
+    assert!(events(&mut first, &["type,\"first ", " half\",rcpt"]).is_empty());
+    let state = first.state();
+    assert_eq!(state.as_deref(), Some("type\nfirst   half\nrcpt"));
+    let mut second = reader();
+    second.restore(&state.expect("a state"));
+    assert_eq!(second.state(), first.state());
+}
+
 #[test]
 fn default_columns_are_no_state() {
     assert_eq!(reader().state(), None);
