@@ -41,6 +41,7 @@ fn event() -> Event {
             user_agent: user_agent.into(),
             ..Visit::default()
         }),
+        is_from_elsewhere: false,
     }
 }
 

@@ -59,6 +59,7 @@ fn event(number: u64, message: u64, occurrence: Occurrence) -> Event {
         timestamp: now,
         message_id: MessageId::from_octets(id),
         occurrence,
+        is_from_elsewhere: false,
     }
 }
 

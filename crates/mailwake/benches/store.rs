@@ -319,7 +319,13 @@ impl Mail {
         let is_nameless =
             matches!(occurrence, Occurrence::Delivery(_)) && message.is_multiple_of(2);
         let message_id = if is_nameless { MessageId::UNKNOWN } else { message_id(message) };
-        self.events.push_back(Event { event_id, timestamp: Timestamp(at), message_id, occurrence });
+        self.events.push_back(Event {
+            event_id,
+            timestamp: Timestamp(at),
+            message_id,
+            occurrence,
+            is_from_elsewhere: false,
+        });
     }
 }
 

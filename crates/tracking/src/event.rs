@@ -24,6 +24,10 @@ pub struct Event {
     /// The message it happened to; `MessageId::UNKNOWN` in the record of an MTA that knows but
     /// its own queue id, by which consumers find the message.
     pub message_id: MessageId,
+    /// It was recorded elsewhere and came by Redis, perhaps not for the first time: whoever counts
+    /// it remembers its id.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_from_elsewhere: bool,
     /// What happened.
     #[serde(flatten)]
     pub occurrence: Occurrence,

@@ -85,7 +85,7 @@ pub fn read<'a>(field: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Event, Entry
     let mut stored = Vec::with_capacity(1 + json.len());
     stored.push(version);
     stored.extend_from_slice(json);
-    let event = event::decode(&stored)?;
+    let event = Event { is_from_elsewhere: true, ..event::decode(&stored)? };
     let event_id: EventId = str::from_utf8(required(EVENT_ID)?).unwrap_or_default().parse()?;
     if event_id == event.event_id { Ok(event) } else { Err(EntryError::OtherId) }
 }

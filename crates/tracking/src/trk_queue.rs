@@ -165,7 +165,7 @@ pub fn read(entry: &[u8], repetition: u32) -> Result<Event, EntryError> {
     };
     let timestamp = Timestamp(seconds * 1_000);
     let event_id = EventId::of_record(timestamp, nonce(entry, repetition));
-    Ok(Event { event_id, timestamp, message_id, occurrence })
+    Ok(Event { event_id, timestamp, message_id, is_from_elsewhere: true, occurrence })
 }
 
 fn parse(entry: &[u8]) -> Result<Entry, EntryError> {

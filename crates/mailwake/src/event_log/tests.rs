@@ -20,6 +20,7 @@ pub(super) fn event(number: u64) -> Event {
         timestamp: now,
         message_id: MessageId::new(now, nonce),
         occurrence: Occurrence::Open(Visit::default()),
+        is_from_elsewhere: false,
     }
 }
 

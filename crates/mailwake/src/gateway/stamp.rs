@@ -53,7 +53,7 @@ impl Stamp {
     ) -> Result<Event, NoRandomness> {
         let timestamp = now();
         let event_id = EventId::new(timestamp, self.random()?);
-        Ok(Event { event_id, timestamp, message_id, occurrence })
+        Ok(Event { event_id, timestamp, message_id, occurrence, is_from_elsewhere: false })
     }
 }
 

@@ -205,7 +205,7 @@ impl<L: Log> Worker<L> {
 
     fn event(&self, now: Timestamp, message_id: MessageId, occurrence: Occurrence) -> Event {
         let event_id = EventId::new(now, self.nonces.borrow_mut().draw());
-        Event { event_id, timestamp: now, message_id, occurrence }
+        Event { event_id, timestamp: now, message_id, occurrence, is_from_elsewhere: false }
     }
 
     /// None for a click that leads nowhere.

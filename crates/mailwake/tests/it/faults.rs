@@ -95,6 +95,7 @@ fn injection(number: u32, octets: usize) -> Event {
         timestamp: now,
         message_id: MessageId::new(now, message_nonce),
         occurrence: Occurrence::Injection(reply),
+        is_from_elsewhere: false,
     }
 }
 

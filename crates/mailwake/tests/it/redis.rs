@@ -42,6 +42,7 @@ fn open(number: u32) -> Event {
         timestamp,
         message_id: MessageId::new(Timestamp(AT), [0, a, b, c, d]),
         occurrence: Occurrence::Open(Visit::default()),
+        is_from_elsewhere: false,
     }
 }
 

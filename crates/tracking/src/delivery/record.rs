@@ -23,7 +23,13 @@ impl Record {
     /// The event that it is.
     pub fn into_event(self, event_id: EventId) -> Event {
         let message_id = self.message_id.unwrap_or(MessageId::UNKNOWN);
-        Event { event_id, timestamp: self.at, message_id, occurrence: self.occurrence }
+        Event {
+            event_id,
+            timestamp: self.at,
+            message_id,
+            occurrence: self.occurrence,
+            is_from_elsewhere: false,
+        }
     }
 }
 

@@ -234,12 +234,13 @@ fn occurrence() -> BoxedStrategy<Occurrence> {
 
 /// Any event.
 pub(crate) fn event() -> BoxedStrategy<Event> {
-    (timestamp(), any::<[u8; 10]>(), any::<[u8; 10]>(), occurrence())
-        .prop_map(|(timestamp, event_id, message_id, occurrence)| Event {
+    (timestamp(), any::<[u8; 10]>(), any::<[u8; 10]>(), any::<bool>(), occurrence())
+        .prop_map(|(timestamp, event_id, message_id, is_from_elsewhere, occurrence)| Event {
             event_id: EventId::new(timestamp, event_id),
             timestamp,
             message_id: MessageId::from_octets(message_id),
             occurrence,
+            is_from_elsewhere,
         })
         .boxed()
 }

@@ -7,7 +7,7 @@ use crate::json::{field, name, text, text_if_any, value};
 
 /// Appends an event. Those of the way of a message are left to serde.
 pub(super) fn append(event: &Event, to: &mut Vec<u8>) {
-    let Event { event_id, timestamp, message_id, occurrence } = event;
+    let Event { event_id, timestamp, message_id, is_from_elsewhere, occurrence } = event;
     let Some(visit) = occurrence.visit() else { return value(event, to) };
     to.extend_from_slice(b"{\"event_id\":\"");
     to.extend_from_slice(&event_id.digits());
@@ -15,7 +15,11 @@ pub(super) fn append(event: &Event, to: &mut Vec<u8>) {
     value(timestamp, to);
     to.extend_from_slice(b",\"message_id\":\"");
     to.extend_from_slice(&message_id.digits());
-    to.extend_from_slice(b"\",\"type\":\"");
+    to.push(b'"');
+    if *is_from_elsewhere {
+        field("is_from_elsewhere", is_from_elsewhere, to);
+    }
+    to.extend_from_slice(b",\"type\":\"");
     to.extend_from_slice(occurrence.type_name().as_bytes());
     to.push(b'"');
     append_visit(visit, to);

@@ -156,6 +156,7 @@ pub(crate) fn every_type() -> Vec<Event> {
         timestamp: now,
         message_id: MessageId::new(now, [1, 2, 3, 4, 5]),
         occurrence,
+        is_from_elsewhere: false,
     })
     .into()
 }

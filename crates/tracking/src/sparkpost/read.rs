@@ -94,7 +94,7 @@ fn event(told: &Told<'_>) -> Result<ReadEvent, ReadError> {
         true => Some(message(message_id, timestamp, &occurrence, told)?),
         false => None,
     };
-    let event = Event { event_id, timestamp, message_id, occurrence };
+    let event = Event { event_id, timestamp, message_id, occurrence, is_from_elsewhere: false };
     Ok(ReadEvent { event, message })
 }
 

@@ -11,6 +11,7 @@ fn event() -> Event {
         timestamp,
         message_id: MessageId::new(timestamp, [1, 2, 3, 4, 5]),
         occurrence: Occurrence::Open(Visit::default()),
+        is_from_elsewhere: false,
     }
 }
 
@@ -31,7 +32,8 @@ fn entry(other: (&str, Option<&str>)) -> Result<Event, EntryError> {
 
 #[test]
 fn an_entry_is_read_as_its_event() {
-    assert_eq!(entry(("", None)).expect("own entry"), event());
+    let read = Event { is_from_elsewhere: true, ..event() };
+    assert_eq!(entry(("", None)).expect("own entry"), read);
 }
 
 #[test]

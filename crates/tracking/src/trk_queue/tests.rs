@@ -7,7 +7,7 @@ fn event(occurrence: Occurrence) -> Event {
     let timestamp = Timestamp(1_578_584_427_000);
     let message_id = "00006449175e39c767c2".parse().expect("an id");
     let event_id = EventId::new(timestamp, [7; 10]);
-    Event { event_id, timestamp, message_id, occurrence }
+    Event { event_id, timestamp, message_id, occurrence, is_from_elsewhere: true }
 }
 
 fn visit() -> Visit {

@@ -15,6 +15,7 @@ fn event(number: u32, text_octets: usize) -> Event {
         timestamp: Timestamp(1),
         message_id: MessageId::UNKNOWN,
         occurrence: Occurrence::Delivery(reply),
+        is_from_elsewhere: false,
     }
 }
 

@@ -15,6 +15,7 @@ fn events(range: std::ops::Range<u8>) -> Vec<Event> {
         timestamp: Timestamp(1),
         message_id: MessageId::UNKNOWN,
         occurrence: Occurrence::Delivery(UpstreamReply::default()),
+        is_from_elsewhere: false,
     };
     range.map(event).collect()
 }

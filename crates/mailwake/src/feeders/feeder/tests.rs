@@ -144,6 +144,7 @@ fn event(number: i64, message: u8, occurrence: Occurrence) -> Event {
         timestamp,
         message_id: MessageId::from_octets([message; 10]),
         occurrence,
+        is_from_elsewhere: false,
     }
 }
 

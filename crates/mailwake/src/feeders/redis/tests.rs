@@ -14,7 +14,7 @@ const AT: Timestamp = Timestamp(1_795_233_600_123);
 fn event(message: u8, occurrence: Occurrence) -> Event {
     let message_id = MessageId::new(AT, [message; 5]);
     let event_id = EventId::new(AT, [message; 10]);
-    Event { event_id, timestamp: AT, message_id, occurrence }
+    Event { event_id, timestamp: AT, message_id, occurrence, is_from_elsewhere: false }
 }
 
 fn open(message: u8) -> Event {

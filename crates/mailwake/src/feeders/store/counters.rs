@@ -13,7 +13,7 @@ pub struct Counters {
     pub damages: Counter,
     /// Errors that may pass, after which it was tried again.
     pub retries: Counter,
-    /// Records of MTAs that were counted before.
+    /// Records of MTAs, and events from Redis, that were counted before.
     pub duplicates: Counter,
     /// Records of mail that has not passed the gateway.
     pub foreign: Counter,
@@ -52,7 +52,7 @@ impl Counters {
         );
         to.counter(
             "mailwake_store_records_duplicate_total",
-            "Records of MTAs that were counted before.",
+            "Records of MTAs, and events from Redis, that were counted before.",
             self.duplicates.get(),
         );
         to.counter(

@@ -31,6 +31,7 @@ fn event(number: u64) -> Event {
                 })
             }
         },
+        is_from_elsewhere: false,
     }
 }
 

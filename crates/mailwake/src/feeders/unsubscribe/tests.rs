@@ -132,6 +132,7 @@ impl Place {
             timestamp,
             message_id: MessageId::from_octets([number; 10]),
             occurrence: Occurrence::ListUnsubscribe(unsubscription),
+            is_from_elsewhere: false,
         };
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(self.log.writer().append(&[event])).expect("on disk");

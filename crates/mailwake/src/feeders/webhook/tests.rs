@@ -129,6 +129,7 @@ fn batch(webhook: &Webhook, events: u8) -> Batch {
             timestamp: Timestamp(1_795_219_200_500),
             message_id: MessageId::from_octets([number; 10]),
             occurrence: Occurrence::Open(Visit::default()),
+            is_from_elsewhere: false,
         };
         let from = body.len();
         assert!(form.append(FedEvent { event: &event, message: None }, &mut body));

@@ -23,6 +23,7 @@ fn letter(number: u8) -> DeadLetter {
             timestamp: Timestamp(1_000),
             message_id: MessageId::new(Timestamp(1_000), [number; 5]),
             occurrence: Occurrence::Open(Visit::default()),
+            is_from_elsewhere: false,
         },
         dead_at: Timestamp(2_000),
         batch_id: Uuid::from_u128(7),

@@ -117,6 +117,9 @@ struct Applier<'a> {
 
 impl<'a> Applier<'a> {
     fn event(&mut self, fresh: &Fresh<'_>, event: &'a Event, position: u64) -> Result<()> {
+        if records::may_come_again(event) {
+            records::remember(self.transaction, event, position, self.tools.today)?;
+        }
         match &event.occurrence {
             Occurrence::Reception(reception) => self.reception(event, reception),
             _ if records::is_record(event) => self.record(fresh, event, position),
@@ -202,9 +205,6 @@ impl<'a> Applier<'a> {
     /// A record counts when the reception of its message is known.
     fn record(&mut self, fresh: &Fresh<'_>, event: &Event, position: u64) -> Result<()> {
         let (id, transaction) = (fresh.message_id(event), self.transaction);
-        if event.occurrence.attempt().is_some() {
-            records::remember(transaction, event, position, self.tools.today)?;
-        }
         if id != MessageId::UNKNOWN && self.messages.get(id)?.is_received {
             return self.way(id, event);
         }

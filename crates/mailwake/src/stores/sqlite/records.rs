@@ -32,7 +32,7 @@ const FORGOTTEN_MAX: i64 = 20_000;
 /// What became of records, since the store was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecordCounts {
-    /// Records that were counted before, and so were passed over.
+    /// Records, and events from elsewhere, that were counted before, and so were passed over.
     pub duplicates: u64,
     /// Records of mail that has not passed the gateway, as far as anybody knows.
     pub foreign: u64,
@@ -67,6 +67,12 @@ pub(super) fn is_record(event: &Event) -> bool {
     event.occurrence.attempt().is_some() || (is_of_message && is_nameless && !is_generated)
 }
 
+/// Is it told of perhaps more than once? Records are read again, and Redis gives again what was
+/// not acknowledged.
+pub(super) fn may_come_again(event: &Event) -> bool {
+    event.occurrence.attempt().is_some() || event.is_from_elsewhere
+}
+
 /// Leaves out the records that were counted before, and finds the messages of the others.
 pub(super) fn fresh<'a>(main: &Connection, entries: &'a [LogEntry]) -> Result<Vec<Fresh<'a>>> {
     let mut batch = Batch::default();
@@ -79,12 +85,11 @@ pub(super) fn fresh<'a>(main: &Connection, entries: &'a [LogEntry]) -> Result<Ve
         if let Some(queue_id) = told_queue_id(event) {
             batch.told.entry(queue_id).or_default().push((event.timestamp, event.message_id));
         }
-        if !is_record(event) {
-            fresh.push(Fresh { entry, found: None });
-        } else if batch.is_new(main, event, *position)? {
-            let found = batch.message_of(main, event)?;
-            fresh.push(Fresh { entry, found });
+        if may_come_again(event) && !batch.is_new(main, event, *position)? {
+            continue;
         }
+        let found = if is_record(event) { batch.message_of(main, event)? } else { None };
+        fresh.push(Fresh { entry, found });
     }
     Ok(fresh)
 }
@@ -108,9 +113,6 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// Was it never counted, or at this very place of the log?
     fn is_new(&mut self, main: &Connection, event: &Event, position: u64) -> Result<bool> {
-        if event.occurrence.attempt().is_none() {
-            return Ok(true);
-        }
         if !self.records.insert(event.event_id) {
             return Ok(false);
         }

@@ -30,7 +30,13 @@ fn message_id(message: u8) -> MessageId {
 fn event(message: u8, after_midnight: i64, occurrence: Occurrence) -> Event {
     let timestamp = Timestamp(MIDNIGHT + after_midnight);
     let event_id = EventId::new(timestamp, [message; 10]);
-    Event { event_id, timestamp, message_id: message_id(message), occurrence }
+    Event {
+        event_id,
+        timestamp,
+        message_id: message_id(message),
+        occurrence,
+        is_from_elsewhere: false,
+    }
 }
 
 fn reception(message: u8, campaign_id: &str) -> Event {
@@ -279,6 +285,31 @@ fn entries_that_come_again_are_not_counted_again() {
     assert_eq!(store.applied(), 140);
     assert_eq!(report_of(&directory, &ReportFilter::default()), report(&entries));
     assert_eq!(positions(&directory, &EventFilter::default()).len(), entries.len());
+}
+
+/// Redis gives again what was not acknowledged, and it is in the log twice then.
+#[test]
+fn events_from_elsewhere_count_once_however_often_they_come() {
+    let from_elsewhere = |event| Event { is_from_elsewhere: true, ..event };
+    let once = vec![
+        reception(1, "spring"),
+        event(1, 5, Occurrence::Injection(reply(250))),
+        open(1, 7),
+        click(1, 8, "https://a.example/"),
+    ];
+    let once: Vec<_> = once.into_iter().map(from_elsewhere).collect();
+    let directory = directory();
+    let mut first = store(&directory);
+    let entries = logged(once.iter().chain(&once[..2]).chain(&once).cloned());
+    // Some come again at once, others when mailwake was started again.
+    first.apply(&entries[..6]).expect("applied");
+    drop(first);
+    let mut second = store(&directory);
+    second.apply(&entries).expect("applied");
+    second.apply(&entries[6..]).expect("applied");
+    assert_eq!(second.records().duplicates, 4);
+    assert_eq!(report_of(&directory, &ReportFilter::default()), report(&logged(once.clone())));
+    assert_eq!(positions(&directory, &EventFilter::default()).len(), once.len());
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn stored(occurrence: Occurrence) -> StoredEvent {
     let timestamp = Timestamp(1_795_233_600_123);
     let message_id = MessageId::new(timestamp, [1; 5]);
     let event_id = EventId::new(timestamp, [1; 10]);
-    let event = Event { event_id, timestamp, message_id, occurrence };
+    let event = Event { event_id, timestamp, message_id, occurrence, is_from_elsewhere: false };
     StoredEvent { position: 0, event, message: MessageFacts::default(), settled: None }
 }
 

@@ -55,6 +55,7 @@ fn event() -> Event {
         timestamp: now,
         message_id: MessageId::new(now, [1; 5]),
         occurrence: Occurrence::Open(Visit::default()),
+        is_from_elsewhere: false,
     }
 }
 

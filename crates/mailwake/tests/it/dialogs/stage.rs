@@ -383,5 +383,6 @@ fn filler(octets: usize) -> Event {
         timestamp: now(),
         message_id: MessageId::new(now(), [0; 5]),
         occurrence: Occurrence::Injection(reply),
+        is_from_elsewhere: false,
     }
 }

@@ -93,6 +93,7 @@ impl Traffic {
             timestamp,
             message_id: MessageId::new(self.start, message_nonce),
             occurrence: occurrence(number, round, message, self.start),
+            is_from_elsewhere: false,
         }
     }
 }

@@ -49,7 +49,7 @@ fn retried(
     digest[2] = u8::try_from(num_retries).expect("few");
     let event_id = EventId::of_record(timestamp, digest);
     let message_id = message.map_or(MessageId::UNKNOWN, message_id);
-    Event { event_id, timestamp, message_id, occurrence }
+    Event { event_id, timestamp, message_id, occurrence, is_from_elsewhere: false }
 }
 
 fn delivery(queue_id: &str, at: i64) -> Event {
