@@ -78,7 +78,7 @@ pub enum Times {
     Iso,
 }
 
-/// The group of an event and its type in it; `None` for what SparkPost does not know.
+/// The group of an event; `None` for what SparkPost does not know.
 pub fn group(occurrence: &Occurrence) -> Option<&'static str> {
     match occurrence {
         Occurrence::Injection(_)

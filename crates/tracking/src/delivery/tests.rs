@@ -60,6 +60,40 @@ pub(super) fn check_golden(format: Format, name: &str) {
     assert_eq!(told, fs::read_to_string(&golden).expect("golden file"), "{name}");
 }
 
+/// A reader that takes over behind any record tells what the first one would have told.
+#[test]
+fn reading_goes_on_after_a_restart_behind_any_record() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/delivery");
+    let new = |format| Lines::new(format, &Reading::new(Timestamp(1_795_341_600_000)));
+    let told = |reader: &mut Lines, lines: &[&[u8]]| {
+        let mut events = Vec::new();
+        let read = |line: &&[u8]| reader.line(line, &mut events).err();
+        let mistakes: Vec<_> = lines.iter().filter_map(read).collect();
+        (events, mistakes)
+    };
+    for format in Format::ALL {
+        for file in fs::read_dir(folder.join(format.name())).expect("logs") {
+            let path = file.expect("a log").path();
+            if path.extension().is_none_or(|end| end != "log") {
+                continue;
+            }
+            let octets = fs::read(&path).expect("a log");
+            let lines: Vec<_> = octets.split(|octet| *octet == b'\n').collect();
+            for (before, behind) in (0..lines.len()).map(|place| lines.split_at(place)) {
+                let mut first = new(*format);
+                told(&mut first, before);
+                if first.is_within_record() {
+                    continue;
+                }
+                let mut second = new(*format);
+                first.state().into_iter().for_each(|state| second.restore(&state));
+                let place = format!("{} behind line {}", path.display(), before.len());
+                assert_eq!(told(&mut second, behind), told(&mut first, behind), "{place}");
+            }
+        }
+    }
+}
+
 /// What lines say that are all right.
 pub(super) fn events(reader: &mut Lines, lines: &[&str]) -> Vec<Event> {
     let mut events = Vec::new();
