@@ -69,16 +69,28 @@ fn what_a_node_has_seen_another_one_reports() {
     };
     let (of_node, of_central) = (told(&node), told(&central));
     assert_eq!(of_node, of_central);
-    let all = |installation: &Installation| {
+    let all = |installation: &Installation, is_from_elsewhere: bool| {
         let mut events = installation.events(&[]);
-        // Each has a log of its own.
         for event in &mut events {
-            event.as_object_mut().expect("an object").remove("position");
+            let event = event.as_object_mut().expect("an object");
+            // Each has a log of its own.
+            event.remove("position");
+            assert_eq!(event.remove("is_from_elsewhere").is_some(), is_from_elsewhere);
         }
         events.sort_by_key(|event| event["event_id"].to_string());
         events
     };
-    assert_eq!(all(&node), all(&central));
+    assert_eq!(all(&node, false), all(&central, true));
+
+    // All of it comes once more, as what was not acknowledged does.
+    for shard in 0..8 {
+        let stream = format!("trk:{{{shard}}}");
+        let _: String = redis.ask(&["XGROUP", "SETID", &stream, "mailwake", "0"]);
+    }
+    let duplicates = "mailwake_store_records_duplicate_total";
+    wait_for("all events again", PATIENCE, || (central.metric(duplicates) >= 160.0).then_some(()));
+    assert_eq!(central.report(), of_node);
+    assert_eq!(all(&node, false), all(&central, true));
     assert!(serving.stop().success() && reading.stop().success());
 }
 
