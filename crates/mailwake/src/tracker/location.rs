@@ -12,7 +12,7 @@ use hyper::http::HeaderValue;
 /// controls around the URL, and tabs and line ends anywhere, are not part of it, and
 /// other octets outside graphic ASCII are percent-encoded (URL Standard §4.4 and §1.3).
 pub(super) fn location(target_url: &str) -> Option<HeaderValue> {
-    // All of it is looked at even where an octet is not plain: that takes a tenth of the time.
+    // To look at all of it, many octets at a time, is quicker than to stop at the first one.
     let octets = if target_url.bytes().fold(true, |are_plain, octet| are_plain & is_plain(octet)) {
         Bytes::copy_from_slice(target_url.as_bytes())
     } else {

@@ -1,6 +1,7 @@
 //! The records of MTAs, which come when they come: several times, before what they belong to, or
 //! of mail that has not passed the gateway. Each is counted once; the message that it speaks of
-//! by a queue id is found; and what cannot be counted yet is parked.
+//! by a queue id is found; and what cannot be counted yet is parked. Events that come by Redis may
+//! come again as well, and are counted once by the same means.
 
 use super::model::Result;
 use super::store::LogEntry;
@@ -23,7 +24,7 @@ const SECOND_MS: i64 = 1000;
 /// Records that are parked at most; the oldest go first.
 const PARKED_MAX: u64 = 250_000;
 
-/// How long the id of a record is remembered, in days.
+/// How long the id of what may come again is remembered, in days.
 const REMEMBERED_DAYS: i64 = 8;
 
 /// Ids that are forgotten at once, so that writing is not held up for long.
@@ -73,7 +74,7 @@ pub(super) fn may_come_again(event: &Event) -> bool {
     event.occurrence.attempt().is_some() || event.is_from_elsewhere
 }
 
-/// Leaves out the records that were counted before, and finds the messages of the others.
+/// Leaves out what was counted before, and finds the messages of the other records.
 pub(super) fn fresh<'a>(main: &Connection, entries: &'a [LogEntry]) -> Result<Vec<Fresh<'a>>> {
     let mut batch = Batch::default();
     let mut fresh = Vec::with_capacity(entries.len());
@@ -107,13 +108,14 @@ fn told_queue_id(event: &Event) -> Option<&str> {
 struct Batch<'a> {
     /// Queue ids that were told, with the times and the messages.
     told: HashMap<&'a str, Vec<(Timestamp, MessageId)>>,
-    records: HashSet<EventId>,
+    /// Of what may come again.
+    event_ids: HashSet<EventId>,
 }
 
 impl Batch<'_> {
     /// Was it never counted, or at this very place of the log?
     fn is_new(&mut self, main: &Connection, event: &Event, position: u64) -> Result<bool> {
-        if !self.records.insert(event.event_id) {
+        if !self.event_ids.insert(event.event_id) {
             return Ok(false);
         }
         let counted = main
@@ -180,7 +182,7 @@ fn known_message(
     .optional()
 }
 
-/// Remembers that a record was counted.
+/// Remembers that an event was counted which may come again.
 pub(super) fn remember(
     transaction: &Transaction<'_>,
     event: &Event,
@@ -266,7 +268,7 @@ pub(super) fn give_up(connection: &Connection, parked: u64, before: Timestamp) -
     Ok(old + connection.prepare_cached(delete)?.execute([more.cast_signed()])? as u64)
 }
 
-/// Forgets the ids of records that were counted long ago, and what messages were found for events
+/// Forgets the ids of what was counted long ago, and what messages were found for events
 /// that are not kept any more.
 pub(super) fn forget(
     connection: &Connection,

@@ -123,7 +123,7 @@ pub(super) const MAIN: &[&str] = &[
 /// id that upstream told. A row without facts is of a message whose reception has not come yet;
 /// `early` has what was counted of those, and `parked` the records that are not counted before.
 /// `joined` tells which message a record was found to be of after it had been parked, and
-/// `record_ids` which records were counted, by the day of that.
+/// `record_ids` which records, and events that came by Redis, were counted, by the day of that.
 ///
 /// Rollups have rows of whole days behind those of hours (`rollups::DAY_ROWS`).
 const RECORDS: &str = "
