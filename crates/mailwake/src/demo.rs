@@ -1,8 +1,9 @@
-//! The main job in one process, for a first look: a receiving MTA, the gateway, the
-//! tracker and the store, in a temporary directory. Mail is sent, opened and clicked,
-//! and what was counted is held against what was done.
+//! The main job in one process, for a first look: an MTA, the gateway, the tracker, the MTA's
+//! records and the store, in a temporary directory. Mail is sent, delivered or refused, opened
+//! and clicked, and what was counted is held against what was done.
 
 mod recipients;
+mod records;
 mod sender;
 mod upstream;
 
@@ -16,6 +17,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use recipients::{Done, Mail};
+use records::Records;
 use std::{
     fs,
     io::{self, Write},
@@ -30,6 +32,9 @@ use upstream::Upstream;
 /// How long the store may take to learn of everything.
 const STORE_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The file of what the MTA writes down.
+const RECORDS: &str = "acct.csv";
+
 /// What `mailwake demo` takes.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -42,7 +47,8 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs) -> Result<()> {
     telemetry::start(TelemetryConfig { format: LogFormat::Text, level: tracing::Level::WARN });
     let folder = tempfile::Builder::new().prefix("mailwake-demo-").tempdir()?;
-    let upstream = Upstream::start().context("start the receiving MTA")?;
+    let records = Records::create(&folder.path().join(RECORDS)).context("begin the records")?;
+    let upstream = Upstream::start(records).context("start the MTA")?;
     let path = folder.path().join("mailwake.toml");
     let keys = keys::new_ring()?;
     fs::write(folder.path().join("keys.txt"), keys.to_text())?;
@@ -114,7 +120,9 @@ fn tell_where_next(server: &Server, path: &Path) -> Result<()> {
          \x20 the tracker:  curl -i http://{tracker}/robots.txt\n\
          \x20 counters:     mailwake report --config {config}\n\
          \x20 events live:  mailwake events --follow --config {config}\n\
+         \x20 records:      cat {}\n\
          \x20 read a link:  mailwake linktool decode LINK --key-file {}",
+        path.with_file_name(RECORDS).display(),
         path.with_file_name("keys.txt").display()
     )?;
     Ok(())
@@ -133,6 +141,9 @@ fn configuration(folder: &Path, upstream: SocketAddr, tracker: SocketAddr) -> St
          upstream = \"{upstream}\"\n\
          [tracker]\n\
          listen = \"{tracker}\"\n\
+         [delivery.source.demo]\n\
+         format = \"powermta\"\n\
+         path = \"{folder}/{RECORDS}\"\n\
          [event_log]\n\
          segment_mib = 4\n\
          disk_quota_mib = 64\n"

@@ -4,7 +4,7 @@
 use super::upstream::Arrived;
 use crate::stores::report::Counters;
 use anyhow::{Context, Result, ensure};
-use mail::message::{encoding, header::fields, part::split};
+use mail::message::{encoding, part::split};
 use std::{
     collections::BTreeSet,
     fmt,
@@ -16,6 +16,9 @@ use std::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Done {
     outbound: u64,
+    /// Mails that the MTA has brought to a recipient's MTA, and of these those refused there.
+    sent: u64,
+    failed: u64,
     opens: u64,
     readers: u64,
     clicks: u64,
@@ -23,15 +26,18 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// So many mails were sent, and nobody has read one.
+    /// So many mails went out, and the MTA has brought them all to where they go. Nobody has read
+    /// one.
     pub(super) fn sent(outbound: u64) -> Self {
-        Self { outbound, ..Self::default() }
+        Self { outbound, sent: outbound, ..Self::default() }
     }
 
     /// The same, as a report counts it.
     pub(super) fn of(counters: &Counters) -> Self {
         Self {
             outbound: counters.outbound,
+            sent: counters.way.sent,
+            failed: counters.failed,
             opens: counters.opens.total,
             readers: counters.opens.unique,
             clicks: counters.clicks.total,
@@ -42,10 +48,11 @@ impl Done {
 
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { outbound, opens, readers, clicks, clickers } = self;
+        let Self { outbound, sent, failed, opens, readers, clicks, clickers } = self;
         write!(
             f,
-            "{outbound} mails, {opens} opens of {readers} of them, {clicks} clicks in {clickers}"
+            "{outbound} mails out, {sent} of them sent, {failed} failed, \
+             {opens} opens of {readers}, {clicks} clicks in {clickers}"
         )
     }
 }
@@ -54,6 +61,7 @@ impl fmt::Display for Done {
 pub(super) struct Mail {
     recipient: String,
     message_id: String,
+    refusal: Option<&'static str>,
     pixels: Vec<String>,
     links: Vec<String>,
 }
@@ -61,8 +69,6 @@ pub(super) struct Mail {
 impl Mail {
     /// Finds the tracked links and pixels of a mail.
     pub(super) fn of(arrived: &Arrived) -> Result<Self> {
-        let id = fields(&arrived.content).find(|field| field.is("X-Sp-Message-Id"));
-        let id = id.context("a mail without X-Sp-Message-Id")?;
         let (mut pixels, mut links) = (BTreeSet::new(), BTreeSet::new());
         for text in texts(&arrived.content) {
             for (at, _) in text.match_indices("http://127.0.0.1:") {
@@ -76,7 +82,8 @@ impl Mail {
         }
         Ok(Self {
             recipient: arrived.recipient.clone(),
-            message_id: String::from_utf8_lossy(&id.value()).into_owned(),
+            message_id: arrived.message_id()?,
+            refusal: arrived.refusal,
             pixels: pixels.into_iter().collect(),
             links: links.into_iter().collect(),
         })
@@ -107,6 +114,11 @@ pub(super) fn read(
     out: &mut impl Write,
 ) -> Result<()> {
     writeln!(out, "  {} (message {})", mail.recipient, mail.message_id)?;
+    if let Some(reply) = mail.refusal {
+        done.failed += 1;
+        writeln!(out, "    never got it: {reply}")?;
+        return Ok(());
+    }
     let is_reader = number % 3 != 2;
     let times = if number == 0 { 2 } else { 1 };
     for pixel in mail.pixels.iter().filter(|_| is_reader) {

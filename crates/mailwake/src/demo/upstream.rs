@@ -1,15 +1,23 @@
-//! The receiving MTA of the demo: it takes every mail and keeps it in memory.
+//! The MTA of the demo: it takes every mail, knows at once what becomes of it, and writes that
+//! down. What was sent is kept in memory, to be looked at.
 
+use super::records::Records;
 use crate::smtp_io::wire::{Line, Wire, WireError};
 use anyhow::{Context, Result};
-use mail::smtp::{
-    command::Command,
-    data::{BareNewlines, DataReader},
-    reply::Reply,
+use mail::{
+    message::header::fields,
+    smtp::{
+        command::Command,
+        data::{BareNewlines, DataReader},
+        reply::Reply,
+    },
 };
 use std::{
     net::SocketAddr,
-    sync::mpsc::{self, Receiver, SyncSender},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, Receiver, SyncSender},
+    },
     time::Duration,
 };
 use tokio::{
@@ -21,6 +29,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Mails that wait to be looked at.
 const MAILS_MAX: usize = 100;
 
+/// Who is not there any more, and what the MTA hears of that.
+const GONE: (&str, &str) = ("eve@example.org", "550 5.1.1 no such mailbox");
+
 const MESSAGE_OCTETS_MAX: usize = 25 << 20;
 
 /// A mail as it arrived.
@@ -28,6 +39,37 @@ const MESSAGE_OCTETS_MAX: usize = 25 << 20;
 pub(super) struct Arrived {
     pub(super) recipient: String,
     pub(super) content: Vec<u8>,
+    /// The reply of the recipient's own MTA, where that refused it.
+    pub(super) refusal: Option<&'static str>,
+}
+
+impl Arrived {
+    fn new(recipient: String, content: Vec<u8>) -> Self {
+        let refusal = (recipient == GONE.0).then_some(GONE.1);
+        Self { recipient, content, refusal }
+    }
+
+    /// The message id that mailwake gave it.
+    pub(super) fn message_id(&self) -> Result<String> {
+        let id = fields(&self.content).find(|field| field.is("X-Sp-Message-Id"));
+        let id = id.context("a mail without X-Sp-Message-Id")?;
+        Ok(String::from_utf8_lossy(&id.value()).into_owned())
+    }
+}
+
+/// Where mail goes.
+struct Delivery {
+    records: Mutex<Records>,
+    mails: SyncSender<Arrived>,
+}
+
+impl Delivery {
+    fn deliver(&self, mail: Arrived) -> Result<()> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).tell(&mail)?;
+        // When the demo was shown nobody looks at more.
+        drop(self.mails.try_send(mail));
+        Ok(())
+    }
 }
 
 /// The running MTA.
@@ -38,17 +80,18 @@ pub(super) struct Upstream {
 }
 
 impl Upstream {
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(records: Records) -> Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         let (sender, mails) = mpsc::sync_channel(MAILS_MAX);
+        let delivery = Arc::new(Delivery { records: Mutex::new(records), mails: sender });
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let sender = sender.clone();
+                let delivery = Arc::clone(&delivery);
                 tokio::spawn(async move {
                     // A client that hangs up has said all it wanted to say.
-                    drop(serve(stream, &sender).await);
+                    drop(serve(stream, &delivery).await);
                 });
             }
         });
@@ -68,7 +111,7 @@ impl Upstream {
 }
 
 /// One session (RFC 5321), without any limit of what it takes.
-async fn serve(stream: TcpStream, mails: &SyncSender<Arrived>) -> Result<(), WireError> {
+async fn serve(stream: TcpStream, delivery: &Delivery) -> Result<(), WireError> {
     let mut client = Wire::new(stream)?;
     let mut recipients: Vec<String> = Vec::new();
     client.write(b"220 demo.example ESMTP, takes everything\r\n");
@@ -91,11 +134,12 @@ async fn serve(stream: TcpStream, mails: &SyncSender<Arrived>) -> Result<(), Wir
                     client.read_content(&mut reader, LIMIT).await?;
                 }
                 let content = reader.finish().unwrap_or_default();
-                for recipient in recipients.drain(..) {
-                    // Nobody waits for mail any more when the demo is over.
-                    drop(mails.send(Arrived { recipient, content: content.clone() }));
+                let mut mails =
+                    recipients.drain(..).map(|recipient| Arrived::new(recipient, content.clone()));
+                match mails.try_for_each(|mail| delivery.deliver(mail)) {
+                    Ok(()) => Reply::new(250, "2.0.0", "Ok: queued as DEMO"),
+                    Err(error) => Reply::new(451, "4.3.0", &error.to_string()),
                 }
-                Reply::new(250, "2.0.0", "Ok: queued as DEMO")
             }
             Command::Quit => {
                 client.write(b"221 2.0.0 Bye\r\n");

@@ -3,6 +3,7 @@
 mod admin;
 mod classify;
 mod context;
+mod demo;
 mod dialogs;
 mod docs;
 mod e2e;
