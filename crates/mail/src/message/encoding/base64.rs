@@ -6,6 +6,11 @@ use super::{
     source::{Edited, Source, are_equal, drain},
 };
 use crate::message::edit::Edits;
+use base64::{
+    Engine as _,
+    engine::{Simd, general_purpose::NO_PAD},
+};
+use memchr::memchr2;
 use std::ops::Range;
 
 #[cfg(test)]
@@ -35,21 +40,40 @@ const fn values() -> [u8; 256] {
 /// other octet makes it an error, where §6.8 would let a reader pass over it.
 pub(super) fn decode(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let mut content = Vec::with_capacity(body.len() / 4 * 3 + 3);
-    Digits { body, position: 0 }.decode(usize::MAX, &mut content)?;
+    Digits::of(body).decode(usize::MAX, &mut content)?;
     Ok(content)
 }
 
+/// Decodes and encodes whole groups of four digits, many of them at once where the processor can.
+fn engine() -> Simd {
+    Simd::standard(NO_PAD)
+}
+
+/// Digits that are decoded or encoded together: those of some lines. To begin takes as long as
+/// all the digits of one.
+const TOGETHER: usize = 16 * ENCODED_LINE_MAX;
+
 /// Octets of content that are decoded at a time where not all are wanted at once.
-const PIECE: usize = 768;
+const PIECE: usize = TOGETHER / 4 * 3;
+
+/// Octets that are copied at a time, a line and what ends it.
+const STRIDE: usize = ENCODED_LINE_MAX + 4;
 
 /// The digits of a body that were not decoded yet.
 #[derive(Debug, Clone)]
 struct Digits<'b> {
     body: &'b [u8],
     position: usize,
+    engine: Simd,
+    /// Digits of some lines, without what stands between them.
+    gathered: [u8; TOGETHER + STRIDE],
 }
 
-impl Digits<'_> {
+impl<'b> Digits<'b> {
+    fn of(body: &'b [u8]) -> Self {
+        Self { body, position: 0, engine: engine(), gathered: [0; TOGETHER + STRIDE] }
+    }
+
     /// Appends content, at least so many octets if there are so many, and little more.
     fn decode(&mut self, octets: usize, content: &mut Vec<u8>) -> Result<(), DecodeError> {
         let wanted = content.len().saturating_add(octets);
@@ -57,7 +81,7 @@ impl Digits<'_> {
         while content.len() < wanted || digits > 0 {
             if digits == 0 {
                 let groups = (wanted - content.len()).div_ceil(3);
-                self.position += decode_run(&self.body[self.position..], groups, content);
+                self.decode_run(groups, content);
                 if content.len() >= wanted {
                     break;
                 }
@@ -91,6 +115,49 @@ impl Digits<'_> {
         }
         Ok(())
     }
+
+    /// Decodes whole groups of four digits, about so many if there are so many, up to the first
+    /// octet that is no digit but for the ends of lines that are as long as the first.
+    fn decode_run(&mut self, groups: usize, content: &mut Vec<u8>) {
+        let rest = &self.body[self.position..];
+        let near = &rest[..rest.len().min(ENCODED_LINE_MAX + 1)];
+        let line =
+            memchr2(b'\r', b'\n', near).unwrap_or(near.len()).min(groups.saturating_mul(4)) / 4 * 4;
+        if line == 0 {
+            return;
+        }
+        let (digits, octets) = self.gather(line, groups);
+        let start = content.len();
+        content.resize(start + digits / 4 * 3, 0);
+        let decoded = self.engine.decode_slice(&self.gathered[..digits], &mut content[start..]);
+        if decoded.is_ok() {
+            self.position += octets;
+        } else {
+            content.truncate(start);
+            self.position += decode_one_by_one(&near[..line], content);
+        }
+    }
+
+    /// Gathers a line of so many digits, and those behind it that are as long, up to about so many
+    /// groups. Tells how many digits they have, and how many octets of the body they are. Whether
+    /// they are digits is not looked at.
+    fn gather(&mut self, line: usize, groups: usize) -> (usize, usize) {
+        let rest = &self.body[self.position..];
+        let (mut digits, mut octets) = (0, 0);
+        while digits < TOGETHER.min(groups.saturating_mul(4))
+            && let Some(next) = rest[octets..].first_chunk::<STRIDE>()
+            && let Some(line_end @ 1..) = Some(line_end_len(&next[line..]))
+            && let Some(room) = self.gathered[digits..].first_chunk_mut::<STRIDE>()
+        {
+            *room = *next;
+            (digits, octets) = (digits + line, octets + line + line_end);
+        }
+        if digits == 0 {
+            self.gathered[..line].copy_from_slice(&rest[..line]);
+            return (line, line);
+        }
+        (digits, octets)
+    }
 }
 
 /// Gives the content of a body in pieces. One that does not decode ends there.
@@ -103,7 +170,7 @@ struct Decoder<'b> {
 
 impl<'b> Decoder<'b> {
     fn new(body: &'b [u8]) -> Self {
-        let digits = Digits { body, position: 0 };
+        let digits = Digits::of(body);
         Self { digits, content: Vec::with_capacity(PIECE + 3), passed: 0, is_broken: false }
     }
 }
@@ -123,17 +190,27 @@ impl Source for Decoder<'_> {
     }
 }
 
-/// Decodes whole groups of four digits up to the first octet that is none, at most so
-/// many, and tells how many octets of the body they are.
-fn decode_run(body: &[u8], groups: usize, decoded: &mut Vec<u8>) -> usize {
+/// How long a line end is, if one stands at the start of these octets.
+#[inline(always)]
+fn line_end_len(octets: &[u8]) -> usize {
+    match octets {
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => 0,
+    }
+}
+
+/// Decodes groups of four digits up to the first octet that is none, and tells how many octets of
+/// the body they are.
+fn decode_one_by_one(digits: &[u8], content: &mut Vec<u8>) -> usize {
     let mut len = 0;
-    for digits in body.chunks_exact(4).take(groups) {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|at: usize| VALUES[usize::from(digits[at])]);
+    for group in digits.chunks_exact(4) {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|at: usize| VALUES[usize::from(group[at])]);
         if (a | b | c | d) >= SPACE {
             break;
         }
         let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-        decoded.extend_from_slice(&bits.to_be_bytes()[1..]);
+        content.extend_from_slice(&bits.to_be_bytes()[1..]);
         len += 4;
     }
     len
@@ -227,11 +304,14 @@ struct Encoder<'o> {
     column: usize,
     carry: [u8; 3],
     carried: usize,
+    engine: Simd,
+    digits: [u8; TOGETHER],
 }
 
 impl<'o> Encoder<'o> {
     fn new(line_end: LineEnd, octets: &'o mut Vec<u8>) -> Self {
-        Self { octets, line_end, column: 0, carry: [0; 3], carried: 0 }
+        let (engine, digits) = (engine(), [0; TOGETHER]);
+        Self { octets, line_end, column: 0, carry: [0; 3], carried: 0, engine, digits }
     }
 
     fn push(&mut self, mut content: &[u8]) {
@@ -245,20 +325,33 @@ impl<'o> Encoder<'o> {
             }
             self.put(self.carry, 4);
         }
-        let mut groups = content.chunks_exact(3);
-        for group in &mut groups {
-            self.put([group[0], group[1], group[2]], 4);
+        let (groups, rest) = content.split_at(content.len() / 3 * 3);
+        for octets in groups.chunks(TOGETHER / 4 * 3) {
+            let written = self.engine.encode_slice(octets, &mut self.digits);
+            let digits = written.expect("there is room for so many");
+            let mut put = 0;
+            while put < digits {
+                self.begin_line();
+                let of_line = (ENCODED_LINE_MAX - self.column).min(digits - put);
+                self.octets.extend_from_slice(&self.digits[put..][..of_line]);
+                self.column += of_line;
+                put += of_line;
+            }
         }
-        let rest = groups.remainder();
         self.carry[..rest.len()].copy_from_slice(rest);
         self.carried = rest.len();
     }
 
-    fn put(&mut self, octets: [u8; 3], digits: usize) {
+    /// Ends a line that is full.
+    fn begin_line(&mut self) {
         if self.column == ENCODED_LINE_MAX {
             self.octets.extend_from_slice(self.line_end.octets());
             self.column = 0;
         }
+    }
+
+    fn put(&mut self, octets: [u8; 3], digits: usize) {
+        self.begin_line();
         let bits = u32::from_be_bytes([0, octets[0], octets[1], octets[2]]);
         let digit = |shift: u32| ALPHABET[(bits >> shift & 63) as usize];
         let mut group = [digit(18), digit(12), digit(6), digit(0)];

@@ -64,6 +64,27 @@ fn missing_padding_is_set_when_encoded_anew() {
     assert_eq!(edited("QUI", (2..2, "C="), LineEnd::CrLf), "QUJDPQ==");
 }
 
+/// One octet after the other.
+fn slowly_decoded(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let (mut values, mut padding) = (Vec::new(), 0);
+    for (offset, octet) in body.iter().enumerate() {
+        match VALUES[usize::from(*octet)] {
+            SPACE => {}
+            _ if *octet == b'=' => padding += 1,
+            value if value < SPACE && padding == 0 => values.push(value),
+            _ => return Err(DecodeError::NoBase64 { offset }),
+        }
+    }
+    match (values.len() % 4, padding) {
+        (0, 0) | (2, 0 | 2) | (3, 0 | 1) => {}
+        _ => return Err(DecodeError::Padding),
+    }
+    let bits = values.iter().flat_map(|value| (0..6).rev().map(move |bit| value >> bit & 1));
+    let bits: Vec<u8> = bits.collect();
+    let octet = |bits: &[u8]| bits.iter().fold(0, |octet, bit| octet << 1 | bit);
+    Ok(bits.chunks_exact(8).map(octet).collect())
+}
+
 proptest! {
     #[test]
     fn what_is_encoded_decodes(content in prop::collection::vec(any::<u8>(), 0..300), cut in 0usize..300) {
@@ -96,6 +117,30 @@ proptest! {
         let mut content = Vec::new();
         drain(&mut Decoder::new(&body), |piece| content.extend_from_slice(piece));
         prop_assert_eq!(Ok(content), decode(&body));
+    }
+
+    #[test]
+    fn body_is_decoded_as_it_is_octet_by_octet(
+        line in prop::sample::select(vec![76_usize, 64, 72, 60, 4, 73, 80, 200]),
+        lines in 1usize..50,
+        end in prop::sample::select(vec!["\r\n", "\n", " \r\n", "\r"]),
+        last in "([A-Za-z0-9+/]{4}){0,9}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=?|)\r?\n?",
+        changes in prop::collection::vec((0usize..4000, "[A-Za-z=* \n\r\u{e9}]"), 0..4),
+    ) {
+        let mut body = (0..lines * line).fold(String::new(), |mut body, at| {
+            body.push(char::from(ALPHABET[at * 7 % 64]));
+            if at % line == line - 1 {
+                body.push_str(end);
+            }
+            body
+        });
+        body.push_str(&last);
+        for (at, change) in changes {
+            if at < body.len() && body.is_char_boundary(at) && body.is_char_boundary(at + 1) {
+                body.replace_range(at..=at, &change);
+            }
+        }
+        prop_assert_eq!(decode(body.as_bytes()), slowly_decoded(body.as_bytes()));
     }
 
     #[test]
