@@ -121,8 +121,8 @@ impl<'b> Digits<'b> {
     fn decode_run(&mut self, groups: usize, content: &mut Vec<u8>) {
         let rest = &self.body[self.position..];
         let near = &rest[..rest.len().min(ENCODED_LINE_MAX + 1)];
-        let line =
-            memchr2(b'\r', b'\n', near).unwrap_or(near.len()).min(groups.saturating_mul(4)) / 4 * 4;
+        let line = memchr2(b'\r', b'\n', near).unwrap_or(near.len());
+        let line = (line / 4).min(groups) * 4;
         if line == 0 {
             return;
         }
@@ -146,7 +146,7 @@ impl<'b> Digits<'b> {
         let (mut digits, mut octets) = (0, 0);
         while digits < TOGETHER.min(groups.saturating_mul(4))
             && let Some(next) = rest[octets..].first_chunk::<STRIDE>()
-            && let Some(line_end @ 1..) = Some(line_end_len(&next[line..]))
+            && let Some(line_end) = line_end_len(&next[line..])
             && let Some(room) = self.gathered[digits..].first_chunk_mut::<STRIDE>()
         {
             *room = *next;
@@ -170,8 +170,8 @@ struct Decoder<'b> {
 
 impl<'b> Decoder<'b> {
     fn new(body: &'b [u8]) -> Self {
-        let digits = Digits::of(body);
-        Self { digits, content: Vec::with_capacity(PIECE + 3), passed: 0, is_broken: false }
+        let content = Vec::with_capacity(PIECE + STRIDE);
+        Self { digits: Digits::of(body), content, passed: 0, is_broken: false }
     }
 }
 
@@ -192,11 +192,11 @@ impl Source for Decoder<'_> {
 
 /// How long a line end is, if one stands at the start of these octets.
 #[inline(always)]
-fn line_end_len(octets: &[u8]) -> usize {
+fn line_end_len(octets: &[u8]) -> Option<usize> {
     match octets {
-        [b'\n', ..] => 1,
-        [b'\r', b'\n', ..] => 2,
-        _ => 0,
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
     }
 }
 
