@@ -41,8 +41,11 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
         return None;
     }
     let date = civil::Date::new(number(0, 4)?, narrow(number(5, 7)?)?, narrow(number(8, 10)?)?);
-    // A leap second is told as the one before it, as Unix time has none.
-    let second = narrow(number(17, 19)?)?.min(59);
+    let second = match number(17, 19)? {
+        // A leap second is told as the one before it, as Unix time has none.
+        60 => 59,
+        second => narrow(second)?,
+    };
     let (hour, minute) = (narrow(number(11, 13)?)?, narrow(number(14, 16)?)?);
     let behind = text.get(19..)?;
     let end_of_fraction = match behind.strip_prefix(['.', ',']) {
