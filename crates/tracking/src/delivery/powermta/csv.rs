@@ -2,7 +2,7 @@
 //! a row may take several lines.
 
 use crate::delivery::LineError;
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
+use memchr::memchr;
 
 /// Octets that a row may have, and lines that it may take.
 const ROW_OCTETS_MAX: usize = 256 * 1024;
@@ -11,22 +11,16 @@ const ROW_LINES_MAX: usize = 100;
 /// Fields that a row may have.
 const FIELDS_MAX: usize = 1_000;
 
+/// What some programs put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Makes rows of lines.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Rows {
-    reader: Box<Reader>,
     /// The lines of a row whose quoted field goes on, each with its end.
     pending: Vec<u8>,
     lines: usize,
     fields: Fields,
-}
-
-impl Default for Rows {
-    fn default() -> Self {
-        let reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
-        let (pending, lines, fields) = (Vec::new(), 0, Fields::default());
-        Self { reader: Box::new(reader), pending, lines, fields }
-    }
 }
 
 /// The fields of one row, one behind the other.
@@ -60,11 +54,14 @@ impl<'a> Row<'a> {
     }
 }
 
-/// How the fields of a line came out.
+/// How the fields of a row came out.
 enum Split {
     Row,
     /// A quoted field goes on in the next line.
     GoesOn,
+    /// A field has ended in another line than it began in, and text follows: its first quote was
+    /// a mistake, and what seemed its last one begins a field of another row.
+    Torn,
 }
 
 impl Rows {
@@ -74,29 +71,35 @@ impl Rows {
     }
 
     /// Takes a line, and tells the row that is complete with it. Where a quoted field does not
-    /// end in time, its quote is a mistake of the line that it is in, and the lines behind that
-    /// one are rows of their own.
+    /// end in time, or as it should, its quote is a mistake of the line that it is in, and the
+    /// lines behind that one are rows of their own.
     pub(super) fn line(
         &mut self,
         line: &[u8],
-        mut row: impl FnMut(&Row<'_>) -> Result<(), LineError>,
+        row: impl FnMut(&Row<'_>) -> Result<(), LineError>,
     ) -> Result<(), LineError> {
-        if self.lines == 0 && line.is_empty() {
+        if self.is_within_field() {
+            return self.go_on(line, row);
+        }
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        if line.is_empty() {
             return Ok(());
         }
-        if self.lines == 0 {
-            if line.len() > ROW_OCTETS_MAX {
-                return Err(too_long());
+        match self.split(line)? {
+            Split::GoesOn => {
+                self.pending.clear();
+                self.keep(line);
+                Ok(())
             }
-            return match self.split(line)? {
-                Split::Row => self.tell(row),
-                Split::GoesOn => {
-                    self.pending.clear();
-                    self.keep(line);
-                    Ok(())
-                }
-            };
+            Split::Row | Split::Torn => self.tell(row),
         }
+    }
+
+    fn go_on(
+        &mut self,
+        line: &[u8],
+        row: impl FnMut(&Row<'_>) -> Result<(), LineError>,
+    ) -> Result<(), LineError> {
         self.keep(line);
         if self.pending.len() > ROW_OCTETS_MAX || self.lines > ROW_LINES_MAX {
             return self.give_up(row);
@@ -106,9 +109,10 @@ impl Rows {
         self.pending = pending;
         match split {
             Ok(Split::GoesOn) => Ok(()),
+            Ok(Split::Torn) => self.give_up(row),
             Ok(Split::Row) => {
                 self.lines = 0;
-                self.tell(&mut row)
+                self.tell(row)
             }
             Err(error) => {
                 self.lines = 0;
@@ -140,16 +144,11 @@ impl Rows {
         let lines = std::mem::take(&mut self.lines);
         let mut wrong = 1;
         for line in pending.split(|octet| *octet == b'\n').skip(1).filter(|line| !line.is_empty()) {
-            let read = match line.len() <= ROW_OCTETS_MAX {
-                true => self.split(line),
-                false => Err(too_long()),
+            let is_right = match self.split(line) {
+                Ok(Split::Row | Split::Torn) => self.tell(&mut row).is_ok(),
+                Ok(Split::GoesOn) | Err(_) => false,
             };
-            let told = match read {
-                Ok(Split::Row) => self.tell(&mut row),
-                Ok(Split::GoesOn) => Err(too_long()),
-                Err(error) => Err(error),
-            };
-            wrong += usize::from(told.is_err());
+            wrong += usize::from(!is_right);
         }
         let reason = format!(
             "a quoted field that began {} lines ago does not end; of the lines since then, read \
@@ -175,46 +174,50 @@ impl Rows {
         }
     }
 
-    /// Splits a whole row into its fields.
-    fn split(&mut self, line: &[u8]) -> Result<Split, LineError> {
+    /// Splits a row into its fields. What RFC 4180 does not allow within a line is read as far as
+    /// it goes: a quote within a field without quotes, and text behind a field with them.
+    fn split(&mut self, row: &[u8]) -> Result<Split, LineError> {
+        if row.len() > ROW_OCTETS_MAX {
+            let reason = format!("a row has at most {ROW_OCTETS_MAX} octets");
+            return Err(LineError::new(reason));
+        }
         let Fields { octets, ends } = &mut self.fields;
         octets.clear();
         ends.clear();
-        if memchr::memchr(b'"', line).is_none() {
-            return self.split_unquoted(line);
-        }
-        octets.resize(line.len() + 1, 0);
-        ends.resize(FIELDS_MAX, 0);
-        self.reader.reset();
-        let (_, _, written, found) = self.reader.read_record(line, octets, ends);
-        let (result, _, more, last) =
-            self.reader.read_record(b"\n", &mut octets[written..], &mut ends[found..]);
-        match result {
-            ReadRecordResult::Record => {
-                octets.truncate(written + more);
-                ends.truncate(found + last);
-                Ok(Split::Row)
+        let mut rest = row;
+        loop {
+            if ends.len() == FIELDS_MAX {
+                return Err(too_many());
             }
-            ReadRecordResult::InputEmpty => Ok(Split::GoesOn),
-            _ => Err(too_many()),
-        }
-    }
-
-    /// The same for a row without a quote, which most are.
-    fn split_unquoted(&mut self, line: &[u8]) -> Result<Split, LineError> {
-        let Fields { octets, ends } = &mut self.fields;
-        let mut from = 0;
-        for to in memchr::memchr_iter(b',', line).chain([line.len()]) {
-            octets.extend_from_slice(&line[from..to]);
+            if let Some(quoted) = rest.strip_prefix(b"\"") {
+                let start = octets.len();
+                let Some(behind) = unquote(quoted, octets) else { return Ok(Split::GoesOn) };
+                let is_end = behind.is_empty() || behind.starts_with(b",");
+                if !is_end && octets[start..].contains(&b'\n') {
+                    return Ok(Split::Torn);
+                }
+                rest = behind;
+            }
+            let comma = memchr(b',', rest);
+            octets.extend_from_slice(&rest[..comma.unwrap_or(rest.len())]);
             ends.push(octets.len());
-            from = to + 1;
+            let Some(comma) = comma else { return Ok(Split::Row) };
+            rest = &rest[comma + 1..];
         }
-        if ends.len() > FIELDS_MAX { Err(too_many()) } else { Ok(Split::Row) }
     }
 }
 
-fn too_long() -> LineError {
-    LineError::new(format!("a row has at most {ROW_OCTETS_MAX} octets"))
+/// Takes a field behind its first quote, and gives what is behind its last one. `None` where there
+/// is none.
+fn unquote<'a>(mut rest: &'a [u8], to: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        let quote = memchr(b'"', rest)?;
+        to.extend_from_slice(&rest[..quote]);
+        let behind = &rest[quote + 1..];
+        let Some(doubled) = behind.strip_prefix(b"\"") else { return Some(behind) };
+        to.push(b'"');
+        rest = doubled;
+    }
 }
 
 fn too_many() -> LineError {

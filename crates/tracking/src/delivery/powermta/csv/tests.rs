@@ -49,6 +49,31 @@ fn quote_that_does_not_end_takes_no_other_rows_with_it() {
     );
 }
 
+/// What a writer that was killed within a field has left.
+#[test]
+fn quote_that_was_torn_takes_no_other_rows_with_it() {
+    let told = read(&[b"a,\"torn", b"b,\"c, d\",e", b"f,g,h"]);
+    assert_eq!(told[0], "b|c, d|e");
+    assert!(told[1].starts_with("a quoted field that began 1 lines ago does not end"), "{told:?}");
+    assert_eq!(told[2..], ["f|g|h"]);
+    let told = read(&[b"a,\"torn", b"b,c,d", b"\"\"\"e\"\" f\",g,h", b"i"]);
+    assert_eq!(told[..2], ["b|c|d", "\"e\" f|g|h"]);
+    assert_eq!(told[3..], ["i"]);
+}
+
+#[test]
+fn quotes_that_are_not_as_rfc_4180_says_are_read_as_far_as_they_go() {
+    assert_eq!(read(&[b"a,b\"c\",d"]), ["a|b\"c\"|d"]);
+    assert_eq!(read(&[b"\"a\"b,c"]), ["ab|c"]);
+    assert_eq!(read(&[b"\"a\" \"b\",c"]), ["a \"b\"|c"]);
+}
+
+#[test]
+fn mark_of_utf_8_in_front_of_a_file_is_no_part_of_it() {
+    assert_eq!(read(&[b"\xef\xbb\xbftype,a"]), ["type|a"]);
+    assert_eq!(read(&[b"\xef\xbb\xbf\"type\",a"]), ["type|a"]);
+}
+
 #[test]
 fn rows_have_limits() {
     let long = vec![b'a'; ROW_OCTETS_MAX + 1];
