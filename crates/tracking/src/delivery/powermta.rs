@@ -53,8 +53,8 @@ impl Columns {
             let of = if self.are_named() { "the header row" } else { "PowerMTA's default" };
             return Err(LineError::new(format!("has {fields} fields, {of} has {columns}")));
         }
-        let read = Read::new(row, self);
-        let message_id = message_id(read.message_id);
+        let read = Read::new(row, self, kind);
+        let message_id = read.message_id;
         let at = match read.time_logged {
             "" => self.time_untold(message_id),
             told => time(told).ok_or_else(|| {
@@ -158,29 +158,29 @@ impl Kind {
 #[derive(Debug, Default)]
 struct Read<'a> {
     time_logged: &'a str,
-    message_id: &'a str,
+    message_id: Option<MessageId>,
     dsn_action: &'a str,
     dsn_diag: &'a str,
     feedback_type: &'a str,
     user_agent: &'a str,
     reporting_mta: &'a str,
-    reported_domain: &'a str,
     time_queued: &'a str,
     seconds_queued: &'a str,
     attempt: Attempt,
 }
 
 impl<'a> Read<'a> {
-    fn new(row: &'a Row<'_>, columns: &'a Columns) -> Self {
+    fn new(row: &'a Row<'_>, columns: &'a Columns, kind: Kind) -> Self {
         let mut read = Self::default();
         let fields = columns.iter().zip(row.fields());
         for ((column, name), field) in fields.filter(|(_, field)| !field.is_empty()) {
-            read.take(column, name, field);
+            read.take(kind, column, name, field);
         }
         read
     }
 
-    fn take(&mut self, column: Column, name: &str, field: &'a str) {
+    fn take(&mut self, kind: Kind, column: Column, name: &str, field: &'a str) {
+        let is_feedback = kind == Kind::FeedbackLoop;
         let attempt = &mut self.attempt;
         match column {
             Column::Type => {}
@@ -222,22 +222,18 @@ impl<'a> Read<'a> {
                 attempt.routing_domain = field.split('/').next().unwrap_or_default().into();
                 self.keep(name, field);
             }
-            Column::FeedbackType => self.feedback_type = field,
-            Column::UserAgent => self.user_agent = field,
-            Column::ReportingMta => self.reporting_mta = field,
-            Column::ReportedDomain => {
-                self.reported_domain = field;
+            Column::FeedbackType if is_feedback => self.feedback_type = field,
+            Column::UserAgent if is_feedback => self.user_agent = field,
+            Column::ReportingMta if is_feedback => self.reporting_mta = field,
+            Column::MessageId => match message_id(field) {
+                Some(id) => self.message_id = Some(id),
+                // Somebody else's is kept, to be seen.
+                None => self.keep(name, field),
+            },
+            Column::SubaccountId => attempt.subaccount_id = field.trim().into(),
+            Column::FeedbackType | Column::UserAgent | Column::ReportingMta | Column::Other => {
                 self.keep(name, field);
             }
-            Column::MessageId => {
-                self.message_id = field;
-                // Somebody else's is kept, to be seen.
-                if message_id(field).is_none() {
-                    self.keep(name, field);
-                }
-            }
-            Column::SubaccountId => attempt.subaccount_id = field.trim().into(),
-            Column::Other => self.keep(name, field),
         }
     }
 
@@ -259,17 +255,16 @@ impl<'a> Read<'a> {
         if let (true, Some(status)) = (self.attempt.enhanced_status.is_empty(), parts.status) {
             self.attempt.enhanced_status = status.to_string();
         }
+        let is = |action: &str| self.dsn_action.eq_ignore_ascii_case(action);
         let kind_of = match kind {
             Kind::Delivered => Occurrence::Delivery,
             Kind::Bounced => Occurrence::Bounce,
             Kind::Transient => Occurrence::Delay,
             Kind::RemoteBounce => Occurrence::OutOfBand,
             // Of a delivery PowerMTA has told when it was made.
-            _ => match self.dsn_action {
-                "failed" => Occurrence::OutOfBand,
-                "delayed" => Occurrence::Delay,
-                _ => return None,
-            },
+            _ if is("failed") => Occurrence::OutOfBand,
+            _ if is("delayed") => Occurrence::Delay,
+            _ => return None,
         };
         let text = parts.text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
         Some(kind_of(reply(parts.code, text, None, self.attempt)))
@@ -279,7 +274,7 @@ impl<'a> Read<'a> {
         let reporter = self.reporting_mta.rsplit(';').next().unwrap_or_default().trim();
         Complaint {
             fbtype: self.feedback_type.into(),
-            report_by: if reporter.is_empty() { self.reported_domain } else { reporter }.into(),
+            report_by: reporter.into(),
             report_to: String::new(),
             user_str: String::new(),
             user_agent: self.user_agent.into(),

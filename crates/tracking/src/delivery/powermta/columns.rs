@@ -34,14 +34,13 @@ pub(super) enum Column {
     FeedbackType,
     UserAgent,
     ReportingMta,
-    ReportedDomain,
     MessageId,
     SubaccountId,
     /// Kept under its own name.
     Other,
 }
 
-const KNOWN: [(&str, Column); 24] = [
+const KNOWN: [(&str, Column); 22] = [
     ("type", Column::Type),
     ("timelogged", Column::TimeLogged),
     ("timequeued", Column::TimeQueued),
@@ -64,8 +63,6 @@ const KNOWN: [(&str, Column); 24] = [
     ("useragent", Column::UserAgent),
     ("reportingmta", Column::ReportingMta),
     ("dsnreportingmta", Column::ReportingMta),
-    ("reporteddomain", Column::ReportedDomain),
-    ("domain", Column::ReportedDomain),
 ];
 
 /// The columns of the rows that follow.

@@ -75,6 +75,57 @@ fn rows_in_front_of_the_end_are_read_though_a_quote_is_open() {
     assert_eq!(reader.end(&mut told), Ok(()));
 }
 
+/// The attempt and the whole event of a row with these columns.
+fn told(columns: &str, row: &str) -> Event {
+    let mut events = events(&mut reader(), &[columns, row]);
+    assert_eq!(events.len(), 1, "{row}");
+    events.remove(0)
+}
+
+#[test]
+fn column_that_comes_twice_tells_what_either_of_them_tells() {
+    let columns =
+        "type,timeLogged,header_x-sp-message-id,rcvSourceIp,header_X-Sp-Message-Id,rcvSourceIp";
+    for row in [
+        "rb,1795338005,00f3a5c7e9b1d4f60718,192.0.2.1,,",
+        "rb,1795338005,,,00f3a5c7e9b1d4f60718,192.0.2.1",
+        "rb,1795338005,00f3a5c7e9b1d4f60718,192.0.2.1,another,",
+        "rb,1795338005,another,,00f3a5c7e9b1d4f60718,192.0.2.1",
+    ] {
+        let event = told(columns, row);
+        assert_eq!(event.message_id.to_string(), "00f3a5c7e9b1d4f60718", "{row}");
+        let attempt = event.occurrence.attempt().expect("an attempt");
+        assert_eq!(attempt.other["rcvSourceIp"], "192.0.2.1", "{row}");
+    }
+}
+
+/// RFC 3464 §2.3.3: the case of an action does not count.
+#[test]
+fn action_of_a_remote_status_is_known_whatever_its_case() {
+    for (action, type_name) in [("Failed", "out_of_band"), ("DELAYED", "delay")] {
+        let event = told("type,timeLogged,dsnAction", &format!("rs,1795338005,{action}"));
+        assert_eq!(event.occurrence.type_name(), type_name);
+    }
+}
+
+#[test]
+fn who_reports_a_bounce_is_kept() {
+    let columns = "type,timeLogged,feedbackType,userAgent,dsnReportingMta";
+    let event = told(columns, "rb,1795338005,,agent,dns; mx.example.com");
+    let attempt = event.occurrence.attempt().expect("an attempt");
+    assert_eq!(attempt.other["dsnReportingMta"], "dns; mx.example.com");
+    assert_eq!(attempt.other["userAgent"], "agent");
+}
+
+/// RFC 5965 §3.2: Reported-Domain is the one that mail is complained of.
+#[test]
+fn domain_that_is_complained_of_does_not_complain() {
+    let event = told("type,timeLogged,reportedDomain", "f,1795338005,shop.example");
+    let Occurrence::SpamComplaint(complaint) = event.occurrence else { panic!("{event:?}") };
+    assert_eq!(complaint.report_by, "");
+    assert_eq!(complaint.attempt.expect("an attempt").other["reportedDomain"], "shop.example");
+}
+
 proptest! {
     /// Whatever comes, every row becomes its record, is told as wrong, or is of a type that says
     /// nothing new.
