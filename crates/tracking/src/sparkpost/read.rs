@@ -88,7 +88,7 @@ fn event(told: &Told<'_>) -> Result<ReadEvent, ReadError> {
     let timestamp = told.time("timestamp")?;
     let event_id = event_id(told, timestamp)?;
     let message_id = told.parsed("message_id")?.unwrap_or(MessageId::UNKNOWN);
-    let has_message = told.text("transmission_id").is_some();
+    let has_message = told.text_or_number("transmission_id").is_some();
     let occurrence = occurrence(type_name, told, has_message)?;
     let message = match has_message {
         true => Some(message(message_id, timestamp, &occurrence, told)?),
@@ -102,13 +102,16 @@ fn event(told: &Told<'_>) -> Result<ReadEvent, ReadError> {
 fn event_id(told: &Told<'_>, timestamp: Timestamp) -> Result<EventId, ReadError> {
     let wrong =
         ReadError::Field { name: "event_id", wanted: "a UUID or a decimal number below 2^63" };
-    let Some(text) = told.text("event_id") else { return Err(wrong) };
+    let Some(text) = told.text_or_number("event_id") else { return Err(wrong) };
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
     let number: u64 = text.parse().ok().filter(|number| *number < 1 << 63).ok_or(wrong)?;
     let mut digest = [0; 10];
-    digest[2..].copy_from_slice(&number.to_be_bytes());
+    let [first, rest @ ..] = number.to_be_bytes();
+    // The third octet is not wholly free (the variant, RFC 9562 §4.1).
+    digest[1] = first;
+    digest[3..].copy_from_slice(&rest);
     Ok(EventId::of_record(timestamp, digest))
 }
 

@@ -133,6 +133,27 @@ fn event_of_sparkpost_is_read() {
     assert_eq!(message.expect("it is joined").reception.campaign_id, "spring");
 }
 
+/// Nearly every value is a string, numbers among them; other programs write them as numbers.
+#[test]
+fn ids_may_be_numbers() {
+    let numbers = BOUNCE.replace("\"92356927693813856\"", "92356927693813856");
+    let numbers = numbers.replace("\"65832150921904138\"", "65832150921904138");
+    assert_eq!(read_again(numbers.as_bytes()), read_again(BOUNCE.as_bytes()));
+}
+
+#[test]
+fn other_numbers_are_other_ids() {
+    let id = |number: u64| {
+        let json = BOUNCE.replace("92356927693813856", &number.to_string());
+        read_again(json.as_bytes()).event.event_id
+    };
+    let mut ids: Vec<_> =
+        (0..63).map(|bit| id(1 << bit)).chain([id(0), id((1 << 63) - 1)]).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 65);
+}
+
 #[test]
 fn event_of_the_events_api_is_read() {
     let click = r#"{"type":"click","event_id":"92356927693813856","ip_address":"127.0.0.1",
@@ -173,6 +194,10 @@ fn what_is_no_event_is_refused_with_the_reason() {
     check_refused(&BOUNCE.replace("\"bounce\"", "\"dance\""), "an event of a type");
     check_refused(&BOUNCE.replace("1454442600", "-1"), "timestamp must be Unix seconds");
     check_refused(&BOUNCE.replace("1454442600", "\"99999999999999999999\""), "timestamp must be");
+    check_refused(&BOUNCE.replace("1454442600", "\"9223372036854775.999\""), "timestamp must be");
+    check_refused(&BOUNCE.replace("92356927693813856", "9223372036854775808"), "event_id must be");
+    check_refused(r#"{"msys":{"message_event":[{"type":"bounce"}]}}"#, "neither");
+    check_refused(r#"[{"msys":{}}]"#, "neither");
     check_refused(&BOUNCE.replace("event_id", "id"), "event_id must be a UUID or");
     check_refused(&BOUNCE.replace("\"550\"", "\"abc\""), "error_code must be the code");
     check_refused(&BOUNCE.replace("000443ee", "0004"), "message_id must be 20");

@@ -101,7 +101,8 @@ fn seconds(text: &str) -> Option<Timestamp> {
         return None;
     }
     let milliseconds: i64 = format!("{fraction:0<3}")[..3].parse().ok()?;
-    Some(Timestamp(whole.parse::<i64>().ok()?.checked_mul(1_000)? + milliseconds))
+    let whole: i64 = whole.parse().ok()?;
+    Some(Timestamp(whole.checked_mul(1_000)?.checked_add(milliseconds)?))
 }
 
 fn iso(text: &str) -> Option<Timestamp> {
