@@ -11,8 +11,8 @@ use super::rows::MessageRow;
 use super::store::LogEntry;
 use rusqlite::{Connection, Transaction, params};
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use tracking::bounce::Rules;
 use tracking::event::{Click, Event, Occurrence, Reception, UpstreamReply, Visit};
 use tracking::ids::{MessageId, Timestamp};
@@ -360,7 +360,8 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Moves what was counted of a message to its campaign and its tags.
+    /// Moves what was counted of a message to its campaign and its tags. Of a day whose
+    /// engagements are no longer kept nobody knows how many there were, and nothing moves.
     fn complete(&mut self, id: MessageId) -> Result<()> {
         let transaction = self.transaction;
         let row = self.messages.get(id)?;
@@ -373,7 +374,8 @@ impl Applier<'_> {
             by(NO_CAMPAIGN, &[ALL], -amount);
             by(campaign, &tags, amount);
         }
-        for engagement in engagements::of_message(transaction, id)? {
+        let engagements = engagements::of_message(transaction, id)?;
+        for engagement in &engagements {
             for (kind, link) in engagement.kinds() {
                 for grade in Grade::ALL.into_iter().filter(|of| of.has(&engagement.settled)) {
                     let was = engagement.first_time();
@@ -387,8 +389,9 @@ impl Applier<'_> {
             }
         }
         engagements::set_campaign(transaction, id, campaign)?;
+        let days: BTreeSet<_> = engagements.iter().map(|one| one.at.day()).collect();
         for seen in self.messages.get(id)?.seen(transaction)?.0 {
-            self.rollups.move_firsts(seen, campaign, &tags);
+            self.rollups.move_firsts(seen, campaign, &tags, |day| days.contains(&day));
         }
         Ok(())
     }

@@ -199,12 +199,19 @@ impl Rollups {
         self.change(bucket, grade, tags, |change| change.total += amount);
     }
 
-    /// Moves first times to a campaign and tags. They were counted for all messages alone.
-    pub(super) fn move_firsts(&mut self, seen: &mut Seen, campaign: i64, tags: &[i64]) {
+    /// Moves the first times of some days to a campaign and tags. They were counted for all
+    /// messages alone.
+    pub(super) fn move_firsts(
+        &mut self,
+        seen: &mut Seen,
+        campaign: i64,
+        tags: &[i64],
+        is_moved: impl Fn(i64) -> bool,
+    ) {
         let (kind, link) = (seen.kind, seen.link);
         for grade in Grade::ALL {
             let ever = seen.ever(grade);
-            for day in &mut seen.days {
+            for day in seen.days.iter_mut().filter(|day| is_moved(day.day)) {
                 let Some(first) = &mut day.first[grade as usize] else { continue };
                 let is_ever = ever == Some(*first);
                 let mut by = |bucket, tags: &[i64], number| {

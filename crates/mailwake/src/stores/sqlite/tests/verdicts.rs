@@ -136,6 +136,34 @@ fn verdicts_go_with_their_events_and_counts_stay() {
     assert_eq!(left, 1);
 }
 
+/// A tracker's events may be here long before the reception, which a gateway tells that was away.
+#[test]
+fn reception_behind_the_removal_of_verdicts_moves_all_of_a_day_or_nothing() {
+    let directory = directory();
+    let config = StoreConfig { retention_days: Some(1), ..StoreConfig::default() };
+    let mut store = Store::open(directory.path(), config).expect("store");
+    let entries = logged([
+        click_from(1, 1, HOUR, 0),
+        click_from(1, 1, 2 * HOUR, 0),
+        click_from(1, 1, 30 * HOUR, 0),
+        tags::tagged(1, &["cat"], MetadataReach::Engagement),
+        click_from(1, 1, 31 * HOUR, 0),
+    ]);
+    store.apply(&entries[..3]).expect("applied");
+    store.remove_expired(Timestamp(MIDNIGHT + 48 * HOUR)).expect("removed");
+    store.apply(&entries[3..]).expect("applied");
+    let report = report_of(&directory, &ReportFilter::default());
+    let clicks = |campaign: &str| {
+        let of = report.campaigns.iter().find(|of| of.campaign_id == campaign).expect("a campaign");
+        let Count { total, unique, unique_per_day, .. } = of.counters.clicks;
+        (total, unique, unique_per_day)
+    };
+    assert_eq!((clicks(""), clicks("november")), ((2, 1, 1), (2, 0, 1)));
+    let Count { total, unique, unique_per_day, .. } = report.tags[0].counters.clicks;
+    assert_eq!((total, unique, unique_per_day), (2, 0, 1));
+    assert_eq!(report.links.iter().map(|link| link.unique_clicks).sum::<u64>(), 1);
+}
+
 #[test]
 fn what_was_counted_before_there_were_verdicts_is_no_machine_s() {
     let directory = directory();
