@@ -513,6 +513,29 @@ fn visits() -> impl Strategy<Value = Vec<Event>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Whole days are read from other rows than the hours around them, also before 1970.
+    #[test]
+    fn report_is_the_sum_of_its_hours(
+        visits in visits(),
+        (since, until) in (-30..80_i64, -30..80_i64),
+        begin in prop_oneof![Just(0), Just(-MIDNIGHT - 36 * HOUR)],
+    ) {
+        let directory = directory();
+        let events = visits.into_iter().map(|mut event| {
+            event.timestamp.0 += begin;
+            event
+        });
+        store(&directory).apply(&logged(events)).expect("applied");
+        let between = |since: i64, until: i64| {
+            let at = |hour: i64| Some(Timestamp(MIDNIGHT + begin + hour * HOUR));
+            let filter = ReportFilter { since: at(since), until: at(until), ..ReportFilter::default() };
+            report_of(&directory, &filter).counters
+        };
+        let mut sum = Counters::default();
+        (since..until).for_each(|hour| sum += between(hour, hour + 1));
+        prop_assert_eq!(between(since, until), sum);
+    }
+
     #[test]
     fn unique_counts_do_not_depend_on_the_order_of_events(
         (in_time, in_log) in visits().prop_flat_map(|visits| {
