@@ -126,7 +126,7 @@ impl Etl {
         Ok(Self {
             spool: Spool::open(&spool, octets_max)?,
             lines: Lines::new(args.format, &reading),
-            unfinished: LineBuffer::new(args.format.line_octets_max(line)),
+            unfinished: LineBuffer::new(args.format, line),
             events: Vec::new(),
             line: 0,
             events_taken: 0,

@@ -109,7 +109,7 @@ fn read_all(
                 }
             }
         };
-        let octets_max = args.format.line_octets_max(config.delivery.line_octets_max);
+        let octets_max = config.delivery.line_octets_max;
         let read = ingest(source, &mut lines, octets_max, recorder, counters, tell);
         bar.finish_and_clear();
         read.with_context(|| file.display().to_string())?;
@@ -165,7 +165,7 @@ fn follow(
         place: Place::File(file.clone()),
         start: Start::Beginning,
         reading: config.delivery.reading.clone(),
-        line_octets_max: args.format.line_octets_max(config.delivery.line_octets_max),
+        line_octets_max: config.delivery.line_octets_max,
         checkpoint: None,
     };
     Ok(run_source(source, recorder, counters)?)

@@ -108,7 +108,7 @@ pub(super) fn read(section: &Section<'_>, is_there: bool, data_directory: &Path)
             place: place?.0,
             start,
             reading: reading.clone(),
-            line_octets_max: format.line_octets_max(line_octets_max),
+            line_octets_max,
             checkpoint: Some(directory.join(format!("{name}.checkpoint"))),
         })
     });

@@ -65,7 +65,7 @@ pub fn ingest(
     mut tell: impl FnMut(Progress),
 ) -> Result<(), IngestError> {
     let mut buffer = vec![0; READ_OCTETS];
-    let mut unfinished = LineBuffer::new(line_octets_max);
+    let mut unfinished = LineBuffer::new(lines.format(), line_octets_max);
     let (mut line, mut events) = (0, Vec::new());
     loop {
         let octets = read_some(&mut source, &mut buffer)?;

@@ -1,6 +1,8 @@
 //! Octets come in as they are read, whole lines go out. A line that is too long is passed over
 //! as a whole, and told.
 
+use tracking::delivery::Format;
+
 /// A line that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Torn {
@@ -21,8 +23,9 @@ pub struct LineBuffer {
 }
 
 impl LineBuffer {
-    /// One for lines of at most so many octets.
-    pub fn new(octets_max: usize) -> Self {
+    /// One for lines of a format, of at most so many octets where it has no limit of its own.
+    pub fn new(format: Format, line_octets_max: usize) -> Self {
+        let octets_max = format.line_octets_max(line_octets_max);
         Self { octets_max, unfinished: Vec::new(), octets: 0 }
     }
 

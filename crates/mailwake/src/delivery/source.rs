@@ -69,7 +69,7 @@ pub struct SourceConfig {
     pub start: Start,
     /// How records are read; `now` is set at the start.
     pub reading: Reading,
-    /// Longest line that is read, in octets.
+    /// Longest line that is read, in octets, where the format has no limit of its own.
     pub line_octets_max: usize,
     /// The file that remembers how far it has read; without one, it begins anew each time.
     pub checkpoint: Option<PathBuf>,

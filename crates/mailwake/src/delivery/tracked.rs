@@ -4,6 +4,7 @@ use super::{
     checkpoint::Mark,
     files::{Content, Found, HEAD_OCTETS, Head, digest_of},
     lines::{LineBuffer, Torn},
+    source::SourceConfig,
 };
 use std::{
     fs::File,
@@ -66,7 +67,7 @@ impl Tracked {
         file: File,
         mut head: Head,
         mark: Mark,
-        line_octets_max: usize,
+        config: &SourceConfig,
     ) -> Self {
         let (device, inode) = (found.device, found.inode);
         let (fed, line) = (mark.offset, mark.lines);
@@ -88,7 +89,7 @@ impl Tracked {
             fed,
             line,
             whole: (fed, line),
-            lines: LineBuffer::new(line_octets_max),
+            lines: LineBuffer::new(config.format, config.line_octets_max),
             own: None,
             bytes: found.bytes,
             modified: found.modified,

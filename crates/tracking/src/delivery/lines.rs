@@ -71,6 +71,11 @@ impl Lines {
         }
     }
 
+    /// What its lines are.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
     /// As `Parser::set_now`.
     pub fn set_now(&mut self, now: Timestamp) {
         self.parser.set_now(now);

@@ -3,7 +3,7 @@ use super::*;
 /// The lines of a text that comes in pieces of this many octets; `None` for one that is too
 /// long.
 fn lines(text: &str, piece: usize, octets_max: usize) -> Vec<Option<String>> {
-    let mut buffer = LineBuffer::new(octets_max);
+    let mut buffer = LineBuffer::new(Format::Postfix, octets_max);
     let (mut lines, mut wanted) = (Vec::new(), text.split('\n'));
     let mut take = |line: Result<&[u8], Torn>| {
         let octets = line.map_or_else(|torn| torn.octets, |line| line.len() as u64);
@@ -25,6 +25,12 @@ fn lines_are_the_same_in_pieces_of_any_size() {
         let wanted = ["one", "", "two and three", "four"].map(|line| Some(line.to_owned()));
         assert_eq!(lines(text, piece, 100), wanted, "{piece}");
     }
+}
+
+#[test]
+fn format_may_have_a_limit_of_its_own() {
+    let mut buffer = LineBuffer::new(Format::KumoMta, 4);
+    buffer.push(b"too long\n", |line| assert_eq!(line, Ok(&b"too long"[..])));
 }
 
 #[test]

@@ -112,11 +112,10 @@ impl Source<'_> {
             return Err(io::Error::other(format!("{} was replaced", found.path.display())));
         }
         let mut head = Head::of(&file)?;
-        let octets_max = self.config.line_octets_max;
         if let Some(mark) = self.mark_of(found, &mut head) {
             self.past.retain(|of| *of != mark);
             let state = mark.state.clone();
-            let tracked = Tracked::new(found, file, head, mark, octets_max);
+            let tracked = Tracked::new(found, file, head, mark, &self.config);
             self.track(tracked, state.as_deref());
             return Ok(());
         }
@@ -131,7 +130,7 @@ impl Source<'_> {
             // Unless it grows: then it was not finished.
             Content::Gzip | Content::Zstd => Mark { over_at: Some(found.bytes), ..Mark::default() },
         };
-        self.track(Tracked::new(found, file, head, mark, octets_max), None);
+        self.track(Tracked::new(found, file, head, mark, &self.config), None);
         Ok(())
     }
 
@@ -212,8 +211,7 @@ impl Source<'_> {
             let mark = Mark { state: state.clone(), ..Mark::default() };
             let file = File::open(&found.path)?;
             let head = Head::of(&file)?;
-            let octets_max = self.config.line_octets_max;
-            let tracked = Tracked::new(&found, file, head, mark, octets_max);
+            let tracked = Tracked::new(&found, file, head, mark, &self.config);
             self.track(tracked, state.as_deref());
         }
         failures.first()
