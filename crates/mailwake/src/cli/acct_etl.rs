@@ -94,6 +94,11 @@ pub(super) fn run(args: &AcctEtlArgs) -> Result<()> {
 struct Etl {
     spool: Spool,
     lines: Lines,
+    /// PowerMTA names the columns of its pipe when it starts, and not each time that it starts
+    /// this program; so the spool keeps them.
+    has_columns: bool,
+    /// What the spool has kept of them.
+    columns: Option<String>,
     unfinished: LineBuffer,
     /// What the spool has not taken yet.
     events: Vec<Event>,
@@ -123,9 +128,17 @@ impl Etl {
                 (config.spool(), config.spool_octets_max, reading, config.line_octets_max)
             }
         };
+        let spool = Spool::open(&spool, octets_max)?;
+        let mut lines = Lines::new(args.format, &reading);
+        // A file names its own.
+        let has_columns = args.format == Format::PowerMta && args.infile.is_none();
+        let columns = spool.columns().filter(|_| has_columns);
+        columns.iter().for_each(|columns| lines.restore(columns));
         Ok(Self {
-            spool: Spool::open(&spool, octets_max)?,
-            lines: Lines::new(args.format, &reading),
+            spool,
+            lines,
+            has_columns,
+            columns,
             unfinished: LineBuffer::new(args.format, line),
             events: Vec::new(),
             line: 0,
@@ -148,6 +161,7 @@ impl Etl {
                         None => break Some(Ended::Input),
                         Some(octets) => {
                             self.take(&octets?, log);
+                            self.keep_columns(log);
                             self.write(&mut signals, log).await?;
                             has_written = true;
                             last = Instant::now();
@@ -187,6 +201,18 @@ impl Etl {
             *line += 1;
             *malformed += u64::from(!read(lines, whole, *line, events, *malformed, log));
         });
+    }
+
+    /// Keeps the columns, where others were named than those that are kept.
+    fn keep_columns(&mut self, log: &mut dyn Write) {
+        let named = self.lines.state().filter(|_| self.has_columns);
+        let Some(named) = named.filter(|named| self.columns.as_ref() != Some(named)) else {
+            return;
+        };
+        match self.spool.keep_columns(&named) {
+            Ok(()) => self.columns = Some(named),
+            Err(error) => tell(log, &format!("columns are not kept: {error}")),
+        }
     }
 
     /// The last line may have no line end.

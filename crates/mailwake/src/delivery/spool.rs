@@ -6,6 +6,7 @@
 //! | `*.open` | being written; its writer holds a lock on it |
 //! | `*.events` | whole, to be taken in the order of the names |
 //! | `*.damaged` | was taken as far as it is whole, and is kept for whoever looks into it |
+//! | `pipe.columns` | the columns that PowerMTA has named in its pipe |
 //!
 //! What was written is there as long as the system stands, even when its writer is killed: a
 //! file without a lock is taken as it is. When it is sealed, it is on disk.
@@ -17,7 +18,7 @@ use super::{
 };
 use std::{
     fs::{self, File, Permissions, TryLockError},
-    io::{self, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -32,6 +33,10 @@ const FILE_OCTETS: u64 = 4 << 20;
 
 /// Octets of an event, as many as the log takes; more is damage.
 const EVENT_OCTETS_MAX: usize = 1 << 20;
+
+/// Where the columns of a pipe are, and how many octets they may take.
+const COLUMNS: &str = "pipe.columns";
+const COLUMNS_OCTETS_MAX: u64 = 1 << 20;
 
 /// Why events are not spooled.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +144,28 @@ impl Spool {
             sync_folder(&sealed)
         };
         seal().map_err(|error| io_error("seal", &open.path, error))
+    }
+
+    /// What `keep_columns` has kept last, by whichever process.
+    pub fn columns(&self) -> Option<String> {
+        let file = File::open(self.folder.join(COLUMNS)).ok()?;
+        let mut columns = String::new();
+        file.take(COLUMNS_OCTETS_MAX).read_to_string(&mut columns).ok()?;
+        Some(columns)
+    }
+
+    /// Keeps the columns that a pipe's records have (`Parser::state`), so that they outlive this
+    /// process.
+    pub fn keep_columns(&self, columns: &str) -> Result<(), SpoolError> {
+        let path = self.folder.join(COLUMNS);
+        // Several processes may read a pipe each.
+        let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
+        let keep = || {
+            fs::write(&fresh, columns)?;
+            fs::set_permissions(&fresh, Permissions::from_mode(0o660))?;
+            fs::rename(&fresh, &path)
+        };
+        keep().map_err(|error| io_error("write", &path, error))
     }
 
     /// Octets that wait to be taken.

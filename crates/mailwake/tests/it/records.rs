@@ -115,10 +115,12 @@ fn spool(installation: &Installation) -> PathBuf {
     installation.data().join("delivery/spool")
 }
 
-/// Octets in the spool.
+/// Octets of events in the spool.
 fn spooled(installation: &Installation) -> u64 {
     let Ok(entries) = fs::read_dir(spool(installation)) else { return 0 };
-    entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|data| data.len()).sum()
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let events = paths.filter(|path| path.extension().is_some_and(|end| end != "columns"));
+    events.filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum()
 }
 
 #[test]
@@ -162,6 +164,28 @@ fn pipe_is_read_while_serve_is_down_however_it_ends() {
     pipe.stdin.take();
     assert!(pipe.child.wait().expect("it ends").success());
     wait_for("an empty spool", PATIENCE, || (spooled(&installation) == 0).then_some(()));
+    assert!(serving.stop().success());
+}
+
+/// PowerMTA names the columns when it starts, and starts the program as often as it likes.
+#[test]
+fn columns_of_a_pipe_are_known_when_the_program_is_started_again() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let mut pipe = Pipe::start(&installation);
+    pipe.write(HEADER);
+    pipe.write(&rows(0..10));
+    wait_for("the spool", PATIENCE, || (spooled(&installation) > 10 * 100).then_some(()));
+    pipe.signal(Signal::KILL);
+    drop(pipe);
+    for range in [10..20, 20..30] {
+        let mut pipe = Pipe::start(&installation);
+        pipe.write(&rows(range));
+        pipe.stdin.take();
+        assert!(pipe.child.wait().expect("it ends").success());
+    }
+    let serving = installation.serve();
+    wait_for_recipients(&installation, 0..30);
     assert!(serving.stop().success());
 }
 
