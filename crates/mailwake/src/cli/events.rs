@@ -118,10 +118,10 @@ fn write_json(out: &mut impl Write, event: &StoredEvent, agents: &mut UserAgents
 
 fn write_event(out: &mut impl Write, stored: &StoredEvent) -> Result<()> {
     let event = &stored.event;
-    let time = jiff::Timestamp::from_millisecond(event.timestamp.0)?;
+    let time = time_of(event.timestamp);
     writeln!(
         out,
-        "{time:.3}  {}  {:<16}  {}{}",
+        "{time}  {}  {:<16}  {}{}",
         event.message_id,
         event.occurrence.type_name(),
         // Foreign text: what could move the cursor is shown as an escape.
@@ -129,6 +129,14 @@ fn write_event(out: &mut impl Write, stored: &StoredEvent) -> Result<()> {
         format!("{}{}", verdict(stored), facts(event, &stored.message)).escape_debug()
     )?;
     Ok(())
+}
+
+/// A time by the calendar. Others may tell one that the calendar does not have: that as it is.
+pub(super) fn time_of(at: Timestamp) -> String {
+    match jiff::Timestamp::from_millisecond(at.0) {
+        Ok(time) => format!("{time:.3}"),
+        Err(_) => format!("{} ms", at.0),
+    }
 }
 
 /// What is worth knowing of an event, in a line.

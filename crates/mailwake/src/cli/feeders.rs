@@ -4,7 +4,7 @@
 mod ping;
 mod status;
 
-use super::{ConfigArgs, report::parse_time};
+use super::{ConfigArgs, events::time_of, report::parse_time};
 use crate::{
     config::{Config, Feeder, SinkConfig},
     feeders::{http::Client, ndjson::Place, webhook::Webhook},
@@ -225,16 +225,15 @@ fn write_json(out: &mut impl Write, letter: &DeadLetter) -> Result<()> {
 }
 
 fn write_line(out: &mut impl Write, letter: &DeadLetter) -> Result<()> {
-    let time = |at: Timestamp| jiff::Timestamp::from_millisecond(at.0);
     let event = &letter.event;
     Ok(writeln!(
         out,
-        "{:.3}  {}  {:<16}  {}  {:.3}  {}",
-        time(event.timestamp)?,
+        "{}  {}  {:<16}  {}  {}  {}",
+        time_of(event.timestamp),
         event.message_id,
         event.occurrence.type_name(),
         event.event_id,
-        time(letter.dead_at)?,
+        time_of(letter.dead_at),
         letter.reason.escape_debug()
     )?)
 }

@@ -75,6 +75,23 @@ fn records_are_read_while_serve_is_down_and_while_it_runs() {
     assert!(serving.stop().success());
 }
 
+#[test]
+fn record_of_the_last_hours_of_the_calendar_does_not_hide_the_others() {
+    let upstream = Upstream::start();
+    let installation = Installation::new(upstream.port);
+    let last = "d,253402300799,last@b.example,00f3a5c7e9b1ffffffff\r\n";
+    let text = [HEADER, last, &rows(0..2)].concat();
+    let records = write(&installation, "acct.csv", &text);
+    installation.run(&["ingest", "--format", "powermta", &records]);
+    let serving = installation.serve();
+    wait_for("all deliveries", PATIENCE, || (recipients(&installation).len() == 3).then_some(()));
+    let told = installation.run(&["events"]);
+    let times = told.lines().map(|line| line.split("  ").next().unwrap_or_default());
+    let wanted = ["253402300799000 ms", "2026-11-22T09:00:00.000Z", "2026-11-22T09:00:00.000Z"];
+    assert_eq!(times.collect::<Vec<_>>(), wanted, "{told}");
+    assert!(serving.stop().success());
+}
+
 /// PowerMTA's pipe.
 struct Pipe {
     child: Child,
