@@ -24,7 +24,8 @@ pub(super) fn milliseconds(seconds: &str) -> Option<i64> {
 
 /// A time: Unix seconds, or a date, a time of day and an offset, as in `2026-09-21
 /// 12:00:05+0000`, with or without a fraction, a `T`, a space before the offset, and a colon in
-/// it; `Z` is no offset. A time without an offset is none: nobody knows which one it is.
+/// it; `Z` is no offset. A time without an offset is none: nobody knows which one it is. Refuses
+/// times before 1970.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Some(milliseconds) = milliseconds(text) {
@@ -61,8 +62,8 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     let nanosecond = (digit(1) * 100 + digit(2) * 10 + digit(3)) * 1_000_000;
     let offset = offset(behind[end_of_fraction..].trim_start())?;
     let time = civil::Time::new(hour, minute, second, nanosecond).ok()?;
-    let timestamp = offset.to_timestamp(date.ok()?.to_datetime(time)).ok()?;
-    Some(Timestamp(timestamp.as_millisecond()))
+    let timestamp = offset.to_timestamp(date.ok()?.to_datetime(time)).ok()?.as_millisecond();
+    (timestamp >= 0).then_some(Timestamp(timestamp))
 }
 
 fn narrow(number: i16) -> Option<i8> {
