@@ -86,7 +86,9 @@ fn status_behind(text: &str) -> Option<EnhancedStatus> {
 
 fn is_diagnostic_type(kind: &str) -> bool {
     let kind = kind.trim();
-    kind.eq_ignore_ascii_case("smtp") || kind.to_ascii_lowercase().starts_with("x-")
+    let is_experimental = || kind.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x-"));
+    // It is an atom (RFC 3464 §2.1.2), and not the begin of a sentence.
+    kind.eq_ignore_ascii_case("smtp") || (is_experimental() && !kind.contains([' ', '\t']))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ fn reply_is_taken_apart() {
     check("smtp;550 5.1.1 User unknown", 550, "5.1.1", "5.1.1 User unknown");
     check("smtp; 452-4.2.2 Over quota", 452, "4.2.2", "4.2.2 Over quota");
     check("X-Postfix; host said no", 0, "", "host said no");
+    check("X-Spam score of 9; rejected", 0, "", "X-Spam score of 9; rejected");
     check("550 #5.1.0 Address rejected.", 550, "5.1.0", "#5.1.0 Address rejected.");
     check("421 Too many connections", 421, "", "Too many connections");
     check("5.7.1: no", 0, "5.7.1", "5.7.1: no");
