@@ -189,6 +189,7 @@ impl Etl {
             }
         }
         self.end_record(log);
+        self.keep_columns(log);
         self.write(&mut signals, log).await?;
         Ok(self.spool.seal()?)
     }
