@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 /// The rows and mistakes of these lines; fields in a row are parted by `|`.
 fn read(lines: &[&[u8]]) -> Vec<String> {
@@ -83,4 +84,31 @@ fn rows_have_limits() {
     let many = [b"\"\"", &many[..]].concat();
     assert_eq!(read(&[&many]), ["a row has at most 1000 fields"]);
     assert_eq!(read(&[&many[..FIELDS_MAX]]).len(), 1);
+}
+
+proptest! {
+    /// Fields with anything in them, quoted where RFC 4180 §2 wants it, or all of them.
+    #[test]
+    fn rows_are_read_as_they_were_written(
+        rows in proptest::collection::vec(proptest::collection::vec("[a-z,\"\n é]{0,6}", 1..5), 1..6),
+        is_all in any::<bool>(),
+    ) {
+        let quoted = |field: &String| match is_all || field.contains([',', '"', '\n']) {
+            true => format!("\"{}\"", field.replace('"', "\"\"")),
+            false => field.clone(),
+        };
+        let written = |row: &Vec<String>| row.iter().map(quoted).collect::<Vec<_>>().join(",");
+        let lines = rows.iter().map(written).collect::<Vec<_>>().join("\n");
+        let (mut reader, mut told) = (Rows::default(), Vec::new());
+        for line in lines.split('\n') {
+            let read = reader.line(line.as_bytes(), |row| {
+                told.push(row.fields().map(str::to_owned).collect::<Vec<_>>());
+                Ok(())
+            });
+            prop_assert_eq!(read, Ok(()));
+        }
+        // An empty line is no row.
+        let wanted: Vec<_> = rows.into_iter().filter(|row| is_all || row[..] != [""]).collect();
+        prop_assert_eq!(told, wanted);
+    }
 }
