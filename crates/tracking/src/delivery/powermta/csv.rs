@@ -142,7 +142,7 @@ impl Rows {
     ) -> Result<(), LineError> {
         let pending = std::mem::take(&mut self.pending);
         let lines = std::mem::take(&mut self.lines);
-        let mut wrong = 1;
+        let mut wrong = 0;
         for line in pending.split(|octet| *octet == b'\n').skip(1).filter(|line| !line.is_empty()) {
             let is_right = match self.split(line) {
                 Ok(Split::Row | Split::Torn) => self.tell(&mut row).is_ok(),
@@ -150,12 +150,15 @@ impl Rows {
             };
             wrong += usize::from(!is_right);
         }
-        let reason = format!(
-            "a quoted field that began {} lines ago does not end; of the lines since then, read \
-             by themselves, {wrong} are wrong",
-            lines - 1
-        );
-        Err(LineError::new(reason))
+        let began = match lines - 1 {
+            0 => "in this line".to_owned(),
+            1 => "in the line above".to_owned(),
+            behind => format!("{behind} lines above"),
+        };
+        Err(LineError::new(format!(
+            "a quoted field that began {began} does not end; the lines behind that one were read \
+             by themselves, {wrong} of them wrong"
+        )))
     }
 
     fn tell(

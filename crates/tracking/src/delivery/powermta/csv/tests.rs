@@ -45,8 +45,8 @@ fn quote_that_does_not_end_takes_no_other_rows_with_it() {
     assert_eq!(told[ROW_LINES_MAX + 1], "c");
     assert_eq!(
         told[ROW_LINES_MAX],
-        "a quoted field that began 100 lines ago does not end; of the lines since then, read by \
-         themselves, 1 are wrong"
+        "a quoted field that began 100 lines above does not end; the lines behind that one were \
+         read by themselves, 0 of them wrong"
     );
 }
 
@@ -55,7 +55,10 @@ fn quote_that_does_not_end_takes_no_other_rows_with_it() {
 fn quote_that_was_torn_takes_no_other_rows_with_it() {
     let told = read(&[b"a,\"torn", b"b,\"c, d\",e", b"f,g,h"]);
     assert_eq!(told[0], "b|c, d|e");
-    assert!(told[1].starts_with("a quoted field that began 1 lines ago does not end"), "{told:?}");
+    assert!(
+        told[1].starts_with("a quoted field that began in the line above does not end"),
+        "{told:?}"
+    );
     assert_eq!(told[2..], ["f|g|h"]);
     let told = read(&[b"a,\"torn", b"b,c,d", b"\"\"\"e\"\" f\",g,h", b"i"]);
     assert_eq!(told[..2], ["b|c|d", "\"e\" f|g|h"]);
