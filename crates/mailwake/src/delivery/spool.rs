@@ -94,6 +94,9 @@ impl Spool {
 
     /// Writes events, so that they outlive this process.
     pub fn write(&mut self, events: &[Event]) -> Result<(), SpoolError> {
+        if events.is_empty() {
+            return Ok(());
+        }
         let mut octets = Vec::with_capacity(512 * events.len());
         for (index, event) in events.iter().enumerate() {
             let body = event::encode(event);

@@ -58,6 +58,28 @@ fn what_was_sealed_is_taken_in_order_and_removed() {
 }
 
 #[test]
+fn spool_has_no_file_without_events() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut spool = Spool::open(folder.path(), OCTETS_MAX).expect("a spool");
+    spool.write(&[]).expect("nothing to do");
+    spool.seal().expect("nothing to do");
+    assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 0);
+}
+
+#[test]
+fn columns_are_kept_for_other_processes() {
+    let folder = tempfile::tempdir().expect("folder");
+    let spool = || Spool::open(folder.path(), OCTETS_MAX).expect("a spool");
+    assert_eq!(spool().columns(), None);
+    for columns in ["type\nrcpt", "type\nrcpt\ntimeLogged"] {
+        spool().keep_columns(columns).expect("kept");
+        assert_eq!(spool().columns().as_deref(), Some(columns));
+    }
+    assert_eq!(spool().waiting().expect("counted"), 0);
+    assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1);
+}
+
+#[test]
 fn what_a_writer_has_open_is_left_to_it() {
     let folder = tempfile::tempdir().expect("folder");
     let mut open = Spool::open(folder.path(), OCTETS_MAX).expect("a spool");
