@@ -140,17 +140,21 @@ fn spooled(installation: &Installation) -> u64 {
     events.filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum()
 }
 
+/// A program that is killed when ten rows are in the spool.
+fn read_ten_and_die(installation: &Installation) {
+    let mut pipe = Pipe::start(installation);
+    pipe.write(HEADER);
+    pipe.write(&rows(0..10));
+    wait_for("the spool", PATIENCE, || (spooled(installation) > 10 * 100).then_some(()));
+    pipe.signal(Signal::KILL);
+}
+
 #[test]
 fn pipe_is_read_while_serve_is_down_however_it_ends() {
     let upstream = Upstream::start();
     let installation = Installation::new(upstream.port);
     // Killed in the middle, and behind a whole line: what it has read is there.
-    let mut pipe = Pipe::start(&installation);
-    pipe.write(HEADER);
-    pipe.write(&rows(0..10));
-    wait_for("the spool", PATIENCE, || (spooled(&installation) > 10 * 100).then_some(()));
-    pipe.signal(Signal::KILL);
-    drop(pipe);
+    read_ten_and_die(&installation);
     // Told to end: what is in the pipe is read.
     let mut pipe = Pipe::start(&installation);
     pipe.write(HEADER);
@@ -189,12 +193,7 @@ fn pipe_is_read_while_serve_is_down_however_it_ends() {
 fn columns_of_a_pipe_are_known_when_the_program_is_started_again() {
     let upstream = Upstream::start();
     let installation = Installation::new(upstream.port);
-    let mut pipe = Pipe::start(&installation);
-    pipe.write(HEADER);
-    pipe.write(&rows(0..10));
-    wait_for("the spool", PATIENCE, || (spooled(&installation) > 10 * 100).then_some(()));
-    pipe.signal(Signal::KILL);
-    drop(pipe);
+    read_ten_and_die(&installation);
     for range in [10..20, 20..30] {
         let mut pipe = Pipe::start(&installation);
         pipe.write(&rows(range));
