@@ -170,7 +170,7 @@ fn sized(encoding: &str, octets: usize) -> Vec<u8> {
 /// octets.
 type Kind = (&'static str, fn(usize) -> Vec<u8>);
 
-const HOSTILE: [Kind; 17] = [
+const HOSTILE: [Kind; 18] = [
     ("< in HTML", |octets| html(&"<".repeat(octets))),
     ("& in HTML", |octets| html(&"&".repeat(octets))),
     ("& in one link", |octets| {
@@ -185,6 +185,10 @@ const HOSTILE: [Kind; 17] = [
     ("= lines", |octets| encoded("quoted-printable", &"=\r\n".repeat(octets / 3))),
     ("= in one line", |octets| encoded("quoted-printable", &"=".repeat(octets))),
     ("digits in lines", |octets| encoded("base64", &"QQ\r\n".repeat(octets / 4))),
+    ("digits apart", |octets| {
+        let line = "QUJD ".repeat(15) + "\r\n";
+        encoded("base64", &line.repeat(octets / line.len()))
+    }),
     ("links in one line", |octets| text(&"http://a.example/ ".repeat(octets / 18))),
     ("URLs in one line", |octets| text(&"http://a.example/).".repeat(octets / 19))),
     ("brackets", |octets| text(&format!("http://a.example/{}", "(]".repeat(octets / 2)))),

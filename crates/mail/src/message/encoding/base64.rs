@@ -67,11 +67,14 @@ struct Digits<'b> {
     engine: Simd,
     /// Digits of some lines, without what stands between them.
     gathered: [u8; TOGETHER + STRIDE],
+    /// Up to here the body has something else among its digits.
+    mixed_end: usize,
 }
 
 impl<'b> Digits<'b> {
     fn of(body: &'b [u8]) -> Self {
-        Self { body, position: 0, engine: engine(), gathered: [0; TOGETHER + STRIDE] }
+        let gathered = [0; TOGETHER + STRIDE];
+        Self { body, position: 0, engine: engine(), gathered, mixed_end: 0 }
     }
 
     /// Appends content, at least so many octets if there are so many, and little more.
@@ -126,16 +129,19 @@ impl<'b> Digits<'b> {
         if line == 0 {
             return;
         }
-        let (digits, octets) = self.gather(line, groups);
-        let start = content.len();
-        content.resize(start + digits / 4 * 3, 0);
-        let decoded = self.engine.decode_slice(&self.gathered[..digits], &mut content[start..]);
-        if decoded.is_ok() {
-            self.position += octets;
-        } else {
+        if self.position >= self.mixed_end {
+            let (digits, octets) = self.gather(line, groups);
+            let start = content.len();
+            content.resize(start + digits / 4 * 3, 0);
+            let decoded = self.engine.decode_slice(&self.gathered[..digits], &mut content[start..]);
+            if decoded.is_ok() {
+                self.position += octets;
+                return;
+            }
             content.truncate(start);
-            self.position += decode_one_by_one(&near[..line], content);
+            self.mixed_end = self.position + line;
         }
+        self.position += decode_one_by_one(&near[..line], content);
     }
 
     /// Gathers a line of so many digits, and those behind it that are as long, up to about so many
