@@ -1,10 +1,11 @@
 //! `mailwake demo`: what who sees mailwake for the first time is shown.
 
+use crate::support::mailwake::BINARY;
 use std::process::Command;
 
 #[test]
 fn what_was_sent_delivered_opened_and_clicked_is_counted() {
-    let mut demo = Command::new(env!("CARGO_BIN_EXE_mailwake"));
+    let mut demo = Command::new(BINARY);
     let output = demo.args(["demo", "--once"]).output().expect("run the demo");
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);

@@ -3,14 +3,20 @@
 
 use crate::{
     layering::crates,
-    support::{PATIENCE, mailwake::Installation, smtp::Session, upstream::Upstream, wait_for},
+    support::{
+        PATIENCE,
+        mailwake::{BINARY, Installation},
+        smtp::Session,
+        upstream::Upstream,
+        wait_for,
+    },
 };
 use serde_json::json;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -280,7 +286,7 @@ fn test_by_hand(installation: &Installation, arguments: &[&str], message: &str) 
 
 /// Runs a command with a message on its standard input.
 fn run_by_hand(installation: &Installation, arguments: &[&str], message: &str) -> String {
-    let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_mailwake")));
+    let mut command = Command::new(BINARY);
     command.args(arguments).arg("--config").arg(configuration(installation));
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut running = command.spawn().expect("mailwake runs");
