@@ -73,6 +73,16 @@ impl LineEnd {
     }
 }
 
+/// How long a line end is, if one stands at the start of these octets.
+#[inline(always)]
+fn line_end_len(octets: &[u8]) -> Option<usize> {
+    match octets {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
+    }
+}
+
 /// Decodes a body. An identity encoding copies nothing. Quoted-printable always
 /// decodes: what is no escape is taken literally. Base64 may lack its padding.
 pub fn decode(body: &[u8], encoding: TransferEncoding) -> Result<Cow<'_, [u8]>, DecodeError> {

@@ -2,7 +2,7 @@
 //! moves all that follows it: the body is encoded anew from the line of the first edit.
 
 use super::{
-    DecodeError, ENCODED_LINE_MAX, LineEnd,
+    DecodeError, ENCODED_LINE_MAX, LineEnd, line_end_len,
     source::{Edited, Source, are_equal, drain},
 };
 use crate::message::edit::Edits;
@@ -67,7 +67,7 @@ struct Digits<'b> {
     engine: Simd,
     /// Digits of some lines, without what stands between them.
     gathered: [u8; TOGETHER + STRIDE],
-    /// Up to here the body has something else among its digits.
+    /// Up to here the body has something else among its digits, and is read octet by octet.
     mixed_end: usize,
 }
 
@@ -119,9 +119,12 @@ impl<'b> Digits<'b> {
         Ok(())
     }
 
-    /// Decodes whole groups of four digits, about so many if there are so many, up to the first
-    /// octet that is no digit but for the ends of lines that are as long as the first.
+    /// Decodes whole groups of four digits, about so many if there are so many: those of lines that
+    /// are as long as the first and have nothing but digits. Others it leaves as they are.
     fn decode_run(&mut self, groups: usize, content: &mut Vec<u8>) {
+        if self.position < self.mixed_end {
+            return;
+        }
         let rest = &self.body[self.position..];
         let near = &rest[..rest.len().min(ENCODED_LINE_MAX + 1)];
         let line = memchr2(b'\r', b'\n', near).unwrap_or(near.len());
@@ -129,19 +132,16 @@ impl<'b> Digits<'b> {
         if line == 0 {
             return;
         }
-        if self.position >= self.mixed_end {
-            let (digits, octets) = self.gather(line, groups);
-            let start = content.len();
-            content.resize(start + digits / 4 * 3, 0);
-            let decoded = self.engine.decode_slice(&self.gathered[..digits], &mut content[start..]);
-            if decoded.is_ok() {
-                self.position += octets;
-                return;
-            }
+        let (digits, octets) = self.gather(line, groups);
+        let start = content.len();
+        content.resize(start + digits / 4 * 3, 0);
+        let decoded = self.engine.decode_slice(&self.gathered[..digits], &mut content[start..]);
+        if decoded.is_ok() {
+            self.position += octets;
+        } else {
             content.truncate(start);
             self.mixed_end = self.position + line;
         }
-        self.position += decode_one_by_one(&near[..line], content);
     }
 
     /// Gathers a line of so many digits, and those behind it that are as long, up to about so many
@@ -194,32 +194,6 @@ impl Source for Decoder<'_> {
     fn pass(&mut self, octets: usize) {
         self.passed += octets;
     }
-}
-
-/// How long a line end is, if one stands at the start of these octets.
-#[inline(always)]
-fn line_end_len(octets: &[u8]) -> Option<usize> {
-    match octets {
-        [b'\n', ..] => Some(1),
-        [b'\r', b'\n', ..] => Some(2),
-        _ => None,
-    }
-}
-
-/// Decodes groups of four digits up to the first octet that is none, and tells how many octets of
-/// the body they are.
-fn decode_one_by_one(digits: &[u8], content: &mut Vec<u8>) -> usize {
-    let mut len = 0;
-    for group in digits.chunks_exact(4) {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|at: usize| VALUES[usize::from(group[at])]);
-        if (a | b | c | d) >= SPACE {
-            break;
-        }
-        let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-        content.extend_from_slice(&bits.to_be_bytes()[1..]);
-        len += 4;
-    }
-    len
 }
 
 /// How many `=` there are from here on. Only white space may stand with them.
@@ -329,7 +303,7 @@ impl<'o> Encoder<'o> {
             if self.carried < 3 {
                 return;
             }
-            self.put(self.carry, 4);
+            self.put(self.carry.len());
         }
         let (groups, rest) = content.split_at(content.len() / 3 * 3);
         for octets in groups.chunks(TOGETHER / 4 * 3) {
@@ -356,20 +330,19 @@ impl<'o> Encoder<'o> {
         }
     }
 
-    fn put(&mut self, octets: [u8; 3], digits: usize) {
+    /// Puts the group of so many octets that were carried.
+    fn put(&mut self, octets: usize) {
         self.begin_line();
-        let bits = u32::from_be_bytes([0, octets[0], octets[1], octets[2]]);
-        let digit = |shift: u32| ALPHABET[(bits >> shift & 63) as usize];
-        let mut group = [digit(18), digit(12), digit(6), digit(0)];
-        group[digits..].fill(b'=');
+        let mut group = [b'='; 4];
+        let written = self.engine.encode_slice(&self.carry[..octets], &mut group);
+        written.expect("three octets are four digits");
         self.octets.extend_from_slice(&group);
-        self.column += 4;
+        self.column += group.len();
     }
 
     fn finish(mut self) {
         if self.carried > 0 {
-            self.carry[self.carried..].fill(0);
-            self.put(self.carry, self.carried + 1);
+            self.put(self.carried);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! encoded anew, from the start of the first to the end of the last; an escape never
 //! spans lines, so each line can be read and replaced by itself.
 
-use super::{ENCODED_LINE_MAX, LineEnd};
+use super::{ENCODED_LINE_MAX, LineEnd, line_end_len};
 use crate::message::edit::Edits;
 use memchr::memchr;
 use std::ops::Range;
@@ -174,12 +174,8 @@ impl Lines {
 
 /// A range of octets with the line end behind it, if it starts and ends as lines do.
 fn whole_lines(octets: &[u8], Range { start, end }: Range<usize>) -> Option<Range<usize>> {
-    let line_end = match octets.get(end..)? {
-        [] => 0,
-        [b'\n', ..] => 1,
-        [b'\r', b'\n', ..] => 2,
-        _ => return None,
-    };
+    let behind = octets.get(end..)?;
+    let line_end = if behind.is_empty() { 0 } else { line_end_len(behind)? };
     let is_line_start = matches!(octets.get(..start)?.last(), None | Some(b'\n'));
     (is_line_start && start <= end).then_some(start..end + line_end)
 }
